@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# make install: the command, both libraries, the header and a pkg-config file.
+
+configure_file(cmake/lobass.pc.in lobass.pc @ONLY)
+install(TARGETS lobass lobass_static lobass_shared)
+install(FILES include/lobass.h TYPE INCLUDE)
+install(FILES ${CMAKE_BINARY_DIR}/lobass.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES LICENSE README.md CHANGELOG.md TYPE DOC)

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * L0. What every layer stands on: errors, memory, files, hashing, seeded random numbers, narrow
+ * floats, a thread pool and a clock. Knows nothing of models, rows or formats.
+ */
+#ifndef LB_BASE_H
+#define LB_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lobass.h"
+
+/* ---- errors (error.c) ----------------------------------------------------------------------- */
+
+/* Writes one line into ERROR (may be NULL; a longer message is cut) and returns STATUS. */
+lobass_status lb_fail(lobass_error *error, lobass_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* "PATH: cannot VERB: strerror(errno)"; LOBASS_NOT_FOUND for ENOENT, else LOBASS_IO. */
+lobass_status lb_fail_errno(lobass_error *error, const char *path, const char *verb);
+lobass_status lb_fail_memory(lobass_error *error, size_t size_bytes);
+
+/* Passes a failure on unchanged. */
+#define LB_TRY(call)                                 \
+    do                                               \
+    {                                                \
+        const lobass_status lb_try_status_ = (call); \
+        if (lb_try_status_ != LOBASS_OK)             \
+        {                                            \
+            return lb_try_status_;                   \
+        }                                            \
+    } while (0)
+
+/* The same where something must be released first: needs `status` and a label `done`. */
+#define LB_TRY_GOTO(call)        \
+    do                           \
+    {                            \
+        status = (call);         \
+        if (status != LOBASS_OK) \
+        {                        \
+            goto done;           \
+        }                        \
+    } while (0)
+
+/* ---- memory (memory.c) ---------------------------------------------------------------------- */
+
+/* a * b or a + b; false when it does not fit. */
+bool lb_size_multiply(size_t a, size_t b, size_t *product);
+bool lb_size_add(size_t a, size_t b, size_t *sum);
+
+/* COUNT zeroed elements, 64-byte aligned; NULL with ERROR written on failure or overflow. A count
+ * of 0 gives a valid pointer. Release with free(). */
+void *lb_alloc(size_t count, size_t element_bytes, lobass_error *error);
+char *lb_copy_text(const char *text, size_t size_bytes, lobass_error *error); /* adds a NUL */
+
+/* Memory that is released all at once. */
+typedef struct lb_arena
+{
+    struct lb_arena_block *blocks;
+} lb_arena;
+
+void *lb_arena_alloc(lb_arena *arena, size_t count, size_t element_bytes, lobass_error *error);
+char *lb_arena_text(lb_arena *arena, const char *text, size_t size_bytes, lobass_error *error);
+void lb_arena_reset(lb_arena *arena); /* keeps the largest block for reuse */
+void lb_arena_free(lb_arena *arena);
+
+/* Growable bytes; {0} is a valid empty buffer. data always has a NUL after `size` bytes once
+ * anything was appended. */
+typedef struct lb_buffer
+{
+    char *data;
+    size_t size, capacity;
+} lb_buffer;
+
+lobass_status lb_buffer_reserve(lb_buffer *buffer, size_t extra_bytes, lobass_error *error);
+lobass_status lb_buffer_append(lb_buffer *buffer, const void *data, size_t size_bytes,
+                               lobass_error *error);
+lobass_status lb_buffer_append_text(lb_buffer *buffer, const char *text, lobass_error *error);
+lobass_status lb_buffer_print(lb_buffer *buffer, lobass_error *error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void lb_buffer_clear(lb_buffer *buffer); /* keeps the memory */
+void lb_buffer_free(lb_buffer *buffer);
+
+/* ---- files (file.c) ------------------------------------------------------------------------- */
+
+typedef enum lb_path_kind
+{
+    LB_PATH_MISSING,
+    LB_PATH_FILE,
+    LB_PATH_FOLDER,
+    LB_PATH_OTHER
+} lb_path_kind;
+
+lb_path_kind lb_path_look(const char *path);
+/* "folder/name"; yours: free(). NULL on failure. */
+char *lb_path_join(const char *folder, const char *name, lobass_error *error);
+const char *lb_path_name(const char *path); /* the last component; borrowed */
+
+/* A read-only memory-mapped file; an empty file has size 0 and data NULL. */
+typedef struct lb_mapping
+{
+    const unsigned char *data;
+    size_t size;
+} lb_mapping;
+
+lobass_status lb_mapping_open(lb_mapping *mapping, const char *path, lobass_error *error);
+void lb_mapping_close(lb_mapping *mapping);
+
+/* Appends the whole file; one larger than LIMIT bytes is refused. */
+lobass_status lb_file_read(lb_buffer *buffer, const char *path, size_t limit, lobass_error *error);
+lobass_status lb_file_copy(const char *from, const char *to, lobass_error *error); /* atomic */
+
+/* A file that appears whole or not at all: written beside its place, then renamed. */
+typedef struct lb_output lb_output;
+
+/* Refuses an existing PATH unless OVERWRITE. */
+lobass_status lb_output_open(lb_output **output, const char *path, bool overwrite,
+                             lobass_error *error);
+lobass_status lb_output_write(lb_output *output, const void *data, size_t size_bytes,
+                              lobass_error *error);
+/* Flushes, syncs, renames and releases; on failure nothing is left behind. */
+lobass_status lb_output_commit(lb_output *output, lobass_error *error);
+void lb_output_discard(lb_output *output); /* releases and removes the unfinished file */
+/* All of the above for data at hand. */
+lobass_status lb_file_write(const char *path, const void *data, size_t size_bytes, bool overwrite,
+                            lobass_error *error);
+
+lobass_status lb_folder_create(const char *path, lobass_error *error); /* with its parents */
+lobass_status lb_folder_remove(const char *path, lobass_error *error); /* with all it holds */
+/* Renames FROM to TO and syncs the parent; replaces a folder TO when OVERWRITE. */
+lobass_status lb_folder_move(const char *from, const char *to, bool overwrite, lobass_error *error);
+
+/* An advisory lock held by this process; the kernel drops it when the process dies. */
+typedef struct lb_lock
+{
+    int descriptor;
+} lb_lock;
+
+/* LOBASS_CONFLICT, naming the holder's process id, when another process holds it. */
+lobass_status lb_lock_acquire(lb_lock *lock, const char *path, lobass_error *error);
+void lb_lock_release(lb_lock *lock);
+
+/* ---- hashing and random numbers (hash.c, random.c) ------------------------------------------ */
+
+/* XXH3 of 128 bits: a fingerprint and a checksum, not a defence against an attacker. */
+typedef struct lb_hash
+{
+    uint64_t high, low;
+} lb_hash;
+
+#define LB_HASH_TEXT_SIZE 33
+
+lb_hash lb_hash_bytes(const void *data, size_t size_bytes, uint64_t seed);
+bool lb_hash_equal(lb_hash a, lb_hash b);
+void lb_hash_text(lb_hash hash, char text[LB_HASH_TEXT_SIZE]); /* 32 hexadecimal digits */
+
+typedef struct lb_hasher lb_hasher;
+lobass_status lb_hasher_create(lb_hasher **hasher, uint64_t seed, lobass_error *error);
+void lb_hasher_update(lb_hasher *hasher, const void *data, size_t size_bytes);
+lb_hash lb_hasher_value(const lb_hasher *hasher); /* of everything so far */
+void lb_hasher_free(lb_hasher *hasher);
+
+/* xoshiro256**, seeded through splitmix64 (Blackman & Vigna, public domain algorithm). */
+typedef struct lb_random
+{
+    uint64_t state[4];
+} lb_random;
+
+void lb_random_init(lb_random *random, uint64_t seed);
+uint64_t lb_random_next(lb_random *random);
+uint64_t lb_random_below(lb_random *random, uint64_t bound); /* unbiased, in [0, bound) */
+double lb_random_uniform(lb_random *random);                 /* in [0, 1) */
+double lb_random_normal(lb_random *random);                  /* mean 0, variance 1 */
+void lb_random_shuffle(lb_random *random, uint64_t *values, size_t count); /* Fisher-Yates */
+
+/* ---- narrow floats (number.h is inline; number.c converts arrays) ---------------------------- */
+
+float lb_float_from_bf16(uint16_t value);
+uint16_t lb_bf16_from_float(float value); /* to nearest, ties to even; NaN stays NaN */
+float lb_float_from_f16(uint16_t value);
+uint16_t lb_f16_from_float(float value);
+
+/* ---- threads and time (pool.c, clock.c) ------------------------------------------------------ */
+
+typedef struct lb_pool lb_pool;
+
+/* WORKER is in [0, n_threads); CHUNK in [0, n_chunks). A result may depend on CHUNK only. */
+typedef void (*lb_chunk_function)(void *context, size_t chunk, unsigned worker);
+
+unsigned lb_processor_count(void);
+/* N_THREADS 0: as many as processors. The calling thread is worker 0. */
+lobass_status lb_pool_create(lb_pool **pool, unsigned n_threads, lobass_error *error);
+void lb_pool_free(lb_pool *pool);
+unsigned lb_pool_thread_count(const lb_pool *pool); /* 1 for NULL */
+/* Runs every chunk once and returns when all are done; NULL runs them in order on this thread. */
+void lb_pool_run(lb_pool *pool, size_t n_chunks, lb_chunk_function function, void *context);
+
+double lb_clock_seconds(void); /* monotonic */
+
+#endif

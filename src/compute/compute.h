@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * L2. One table of operations, each row a forward and its backward, over fp32 activations and fp32
+ * or bf16 weights. The plain C operations are the reference; the CPU ones use oneDNN for products.
+ * Work is cut in chunks that depend on the problem only and partial sums are added in chunk order:
+ * the same bits for any number of threads.
+ *
+ * Shapes: n tokens, d hidden size, h query heads, g key/value heads (g divides h), s head size,
+ * v vocabulary. Arrays of n rows given to linear_* and cross_entropy_* must have room for
+ * lb_rows_padded(n) rows; what stands in the padding is read but does not count.
+ * Every backward ADDS into grad_* arguments unless it says "writes".
+ */
+#ifndef LB_COMPUTE_H
+#define LB_COMPUTE_H
+
+#include "base/base.h"
+
+/* n rounded up to the row block of the products. */
+size_t lb_rows_padded(size_t n_rows);
+
+/* Sequences laid end to end without padding. Position in a sequence = token - its start. */
+typedef struct lb_batch
+{
+    size_t n_tokens;
+    const int32_t *ids; /* [n_tokens], each in [0, v) */
+    size_t n_sequences;
+    const uint32_t *starts; /* [n_sequences + 1], ascending from 0 to n_tokens */
+    size_t n_scored;
+    const uint32_t *scored; /* [n_scored], ascending: the token is predicted from the one before it;
+                               never the first of a sequence */
+} lb_batch;
+
+/* A weight matrix [n_out, n_in], row-major. */
+typedef struct lb_matrix
+{
+    size_t n_out, n_in;
+    const float *fp32; /* one of the two is set */
+    const uint16_t *bf16;
+} lb_matrix;
+
+typedef struct lb_compute lb_compute;
+
+typedef struct lb_adamw
+{
+    double beta1, beta2, epsilon;
+} lb_adamw;
+
+typedef struct lb_ops
+{
+    const char *name; /* "plain", "onednn" */
+
+    /* y[n, n_out] = x[n, n_in] w^T + bias[n_out] (NULL: none). With bf16 weights x is rounded to
+     * bf16 and products are summed in fp32. */
+    lobass_status (*linear_forward)(lb_compute *c, float *y, const float *x, const lb_matrix *w,
+                                    const float *bias, size_t n, lobass_error *error);
+    /* grad_x[n, n_in] += grad_y w; grad_w[n_out, n_in] += grad_y^T x; grad_bias += column sums.
+     * Any of the three may be NULL. */
+    lobass_status (*linear_backward)(lb_compute *c, float *grad_x, float *grad_w, float *grad_bias,
+                                     const float *grad_y, const float *x, const lb_matrix *w,
+                                     size_t n, lobass_error *error);
+
+    /* x[n, d] = rows of table[v, d]. */
+    void (*embedding_forward)(lb_compute *c, float *x, const lb_matrix *table, const int32_t *ids,
+                              size_t n);
+    void (*embedding_backward)(lb_compute *c, float *grad_table, const float *grad_x,
+                               const int32_t *ids, size_t n, size_t d, size_t n_vocabulary);
+
+    /* y = x * r * gain, r = 1/sqrt(mean(x^2) + epsilon); inverse_rms[n] receives r. */
+    void (*rms_norm_forward)(lb_compute *c, float *y, float *inverse_rms, const float *x,
+                             const float *gain, float epsilon, size_t n, size_t d);
+    void (*rms_norm_backward)(lb_compute *c, float *grad_x, float *grad_gain, const float *grad_y,
+                              const float *x, const float *gain, const float *inverse_rms, size_t n,
+                              size_t d);
+
+    /* Rotates the pairs (x[i], x[i + s/2]) of every head in place by angle position * frequency[i]
+     * (Hugging Face's layout). frequencies[s/2] in radians per position. */
+    void (*rope_forward)(lb_compute *c, float *x, const lb_batch *batch, const float *frequencies,
+                         size_t n_heads, size_t head_size);
+    void (*rope_backward)(lb_compute *c, float *grad_x, const lb_batch *batch,
+                          const float *frequencies, size_t n_heads, size_t head_size);
+
+    /* Causal attention within each sequence; scale 1/sqrt(s); query head i uses key head
+     * i / (h / g). out[n, h*s]; log_sum_exp[n, h] of the scaled scores. */
+    lobass_status (*attention_forward)(lb_compute *c, float *out, float *log_sum_exp,
+                                       const float *q, const float *k, const float *v,
+                                       const lb_batch *batch, size_t h, size_t g, size_t s,
+                                       lobass_error *error);
+    lobass_status (*attention_backward)(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
+                                        const float *grad_out, const float *out,
+                                        const float *log_sum_exp, const float *q, const float *k,
+                                        const float *v, const lb_batch *batch, size_t h, size_t g,
+                                        size_t s, lobass_error *error);
+
+    /* y = silu(gate) * up, all [n, d]. */
+    void (*swiglu_forward)(lb_compute *c, float *y, const float *gate, const float *up, size_t n,
+                           size_t d);
+    /* WRITES grad_gate and grad_up. */
+    void (*swiglu_backward)(lb_compute *c, float *grad_gate, float *grad_up, const float *grad_y,
+                            const float *gate, const float *up, size_t n, size_t d);
+
+    /* x += y, [n * d]. */
+    void (*add)(lb_compute *c, float *x, const float *y, size_t n, size_t d);
+
+    /* nll[n] = log_sum_exp[n] - logit of the target, logits = x[n, d] head^T, in chunks of the
+     * vocabulary: the [n, v] matrix never exists. */
+    lobass_status (*cross_entropy_forward)(lb_compute *c, float *nll, float *log_sum_exp,
+                                           const float *x, const lb_matrix *head,
+                                           const int32_t *targets, size_t n, lobass_error *error);
+    /* With grad_logit = scale * (softmax - onehot): grad_x += grad_logit head;
+     * grad_head[v, d] += grad_logit^T x (NULL: not wanted). */
+    lobass_status (*cross_entropy_backward)(lb_compute *c, float *grad_x, float *grad_head,
+                                            const float *x, const lb_matrix *head,
+                                            const int32_t *targets, const float *log_sum_exp,
+                                            float scale, size_t n, lobass_error *error);
+
+    /* One AdamW step on count values: m, v moments; bias corrections 1 - beta^step are applied;
+     * w -= rate * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * w). */
+    void (*adamw)(lb_compute *c, float *w, float *m, float *v, const float *grad, float grad_scale,
+                  const lb_adamw *settings, uint64_t step, float rate, float weight_decay,
+                  size_t count);
+    /* Sum of squares in double, the same for any number of threads. */
+    double (*sum_of_squares)(lb_compute *c, const float *x, size_t count);
+} lb_ops;
+
+/* A pool of threads, a table of operations and the scratch memory they share. Not for two threads
+ * at once: make one for each, with n_threads 1, where whole batches run side by side. */
+struct lb_compute
+{
+    const lb_ops *ops;
+    lb_pool *pool;
+    struct lb_scratch *scratch; /* owned by the implementation */
+};
+
+/* BACKEND: "plain", "onednn", or NULL for the best this CPU has (the environment variable
+ * LOBASS_BACKEND can force one; an unknown name is refused). */
+lobass_status lb_compute_create(lb_compute **compute, const char *backend, unsigned n_threads,
+                                lobass_error *error);
+void lb_compute_free(lb_compute *compute);
+
+typedef struct lb_cpu
+{
+    bool has_avx2, has_avx512, has_avx512_bf16, has_amx_bf16;
+} lb_cpu;
+
+lb_cpu lb_cpu_detect(void);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * L3. Records -> conversations -> frozen rows, and rows -> packed batches. What is scored is
+ * decided here and nowhere else.
+ */
+#ifndef LB_DATA_H
+#define LB_DATA_H
+
+#include "compute/compute.h"
+#include "format/format.h"
+#include "text/text.h"
+
+/* ---- conversations (conversation.c): what a record says, whatever its format --------------------
+ */
+
+typedef enum lb_role
+{
+    LB_ROLE_SYSTEM,
+    LB_ROLE_USER,
+    LB_ROLE_ASSISTANT,
+    LB_ROLE_TEXT /* plain language modelling: the whole text is scored */
+} lb_role;
+
+typedef struct lb_message
+{
+    lb_role role;
+    const char *text; /* UTF-8, may hold NUL bytes */
+    size_t size;
+    const char *input; /* the input field of Alpaca, user messages only; NULL or not empty */
+    size_t input_size;
+} lb_message;
+
+typedef struct lb_conversation
+{
+    lb_message *messages; /* [n_messages]; in the arena */
+    size_t n_messages;
+} lb_conversation;
+
+/* Reads one record of any format of docs/CLI.md. A record that is none of them, or breaks the one
+ * it is, gives LOBASS_BAD_FORMAT and the reason alone, without a place: 'field "output": expected a
+ * string, found null'. Everything lives in ARENA until it is reset. */
+lobass_status lb_conversation_parse(lb_conversation *conversation, const char *data,
+                                    size_t size_bytes, lb_arena *arena, lobass_error *error);
+
+/* ---- templates (template.c): a conversation as text with scored spans
+ * ---------------------------- */
+
+typedef struct lb_span
+{
+    size_t start, end; /* bytes; a response's text, without its end token */
+} lb_span;
+
+typedef struct lb_rendering
+{
+    const char *text; /* in the arena */
+    size_t size;
+    lb_span *responses; /* [n_responses], ascending; an end token belongs after each */
+    size_t n_responses;
+} lb_rendering;
+
+typedef struct lb_template lb_template;
+
+/* NAME: "alpaca", "alpaca-newline", "plain". "chat" and files are LOBASS_UNSUPPORTED, by name. */
+lobass_status lb_template_find(const lb_template **found, const char *name, lobass_error *error);
+const char *lb_template_name(const lb_template *chosen);
+/* A conversation of one LB_ROLE_TEXT message is rendered as itself by every template. */
+lobass_status lb_template_render(lb_rendering *rendering, const lb_template *chosen,
+                                 const lb_conversation *conversation, lb_arena *arena,
+                                 lobass_error *error);
+
+/* ---- rows (freeze.c): text -> ids, flags, status
+ * --------------------------------------------------- */
+
+typedef struct lb_freezer lb_freezer; /* one a thread: an encoder, an arena and buffers */
+
+lobass_status lb_freezer_create(lb_freezer **freezer, const lobass_tokenizer *tokenizer,
+                                const lobass_format_options *options, int32_t eos_fallback,
+                                size_t n_vocabulary, lobass_error *error);
+void lb_freezer_free(lb_freezer *freezer);
+/* Fills status, reason, hash, ids, flags and the counts of ROW from a record's bytes (METHOD: mask,
+ * edges, BOS once, end tokens, truncation on the right). Pointers live until the next call. A bad
+ * record is a status, not a failure; failures are memory and a token id beyond N_VOCABULARY. */
+lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_record *record,
+                                lobass_error *error);
+/* Hash of ids and flags: equal for duplicates. */
+lb_hash lb_row_hash(const lobass_row *row);
+
+/* ---- batches (pack.c)
+ * --------------------------------------------------------------------------------- */
+
+/* The rows of one packed batch, by their place in the list that was planned. */
+typedef struct lb_pack
+{
+    const uint32_t *rows; /* [n_rows] */
+    size_t n_rows;
+    size_t n_tokens;
+} lb_pack;
+
+typedef struct lb_plan lb_plan;
+
+/* Longest first, filling packs of at most MAX_TOKENS (a longer row stands alone). A pure function
+ * of the lengths: the same plan whatever was done before. Only rows with a length above 0 are
+ * planned. */
+lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, size_t n_rows,
+                             size_t max_tokens, lobass_error *error);
+void lb_plan_free(lb_plan *plan);
+size_t lb_plan_count(const lb_plan *plan);
+lb_pack lb_plan_at(const lb_plan *plan, size_t index);
+
+/* A batch being put together from rows; {0} is valid and empty. */
+typedef struct lb_batch_builder
+{
+    lb_batch batch; /* what was built; borrowed */
+    int32_t *ids;
+    uint32_t *starts, *scored;
+    size_t token_capacity, sequence_capacity;
+} lb_batch_builder;
+
+void lb_batch_builder_reset(lb_batch_builder *builder);
+lobass_status lb_batch_builder_add(lb_batch_builder *builder, const int32_t *ids,
+                                   const uint8_t *flags, size_t n_tokens, lobass_error *error);
+void lb_batch_builder_free(lb_batch_builder *builder);
+
+#endif

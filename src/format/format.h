@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * L1. Bytes on disk <-> values: JSON documents, streams of records, safetensors. Every size and
+ * offset that comes from a file is checked before it is used.
+ */
+#ifndef LB_FORMAT_H
+#define LB_FORMAT_H
+
+#include <jansson.h>
+
+#include "base/base.h"
+
+/* ---- JSON (json.c) -------------------------------------------------------------------------- */
+
+/* Parses one value (strict, UTF-8 checked, NUL in strings allowed, large integers as reals). WHERE
+ * opens the message: "WHERE: line L, byte B: what jansson found". Release with json_decref(). */
+lobass_status lb_json_parse(json_t **value, const char *data, size_t size_bytes, const char *where,
+                            lobass_error *error);
+lobass_status lb_json_load(json_t **value, const char *path, lobass_error *error);
+
+/* "an object", "a string", "null", ...: for messages. */
+const char *lb_json_kind(const json_t *value);
+
+/* Fields of an object. A missing or ill-typed field is LOBASS_BAD_FORMAT: "WHERE: field "KEY":
+ * expected an integer from 1 to 64, found "x"". With has_default a missing or null field leaves
+ * *VALUE as it is. Strings are borrowed from the object. */
+lobass_status lb_json_integer(const json_t *object, const char *where, const char *key,
+                              int64_t least, int64_t most, bool has_default, int64_t *value,
+                              lobass_error *error);
+lobass_status lb_json_real(const json_t *object, const char *where, const char *key,
+                           bool has_default, double *value, lobass_error *error);
+lobass_status lb_json_boolean(const json_t *object, const char *where, const char *key,
+                              bool has_default, bool *value, lobass_error *error);
+lobass_status lb_json_text(const json_t *object, const char *where, const char *key,
+                           bool has_default, const char **value, lobass_error *error);
+
+/* Append JSON to a buffer. Reals are the shortest text that reads back as the same double; NaN and
+ * infinities are a caller's mistake (asserted). */
+lobass_status lb_json_append_text(lb_buffer *buffer, const char *text, size_t size_bytes,
+                                  lobass_error *error); /* quoted and escaped */
+lobass_status lb_json_append_real(lb_buffer *buffer, double value, lobass_error *error);
+
+/* ---- records (records.c, stream.c) ------------------------------------------------------------
+ */
+
+/* One record of a data file, as bytes; valid until the next call on its reader. */
+typedef struct lb_record
+{
+    const char *data;
+    size_t size;
+    uint64_t index;  /* from 0 */
+    uint64_t line;   /* of its first byte, from 1 */
+    uint64_t offset; /* of its first byte in the decompressed stream */
+} lb_record;
+
+typedef struct lb_record_reader lb_record_reader;
+
+/* PATH: JSON Lines (a record a line, blank lines skipped), a JSON array (a record an element), or
+ * "-" for standard input; gzip and zstd are recognised by their first bytes. Streams: memory is
+ * bounded by the largest record (at most 256 MiB). A byte-order mark is skipped. */
+lobass_status lb_record_reader_open(lb_record_reader **reader, const char *path,
+                                    lobass_error *error);
+/* *HAS_RECORD false: the end. A file whose frame is broken (an array that is cut off, bytes between
+ * elements, a truncated compressed stream) fails; what is inside a record is not looked at. */
+lobass_status lb_record_reader_next(lb_record_reader *reader, lb_record *record, bool *has_record,
+                                    lobass_error *error);
+uint64_t lb_record_reader_offset(const lb_record_reader *reader); /* compressed bytes read so far */
+void lb_record_reader_close(lb_record_reader *reader);
+
+/* ---- safetensors (safetensors.c, safetensors_write.c) ------------------------------------------
+ */
+
+typedef enum lb_dtype
+{
+    LB_F32,
+    LB_F16,
+    LB_BF16
+} lb_dtype;
+
+#define LB_MAX_DIMS 4
+
+size_t lb_dtype_size(lb_dtype dtype);      /* bytes an element */
+const char *lb_dtype_name(lb_dtype dtype); /* "F32", "F16", "BF16" */
+/* COUNT elements at SOURCE (any alignment) as floats. */
+void lb_dtype_to_float(float *values, const void *source, lb_dtype dtype, size_t count);
+/* COUNT floats as elements; F16 and BF16 round to nearest even. */
+void lb_dtype_from_float(void *target, lb_dtype dtype, const float *values, size_t count);
+
+typedef struct lb_tensor
+{
+    const char *name; /* borrowed from the file */
+    lb_dtype dtype;
+    unsigned n_dims;
+    uint64_t shape[LB_MAX_DIMS];
+    size_t n_elements;
+    const unsigned char *data; /* in the mapping; any alignment */
+} lb_tensor;
+
+typedef struct lb_safetensors lb_safetensors;
+
+/* Maps PATH and checks all of it: header length, JSON, dtypes, shapes x size = bytes, offsets in
+ * range, in order, without overlap or hole. A dtype other than the three is kept out of the table
+ * and fails only when it is asked for by name. */
+lobass_status lb_safetensors_open(lb_safetensors **file, const char *path, lobass_error *error);
+void lb_safetensors_close(lb_safetensors *file);
+size_t lb_safetensors_count(const lb_safetensors *file);
+const lb_tensor *lb_safetensors_at(const lb_safetensors *file, size_t index);
+/* LOBASS_NOT_FOUND names file and tensor. */
+lobass_status lb_safetensors_find(const lb_safetensors *file, const char *name,
+                                  const lb_tensor **tensor, lobass_error *error);
+/* The hash of the whole file. */
+lb_hash lb_safetensors_hash(const lb_safetensors *file);
+
+/* A header without data: what is to be written. */
+typedef struct lb_tensor_spec
+{
+    const char *name;
+    lb_dtype dtype;
+    unsigned n_dims;
+    uint64_t shape[LB_MAX_DIMS];
+} lb_tensor_spec;
+
+typedef struct lb_safetensors_writer lb_safetensors_writer;
+
+/* Tensors are then written in the order of SPECS, each with its own bytes. Metadata is
+ * {"format": "pt"}, as transformers expects. The file appears at commit, whole. */
+lobass_status lb_safetensors_writer_open(lb_safetensors_writer **writer, const char *path,
+                                         const lb_tensor_spec *specs, size_t n_specs,
+                                         bool overwrite, lobass_error *error);
+/* VALUES: the next tensor's elements as floats; converted to its dtype. */
+lobass_status lb_safetensors_writer_put(lb_safetensors_writer *writer, const float *values,
+                                        lobass_error *error);
+lobass_status lb_safetensors_writer_commit(lb_safetensors_writer *writer, lobass_error *error);
+void lb_safetensors_writer_discard(lb_safetensors_writer *writer);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * L3. A decoder-only language model: its configuration, weights in Hugging Face layout, forward and
+ * backward of the whole, and the optimiser. One generic implementation driven by the architecture
+ * table in config.c; what the table does not name is refused by name.
+ */
+#ifndef LB_MODEL_H
+#define LB_MODEL_H
+
+#include "compute/compute.h"
+#include "format/format.h"
+
+/* ---- configuration (config.c) -----------------------------------------------------------------
+ */
+
+typedef enum lb_rope_scaling
+{
+    LB_ROPE_NONE,
+    LB_ROPE_LINEAR,
+    LB_ROPE_LLAMA3
+} lb_rope_scaling;
+
+typedef struct lb_config
+{
+    char architecture[64]; /* "LlamaForCausalLM" */
+    size_t n_layers, d_model, d_ffn, n_heads, n_kv_heads, head_size, n_vocabulary, max_length;
+    float norm_epsilon;
+    double initializer_range;
+    bool has_tied_head, has_attention_bias, has_mlp_bias;
+    double rope_theta;
+    lb_rope_scaling rope_scaling;
+    double rope_factor, rope_low_frequency_factor, rope_high_frequency_factor;
+    double rope_original_length;
+    int32_t eos; /* eos_token_id (the first of a list); -1: none. The tokenizer's own comes first */
+} lb_config;
+
+/* Reads FOLDER/config.json, or PATH itself where it is a file. */
+lobass_status lb_config_load(lb_config *config, const char *path, lobass_error *error);
+/* frequencies[head_size / 2], radians per position, with the scaling applied. */
+void lb_config_frequencies(const lb_config *config, float *frequencies);
+
+/* ---- weights (weights.c, weights_save.c) -------------------------------------------------------
+ */
+
+/* One parameter of the model, in the order of the table: embedding, per layer (input norm, q, k, v,
+ * o with biases, post-attention norm, gate, up, down with biases), final norm, head if untied. */
+typedef struct lb_parameter
+{
+    char name[96]; /* as in the file */
+    unsigned n_dims;
+    uint64_t shape[2];
+    size_t count;
+    bool has_decay;    /* a matrix: weight decay applies */
+    lb_matrix matrix;  /* n_dims 2 (and the 1-dimensional ones as [1, n] fp32) */
+    float *master;     /* trainable: the fp32 values, else NULL */
+    uint16_t *working; /* trainable in bf16: the rounded copy, else NULL */
+} lb_parameter;
+
+typedef struct lb_layer /* borrowed views; biases NULL where there are none */
+{
+    const lb_parameter *input_norm, *q, *k, *v, *o, *post_norm, *gate, *up, *down;
+    const lb_parameter *q_bias, *k_bias, *v_bias, *o_bias, *gate_bias, *up_bias, *down_bias;
+} lb_layer;
+
+typedef struct lb_model
+{
+    lb_config config;
+    lb_parameter *parameters; /* [n_parameters] */
+    size_t n_parameters;
+    uint64_t n_elements;                               /* of all parameters */
+    const lb_parameter *embedding, *final_norm, *head; /* head == embedding when tied */
+    lb_layer *layers;                                  /* [n_layers] */
+    float *frequencies;                                /* [head_size / 2] */
+    lb_dtype stored_dtype;                             /* of the first matrix in the file */
+    struct lb_model_storage *storage;                  /* mappings and memory, owned */
+} lb_model;
+
+typedef enum lb_model_use
+{
+    LB_MODEL_SCORE, /* read only: mapped where the file's dtype is the compute dtype */
+    LB_MODEL_TRAIN  /* fp32 masters, and working copies when computing in bf16 */
+} lb_model_use;
+
+/* Loads config and weights: model.safetensors, or the shards that model.safetensors.index.json
+ * names (a shard's name cannot leave the folder). Every tensor the table asks for must be there
+ * with its shape. COMPUTE_DTYPE: LB_F32 or LB_BF16. */
+lobass_status lb_model_load(lb_model **model, const char *folder, lb_dtype compute_dtype,
+                            lb_model_use use, lobass_error *error);
+/* A trainable fp32 model with random weights: normal(0, initializer_range), gains 1, biases 0. */
+lobass_status lb_model_create_random(lb_model **model, const lb_config *config, uint64_t seed,
+                                     lobass_error *error);
+void lb_model_free(lb_model *model);
+/* Hash of config.json and of the weight files, in the order of their names. */
+lobass_status lb_model_fingerprint(lb_hash *hash, const char *folder, lobass_error *error);
+/* Writes FOLDER/model.safetensors in DTYPE and copies config and tokenizer files from FROM (its
+ * torch_dtype set to DTYPE). FOLDER must exist; the caller makes it appear whole. */
+lobass_status lb_model_save(const lb_model *model, const char *folder, lb_dtype dtype,
+                            const char *from, lobass_error *error);
+/* Rounds the masters into the working copies; nothing to do in fp32. */
+void lb_model_refresh(lb_model *model);
+
+/* ---- decoder (decoder.c, decoder_backward.c) ----------------------------------------------------
+ */
+
+/* Activations for batches of up to MAX_TOKENS tokens; nothing is allocated while it runs. */
+typedef struct lb_decoder lb_decoder;
+
+/* IS_TRAINING: keeps what the backward needs. MODEL and COMPUTE are borrowed. */
+lobass_status lb_decoder_create(lb_decoder **decoder, const lb_model *model, lb_compute *compute,
+                                size_t max_tokens, bool is_training, lobass_error *error);
+void lb_decoder_free(lb_decoder *decoder);
+/* nll[batch->n_scored]: -ln p(token) in nats, in the order of batch->scored. */
+lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,
+                                 lobass_error *error);
+/* Logits [n_scored, n_vocabulary] that predict the scored tokens, for tests and generation: after a
+ * forward of the same batch. */
+lobass_status lb_decoder_logits(lb_decoder *decoder, const lb_batch *batch, float *logits,
+                                lobass_error *error);
+/* After a forward of the same batch: adds the gradient of scale * sum(nll) into grads[i], one array
+ * a parameter in the model's order. */
+lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, float scale,
+                                  float *const *grads, lobass_error *error);
+
+/* ---- optimiser (optimizer.c)
+ * --------------------------------------------------------------------- */
+
+typedef struct lb_optimizer
+{
+    lb_adamw settings;
+    uint64_t step;  /* steps taken */
+    float **grads;  /* [n_parameters][count], zeroed by lb_optimizer_step */
+    float **m, **v; /* moments */
+    size_t n_parameters;
+    float *memory; /* owned */
+} lb_optimizer;
+
+lobass_status lb_optimizer_create(lb_optimizer **optimizer, const lb_model *model,
+                                  const lb_adamw *settings, lobass_error *error);
+void lb_optimizer_free(lb_optimizer *optimizer);
+/* Clips the gradient to norm CLIP (0: no clipping), takes one AdamW step at RATE, refreshes the
+ * model's working copies and zeroes the gradients. *GRADIENT_NORM receives the norm before
+ * clipping; one that is not finite is LOBASS_NUMERIC and changes nothing. */
+lobass_status lb_optimizer_step(lb_optimizer *optimizer, lb_model *model, lb_compute *compute,
+                                double rate, double weight_decay, double clip,
+                                double *gradient_norm, lobass_error *error);
+/* Masters and moments as FOLDER/state.safetensors, and back, bit for bit. */
+lobass_status lb_optimizer_save(const lb_optimizer *optimizer, const lb_model *model,
+                                const char *folder, lobass_error *error);
+lobass_status lb_optimizer_load(lb_optimizer *optimizer, lb_model *model, const char *folder,
+                                lobass_error *error);
+/* Linear from 0 over the first ceil(warmup_ratio * n_steps) steps, then half a cosine to 0. STEP
+ * from 0; the first warm-up step already has a rate above 0. */
+double lb_schedule_rate(double highest, double warmup_ratio, uint64_t step, uint64_t n_steps);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * L4. What a user asks for: prepare, measure, train, score, select, and all of them in a row. The
+ * public functions of lobass.h live here, one file each; this header holds what those files share.
+ */
+#ifndef LB_TASK_H
+#define LB_TASK_H
+
+#include "data/data.h"
+#include "model/model.h"
+#include "store/store.h"
+#include "text/text.h"
+
+/* ---- progress (progress.c)
+ * --------------------------------------------------------------------------- */
+
+/* A stage under way: rate and time left are worked out here, and the callback is called at most ten
+ * times a second and once at the end. */
+typedef struct lb_stage
+{
+    const lobass_observer *observer;
+    lobass_progress progress;
+    double began_seconds, reported_seconds;
+    uint64_t began_done, n_tokens; /* of this process */
+} lb_stage;
+
+void lb_stage_begin(lb_stage *stage, const lobass_observer *observer, const char *name,
+                    const char *unit, uint64_t done, uint64_t total);
+/* LOBASS_CANCELLED when the callback says so. MEAN_LOSS NaN where there is none. */
+lobass_status lb_stage_advance(lb_stage *stage, uint64_t done, uint64_t n_tokens, double mean_loss,
+                               lobass_error *error);
+lobass_status lb_stage_end(lb_stage *stage, lobass_error *error);
+void lb_observer_log(const lobass_observer *observer, lobass_log_level level, const char *format,
+                     ...) __attribute__((format(printf, 3, 4)));
+
+/* ---- options that are recorded (record_options.c)
+ * ------------------------------------------------------- */
+
+/* The format options as canonical JSON, and back; the text is yours: free(). */
+lobass_status lb_format_options_to_json(char **text, const lobass_format_options *options,
+                                        lobass_error *error);
+
+/* ---- rows for training and measuring (row_source.c)
+ * ------------------------------------------------------ */
+
+bool lb_row_status_is_selectable(lobass_row_status status); /* ok and truncated */
+
+/* The compute dtype that an option means on this machine. LOBASS_UNSUPPORTED by name otherwise. */
+lobass_status lb_compute_dtype_choose(lb_dtype *dtype, lobass_dtype wanted, lobass_error *error);
+
+/* ---- scores (score.c)
+ * --------------------------------------------------------------------------------------- */
+
+/* All scores of one row; has[s] tells whether value[s] exists. */
+typedef struct lb_row_scores
+{
+    double value[LOBASS_SCORE_COUNT];
+    bool has[LOBASS_SCORE_COUNT];
+    double initial_loss, reference_loss;
+    bool has_initial, has_reference;
+    lobass_row_status status; /* the row's own, or nonfinite / initial_loss_below_floor */
+} lb_row_scores;
+
+typedef struct lb_scores
+{
+    lb_row_scores *rows;       /* [n_rows] */
+    lb_row_summary *summaries; /* [n_rows] */
+    size_t n_rows;
+} lb_scores;
+
+/* From the stored losses of the models "initial" and "reference"; either may be missing. */
+lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, double floor, uint64_t seed,
+                                lobass_error *error);
+void lb_scores_free(lb_scores *scores);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * L2. Text <-> token ids: tokenizer.json of type BPE (byte-level: GPT-2, Llama 3; SentencePiece
+ * style with byte fallback: Llama 2, Mistral). The public functions lobass_tokenizer_* live here.
+ */
+#ifndef LB_TEXT_H
+#define LB_TEXT_H
+
+#include "base/base.h"
+
+/* Growable token ids; {0} is a valid empty list. */
+typedef struct lb_ids
+{
+    int32_t *values;
+    size_t count, capacity;
+} lb_ids;
+
+lobass_status lb_ids_append(lb_ids *ids, int32_t id, lobass_error *error);
+void lb_ids_free(lb_ids *ids);
+
+/* Scratch of one encoding thread: the word cache and merge buffers. A tokenizer is read-only after
+ * loading and is shared by any number of encoders. */
+typedef struct lb_encoder lb_encoder;
+
+lobass_status lb_encoder_create(lb_encoder **encoder, const lobass_tokenizer *tokenizer,
+                                lobass_error *error);
+void lb_encoder_free(lb_encoder *encoder);
+
+/* Appends the ids of TEXT (valid UTF-8) to IDS; no special tokens are added, those that stand in
+ * the text are recognised. SPLITS, ascending byte offsets in [0, size_bytes], are edges that no
+ * token straddles: every piece between two edges is encoded as it would be alone, except that what
+ * belongs to the beginning of a text (SentencePiece's dummy space) happens once, at the very
+ * beginning. N_BEFORE[i] receives the number of tokens appended before edge i.
+ * With IS_JOINT the edges force nothing; N_BEFORE[i] then counts the tokens that end at or before
+ * edge i, so that a straddling token falls behind it. */
+lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *text,
+                                size_t size_bytes, const size_t *splits, size_t n_splits,
+                                bool is_joint, size_t *n_before, lobass_error *error);
+
+/* What the tokenizer and its configuration say about the ends of a text. */
+typedef struct lb_special_ids
+{
+    int32_t bos, eos; /* -1: none */
+    bool adds_bos;    /* the post-processor or add_bos_token asks for it */
+    bool adds_eos;
+    bool has_chat_template;
+} lb_special_ids;
+
+lb_special_ids lb_tokenizer_special_ids(const lobass_tokenizer *tokenizer);
+
+/* XXH3 over the bytes of tokenizer.json and the ids above: two models with equal hashes give equal
+ * ids. */
+lb_hash lb_tokenizer_hash(const lobass_tokenizer *tokenizer);
+
+#endif
