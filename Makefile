@@ -1,36 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
 # The short way in: each target sets up what it needs. CMakePresets.json has the presets.
 
-.PHONY: all setup demo check check-long asan tsan tidy format install clean
+.PHONY: all demo check check-long asan tsan clang tidy fuzz format install clean
 
-all: setup
+all:
+	@scripts/setup build
 	cmake --preset release >/dev/null
 	cmake --build --preset release
-
-setup:
-	@scripts/setup
 
 # Makes a base model and a set with known answers, runs the whole method, prints what was chosen.
 demo: all
 	demo/run
 
 check: all
+	@scripts/setup check
 	ctest --preset release
 
 check-long: all
+	@scripts/setup check
 	LOBASS_LONG=1 ctest --preset release
 
-asan tsan: setup
+# The same tests under the address and undefined-behaviour sanitizers, the thread sanitizer, clang.
+asan tsan clang:
+	@scripts/setup tidy
+	@scripts/setup check
 	cmake --preset $@ >/dev/null
 	cmake --build --preset $@
 	ctest --preset $@
 
 tidy: all
+	@scripts/setup tidy
 	scripts/tidy build
 
+# Ten minutes of libFuzzer for every parser.
+fuzz:
+	@scripts/setup tidy
+	cmake --preset fuzz >/dev/null
+	cmake --build --preset fuzz
+	scripts/fuzz build-fuzz 600
+
 format:
-	clang-format-14 -i include/*.h src/*/*.[ch] cli/*.[ch] tests/*/*.[ch] tests/unit/*/*.[ch] \
-	    fuzz/*.[ch] examples/*.c demo/*.c
+	find include src cli tests fuzz examples demo -name '*.[ch]' -print0 | \
+	    xargs -0 clang-format-14 -i
 
 install: all
 	cmake --install build

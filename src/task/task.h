@@ -36,9 +36,51 @@ void lb_observer_log(const lobass_observer *observer, lobass_log_level level, co
 /* ---- options that are recorded (record_options.c)
  * ------------------------------------------------------- */
 
-/* The format options as canonical JSON, and back; the text is yours: free(). */
+/* The format options as canonical JSON, and back; the text is yours: free(). is_strict is not part
+ * of it: it changes no row. */
 lobass_status lb_format_options_to_json(char **text, const lobass_format_options *options,
                                         lobass_error *error);
+/* WHERE opens the messages. template_name is a static string. */
+lobass_status lb_format_options_from_json(lobass_format_options *options, const char *text,
+                                          const char *where, lobass_error *error);
+/* Fills in what the model decides: the template where none was named (a chat template that is not
+ * supported gives a warning and "alpaca") and max_length, cut at the model's limit. */
+lobass_status lb_format_options_resolve(lobass_format_options *options,
+                                        const lobass_tokenizer *tokenizer, const lb_config *config,
+                                        const lobass_observer *observer, lobass_error *error);
+/* The recipe of a training: epochs, batch size, rates, seed, dtype; neither paths, threads nor
+ * format. DTYPE: what lb_compute_dtype_choose() made of it. The text is yours: free(). */
+lobass_status lb_recipe_to_json(char **text, const lobass_train_options *options, lb_dtype dtype,
+                                lobass_error *error);
+/* LOBASS_CONFLICT naming the first field in which the two objects differ, with both values:
+ * "WHERE: made with "max_length": 512, now 256; ...". */
+lobass_status lb_options_compare(const char *recorded, const char *wanted, const char *where,
+                                 lobass_error *error);
+
+/* Names of facts in a run's database. */
+#define LB_FACT_VERSION "lobass"                    /* that began the run */
+#define LB_FACT_MODEL "model"                       /* the folder it was prepared for */
+#define LB_FACT_OPTIONS "options"                   /* lb_format_options_to_json() */
+#define LB_FACT_TOKENIZER_HASH "tokenizer_hash"     /* lb_tokenizer_hash(), 32 digits */
+#define LB_FACT_VOCABULARY "n_vocabulary"           /* of the model it was prepared for */
+#define LB_FACT_EOS "eos"                           /* the end token's id, -1: none */
+#define LB_FACT_HIGHEST_ID "highest_id"             /* of all rows; once prepared */
+#define LB_FACT_TOKENIZATION "tokenization_hash"    /* of all rows; only once prepared */
+#define LB_FACT_SELECTION "selection"               /* options of the latest selection, JSON */
+#define LB_FACT_REFERENCE_RECIPE "reference.recipe" /* lb_recipe_to_json() of RUN/reference */
+#define LB_FACT_REFERENCE_RESULT "reference.result" /* what its training came to, JSON */
+
+/* ---- models (describe.c) ------------------------------------------------------------------- */
+
+/* Weights, config and tokenizer (where there is one) in one hash. */
+lobass_status lb_fingerprint_compute(lb_hash *hash, const char *folder, lobass_error *error);
+/* The same from its parts; TOKENIZER may be NULL. */
+lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer);
+/* LOBASS_CONFLICT where the tokenizer of FOLDER is not the run's or CONFIG's vocabulary does not
+ * cover its ids; LOBASS_BAD_ARGUMENT where the run was not prepared to its end. */
+lobass_status lb_run_check_model(lb_store *store, const char *folder,
+                                 const lobass_tokenizer *tokenizer, const lb_config *config,
+                                 lobass_error *error);
 
 /* ---- rows for training and measuring (row_source.c)
  * ------------------------------------------------------ */

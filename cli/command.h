@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands: one function a file. ARGC and ARGV hold what follows the command's name; the
+ * return value is the exit code of the process.
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+/* The whole command line, for what is recorded, and the part a command parses. */
+typedef struct cli_call
+{
+    int argc; /* of what follows the command's name */
+    char **argv;
+    int whole_argc;
+    char **whole_argv;
+} cli_call;
+
+int cmd_run(const cli_call *call);
+int cmd_prepare(const cli_call *call);
+int cmd_measure(const cli_call *call);
+int cmd_train(const cli_call *call);
+int cmd_select(const cli_call *call);
+int cmd_scores(const cli_call *call);
+int cmd_show(const cli_call *call);
+int cmd_init(const cli_call *call);
+int cmd_tokens(const cli_call *call);
+int cmd_info(const cli_call *call);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Messages, harmless text, numbers for people, terminal properties and signals. A closed pipe ends
+ * the command quietly (SIGPIPE keeps its default action); a full disk behind standard output is a
+ * failure with a message.
+ */
+#include "console.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define ESCAPE_LIMIT 0xA0 /* C0, DEL and C1 controls lie below */
+
+static volatile sig_atomic_t interrupted;
+
+/* ---- text ----------------------------------------------------------------------------------- */
+
+size_t cli_utf8_decode(uint32_t *code, const char *data, size_t size_bytes)
+{
+    static const struct
+    {
+        unsigned char mask, lead;
+        uint32_t lowest;
+    } forms[] = {{0x80, 0x00, 0}, {0xE0, 0xC0, 0x80}, {0xF0, 0xE0, 0x800}, {0xF8, 0xF0, 0x10000}};
+    const unsigned char *bytes = (const unsigned char *)data;
+
+    for (size_t n_more = 0; n_more < sizeof forms / sizeof forms[0]; n_more++)
+    {
+        if (n_more >= size_bytes || (bytes[0] & forms[n_more].mask) != forms[n_more].lead)
+        {
+            continue;
+        }
+        uint32_t value = bytes[0] & (unsigned char)~forms[n_more].mask;
+        for (size_t i = 1; i <= n_more; i++)
+        {
+            if ((bytes[i] & 0xC0) != 0x80)
+            {
+                return 0;
+            }
+            value = (value << 6) | (bytes[i] & 0x3FU);
+        }
+        bool is_surrogate = value >= 0xD800 && value <= 0xDFFF;
+        if (value < forms[n_more].lowest || value > 0x10FFFF || is_surrogate)
+        {
+            return 0;
+        }
+        *code = value;
+        return n_more + 1;
+    }
+    return 0;
+}
+
+bool cli_code_is_unsafe(uint32_t code)
+{
+    static const uint32_t ranges[][2] = {
+        {0x00, 0x1F},     {0x7F, 0x9F},     {0x061C, 0x061C},   {0x200B, 0x200F},
+        {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF},   {0xFFF9, 0xFFFB},
+        {0xFFFE, 0xFFFF}, {0xE0000, 0xE007F},
+    };
+
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+    {
+        if (code >= ranges[i][0] && code <= ranges[i][1])
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void print_unsafe(FILE *file, uint32_t code)
+{
+    switch (code)
+    {
+    case '\n':
+        fputs("\xE2\x8F\x8E", file);
+        break;
+    case '\t':
+        fputs("\\t", file);
+        break;
+    case '\r':
+        fputs("\\r", file);
+        break;
+    default:
+        fprintf(file, code < ESCAPE_LIMIT ? "\\x%02x" : "\\u{%04x}", (unsigned)code);
+    }
+}
+
+void cli_print_visible(FILE *file, const char *data, size_t size_bytes)
+{
+    for (size_t i = 0; i < size_bytes;)
+    {
+        uint32_t code = 0;
+        size_t length = cli_utf8_decode(&code, data + i, size_bytes - i);
+        if (length == 0)
+        {
+            fprintf(file, "\\x%02x", (unsigned)(unsigned char)data[i]);
+            length = 1;
+        }
+        else if (cli_code_is_unsafe(code))
+        {
+            print_unsafe(file, code);
+        }
+        else
+        {
+            fwrite(data + i, 1, length, file);
+        }
+        i += length;
+    }
+}
+
+void cli_print_text(FILE *file, const char *text)
+{
+    cli_print_visible(file, text, strlen(text));
+}
+
+/* ---- messages ------------------------------------------------------------------------------- */
+
+void cli_message(const char *format, ...)
+{
+    char line[LOBASS_ERROR_SIZE + 256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    fputs("lobass: ", stderr);
+    cli_print_text(stderr, line);
+    fputc('\n', stderr);
+}
+
+int cli_fail(const lobass_error *error)
+{
+    cli_message("%s", error->message[0] == '\0' ? "failed without a reason" : error->message);
+    return CLI_FAILED;
+}
+
+/* ---- numbers -------------------------------------------------------------------------------- */
+
+const char *cli_number(char buffer[CLI_NUMBER_SIZE], uint64_t value)
+{
+    char digits[CLI_NUMBER_SIZE];
+    size_t n_digits = (size_t)snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    size_t used = 0;
+
+    for (size_t i = 0; i < n_digits; i++)
+    {
+        if (i > 0 && (n_digits - i) % 3 == 0)
+        {
+            buffer[used++] = ',';
+        }
+        buffer[used++] = digits[i];
+    }
+    buffer[used] = '\0';
+    return buffer;
+}
+
+const char *cli_duration(char buffer[CLI_NUMBER_SIZE], double seconds)
+{
+    unsigned long whole = seconds > 0 && seconds < 1e9 ? (unsigned long)(seconds + 0.5) : 0;
+    unsigned long hours = whole / 3600;
+    unsigned long minutes = whole / 60 % 60;
+
+    if (hours > 0)
+    {
+        snprintf(buffer, CLI_NUMBER_SIZE, "%lu:%02lu:%02lu", hours, minutes, whole % 60);
+    }
+    else
+    {
+        snprintf(buffer, CLI_NUMBER_SIZE, "%lu:%02lu", minutes, whole % 60);
+    }
+    return buffer;
+}
+
+/* ---- terminal ------------------------------------------------------------------------------- */
+
+bool cli_is_terminal(FILE *file)
+{
+    const char *kind = getenv("TERM");
+
+    return isatty(fileno(file)) == 1 && kind != NULL && strcmp(kind, "dumb") != 0;
+}
+
+bool cli_has_colour(FILE *file)
+{
+    const char *refusal = getenv("NO_COLOR");
+
+    return cli_is_terminal(file) && (refusal == NULL || refusal[0] == '\0');
+}
+
+size_t cli_terminal_width(FILE *file)
+{
+    enum
+    {
+        USUAL_WIDTH = 80
+    };
+    struct winsize size = {0};
+
+    if (ioctl(fileno(file), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    {
+        return size.ws_col;
+    }
+    return USUAL_WIDTH;
+}
+
+/* ---- signals and the end -------------------------------------------------------------------- */
+
+static void note_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void cli_catch_signals(void)
+{
+    struct sigaction action = {0};
+
+    action.sa_handler = note_signal;
+    action.sa_flags = (int)SA_RESETHAND | SA_RESTART; /* the second signal has its usual effect */
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool cli_is_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+int cli_finish(int code)
+{
+    errno = 0;
+    bool is_written = fflush(stdout) == 0 && ferror(stdout) == 0;
+    int reason = errno;
+
+    if (is_written || reason == EPIPE)
+    {
+        return is_written || code != CLI_DONE ? code : CLI_FAILED;
+    }
+    cli_message("standard output: %s", reason != 0 ? strerror(reason) : "it could not be written");
+    return CLI_FAILED;
+}

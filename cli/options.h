@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one table of options that every command is made of. A row names the option, its type, the
+ * place its value goes to and a line of help; parsing, checking, the help page with its defaults
+ * and the error messages all follow from the row. Defaults are whatever the target holds when the
+ * row is added, which is what lobass_*_options_default() put there.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "console.h"
+
+typedef enum cli_type
+{
+    CLI_FLAG,   /* bool */
+    CLI_TEXT,   /* const char * */
+    CLI_UINT32, /* uint32_t, LEAST to MOST */
+    CLI_UINT64, /* uint64_t, LEAST to MOST */
+    CLI_REAL,   /* double, LOWEST to HIGHEST */
+    CLI_CHOICE, /* an enumeration of the library, by the names in CHOICES */
+    CLI_AMOUNT  /* lobass_amount */
+} cli_type;
+
+typedef struct cli_choice
+{
+    const char *name; /* NULL ends the list */
+    unsigned value;
+} cli_choice;
+
+typedef struct cli_option
+{
+    const char *name; /* long form, without the dashes */
+    char letter;      /* short form; '\0': none */
+    cli_type type;
+    void *target;
+    const char *value;    /* how the help calls the value; choices show their names */
+    const char *help;     /* a phrase, without the default */
+    const char *fallback; /* the default in words, where the target's own value says nothing */
+    uint64_t least, most;
+    double lowest, highest;
+    const cli_choice *choices;
+    bool is_required;
+    bool is_idle;  /* accepted and listed apart: it changes nothing in this command */
+    bool is_given; /* set by the parser */
+} cli_option;
+
+#define CLI_OPTIONS_MOST 40
+
+typedef struct cli_parser
+{
+    const char *name;      /* of the command */
+    const char *usage;     /* what follows the name; further lines after a newline */
+    const char *about;     /* a paragraph or two for the help */
+    const char *arguments; /* what the positional arguments are called in messages */
+    size_t n_least, n_most;
+    cli_option options[CLI_OPTIONS_MOST];
+    size_t n_options;
+    const char **values; /* [n_values], the positional arguments; borrows argv */
+    size_t n_values;
+} cli_parser;
+
+/* What all commands take: --json -q -v -f --threads --dtype --seed. */
+typedef struct cli_common
+{
+    bool is_json, is_quiet, is_verbose, is_overwriting;
+    uint32_t n_threads;
+    lobass_dtype dtype;
+    uint64_t seed;
+} cli_common;
+
+/* Which of the common options have an effect in a command, as bits. */
+enum
+{
+    CLI_USES_OVERWRITE = 1,
+    CLI_USES_THREADS = 2,
+    CLI_USES_DTYPE = 4,
+    CLI_USES_SEED = 8,
+    CLI_USES_PROGRESS = 16
+};
+
+void cli_option_add(cli_parser *parser, cli_option option);
+void cli_options_add_common(cli_parser *parser, cli_common *common, unsigned uses);
+void cli_options_add_format(cli_parser *parser, lobass_format_options *format);
+void cli_options_add_training(cli_parser *parser, lobass_train_options *train);
+void cli_options_add_selection(cli_parser *parser, lobass_select_options *select);
+
+/* Reads ARGV (what follows the command's name). -1: go on; else the exit code: help was printed or
+ * the usage was wrong. */
+int cli_parse(cli_parser *parser, int argc, char **argv);
+void cli_parser_free(cli_parser *parser);
+bool cli_option_is_given(const cli_parser *parser, const char *name);
+/* Prints one line and the way to the help; returns CLI_WRONG_USAGE. */
+int cli_wrong_usage(const cli_parser *parser, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The help page on standard output (options_help.c). */
+void cli_help_print(const cli_parser *parser);
+/* The nearest of N names, or NULL where none is near; NAME_AT hands out the i-th. */
+const char *cli_nearest(const char *wanted, const char *(*name_at)(const void *list, size_t index),
+                        const void *list, size_t n_names);
+
+#endif

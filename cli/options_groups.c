@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows of the option table that several commands share: the common ones, how records become
+ * tokens (prepare, train, run), how a model is trained (train, run), how rows are chosen (select,
+ * run). No default stands here: the targets bring them.
+ */
+#include "options.h"
+
+#define THREADS_MOST 1024
+#define LENGTH_MOST 1048576
+#define EPOCHS_MOST 100000
+#define BATCH_MOST 1048576
+#define CHECKPOINT_SECONDS_MOST 604800 /* a week */
+#define RATE_MOST 1e6
+
+static const cli_choice dtypes[] = {{"auto", LOBASS_DTYPE_AUTO},
+                                    {"fp32", LOBASS_DTYPE_FP32},
+                                    {"bf16", LOBASS_DTYPE_BF16},
+                                    {NULL, 0}};
+static const cli_choice ends[] = {{"count", LOBASS_EOS_COUNT}, {"skip", LOBASS_EOS_SKIP}, {NULL, 0}};
+static const cli_choice boundaries[] = {
+    {"split", LOBASS_BOUNDARY_SPLIT}, {"joint", LOBASS_BOUNDARY_JOINT}, {NULL, 0}};
+static const cli_choice turns[] = {{"all", LOBASS_TURNS_ALL}, {"last", LOBASS_TURNS_LAST}, {NULL, 0}};
+
+void cli_options_add_common(cli_parser *parser, cli_common *common, unsigned uses)
+{
+    const cli_option rows[] = {
+        {.name = "overwrite",
+         .letter = 'f',
+         .type = CLI_FLAG,
+         .target = &common->is_overwriting,
+         .help = "replace what exists already",
+         .is_idle = (uses & CLI_USES_OVERWRITE) == 0},
+        {.name = "threads",
+         .type = CLI_UINT32,
+         .target = &common->n_threads,
+         .value = "N",
+         .help = "threads to compute with; 0: one a processor; the results are the same",
+         .most = THREADS_MOST,
+         .is_idle = (uses & CLI_USES_THREADS) == 0},
+        {.name = "dtype",
+         .type = CLI_CHOICE,
+         .target = &common->dtype,
+         .choices = dtypes,
+         .help = "numbers to compute with; auto: bf16 where the processor has AMX, else fp32",
+         .is_idle = (uses & CLI_USES_DTYPE) == 0},
+        {.name = "seed",
+         .type = CLI_UINT64,
+         .target = &common->seed,
+         .value = "N",
+         .help = "of everything random",
+         .most = UINT64_MAX,
+         .is_idle = (uses & CLI_USES_SEED) == 0},
+        {.name = "json",
+         .type = CLI_FLAG,
+         .target = &common->is_json,
+         .help = "print the result as one JSON object"},
+        {.name = "quiet",
+         .letter = 'q',
+         .type = CLI_FLAG,
+         .target = &common->is_quiet,
+         .help = "no progress and no notes; warnings stay",
+         .is_idle = (uses & CLI_USES_PROGRESS) == 0},
+        {.name = "verbose",
+         .letter = 'v',
+         .type = CLI_FLAG,
+         .target = &common->is_verbose,
+         .help = "details of what is done",
+         .is_idle = (uses & CLI_USES_PROGRESS) == 0},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}
+
+void cli_options_add_format(cli_parser *parser, lobass_format_options *format)
+{
+    const cli_option rows[] = {
+        {.name = "template",
+         .type = CLI_TEXT,
+         .target = &format->template_name,
+         .value = "NAME",
+         .help = "alpaca, alpaca-newline, plain, chat (the model's own) or a Jinja file",
+         .fallback = "chat if the model has one, else alpaca"},
+        {.name = "max-length",
+         .type = CLI_UINT32,
+         .target = &format->max_length,
+         .value = "N",
+         .help = "tokens of a row; what is longer is cut on the right",
+         .least = 1,
+         .most = LENGTH_MOST},
+        {.name = "eos",
+         .type = CLI_CHOICE,
+         .target = &format->eos,
+         .choices = ends,
+         .help = "count the end token of a response in its loss, or skip it"},
+        {.name = "boundary",
+         .type = CLI_CHOICE,
+         .target = &format->boundary,
+         .choices = boundaries,
+         .help = "split: no token straddles the edge of a response; joint: as it falls"},
+        {.name = "turns",
+         .type = CLI_CHOICE,
+         .target = &format->turns,
+         .choices = turns,
+         .help = "score every response of a conversation, or the last"},
+        {.name = "strict",
+         .type = CLI_FLAG,
+         .target = &format->is_strict,
+         .help = "fail at the first bad record instead of counting it"},
+        {.name = "mark-duplicates",
+         .type = CLI_FLAG,
+         .target = &format->mark_duplicates,
+         .help = "leave out rows that repeat an earlier one"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}
+
+void cli_options_add_training(cli_parser *parser, lobass_train_options *train)
+{
+    const cli_option rows[] = {
+        {.name = "epochs",
+         .type = CLI_UINT32,
+         .target = &train->n_epochs,
+         .value = "N",
+         .help = "passes over the rows",
+         .least = 1,
+         .most = EPOCHS_MOST},
+        {.name = "batch-size",
+         .type = CLI_UINT32,
+         .target = &train->batch_size,
+         .value = "N",
+         .help = "rows of one optimiser step",
+         .least = 1,
+         .most = BATCH_MOST},
+        {.name = "learning-rate",
+         .type = CLI_REAL,
+         .target = &train->learning_rate,
+         .value = "X",
+         .help = "the highest, after warm-up",
+         .highest = RATE_MOST},
+        {.name = "warmup",
+         .type = CLI_REAL,
+         .target = &train->warmup_ratio,
+         .value = "X",
+         .help = "share of the steps with a linear rise from 0; a cosine to 0 follows",
+         .highest = 1},
+        {.name = "weight-decay",
+         .type = CLI_REAL,
+         .target = &train->weight_decay,
+         .value = "X",
+         .help = "AdamW's, of matrices only",
+         .highest = RATE_MOST},
+        {.name = "clip",
+         .type = CLI_REAL,
+         .target = &train->clip,
+         .value = "X",
+         .help = "largest norm of the gradient; 0: no clipping",
+         .highest = RATE_MOST},
+        {.name = "checkpoint-seconds",
+         .type = CLI_UINT32,
+         .target = &train->checkpoint_seconds,
+         .value = "N",
+         .help = "at most this much work is lost by a kill; 0: every step",
+         .most = CHECKPOINT_SECONDS_MOST},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}
+
+static const cli_choice *score_choices(void)
+{
+    static cli_choice choices[LOBASS_SCORE_COUNT + 1];
+
+    for (unsigned i = 0; i < LOBASS_SCORE_COUNT; i++)
+    {
+        const lobass_score_info *info = lobass_score_describe((lobass_score)i);
+        choices[i] = (cli_choice){info != NULL ? info->name : "?", i};
+    }
+    return choices;
+}
+
+static const cli_choice *direction_choices(void)
+{
+    static cli_choice choices[LOBASS_DIRECTION_MIDDLE + 1];
+
+    for (unsigned i = LOBASS_DIRECTION_HIGHEST; i <= LOBASS_DIRECTION_MIDDLE; i++)
+    {
+        choices[i - LOBASS_DIRECTION_HIGHEST] =
+            (cli_choice){lobass_direction_name((lobass_direction)i), i};
+    }
+    return choices;
+}
+
+void cli_options_add_selection(cli_parser *parser, lobass_select_options *select)
+{
+    const cli_option rows[] = {
+        {.name = "amount",
+         .letter = 'k',
+         .type = CLI_AMOUNT,
+         .target = &select->amount,
+         .value = "AMOUNT",
+         .help = "rows to choose: 800, 6% or 0.06 of all records, 50000tok for a budget of scored "
+                 "tokens"},
+        {.name = "by",
+         .type = CLI_CHOICE,
+         .target = &select->by,
+         .choices = score_choices(),
+         .help = "the score to choose by"},
+        {.name = "direction",
+         .type = CLI_CHOICE,
+         .target = &select->direction,
+         .choices = direction_choices(),
+         .help = "which end of the score; loss and ppl must be told",
+         .fallback = "the score's own"},
+        {.name = "floor",
+         .type = CLI_REAL,
+         .target = &select->floor,
+         .value = "X",
+         .help = "rows with a smaller initial loss (nats per token) are not selectable",
+         .highest = RATE_MOST},
+        {.name = "ranked",
+         .type = CLI_FLAG,
+         .target = &select->is_ranked,
+         .help = "write the best first instead of in the order of the data"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}

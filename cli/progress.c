@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Draws progress. The line is put together from fields, most important first, as far as the width
+ * of the terminal allows; what is left over goes to the bar. A stage ends when the next one begins
+ * or when the call returns: then its last state is printed once more and stays.
+ */
+#include "progress.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+
+#define LINE_SIZE 512
+#define FIELD_SIZE 96
+#define BAR_LEAST 10
+#define BAR_MOST 30
+#define PLAIN_SECONDS 10.0
+#define SHORT_STAGE_SECONDS 0.05 /* a stage that was done already gets no rate */
+
+enum
+{
+    FIELD_STAGE,
+    FIELD_PERCENT,
+    FIELD_COUNT,
+    FIELD_TIME,
+    FIELD_LOSS,
+    FIELD_RATE,
+    N_FIELDS
+};
+
+static double now_seconds(void)
+{
+    struct timespec time = {0};
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* ---- fields --------------------------------------------------------------------------------- */
+
+static void fill_count(char *field, const lobass_progress *progress)
+{
+    char done[CLI_NUMBER_SIZE];
+    char total[CLI_NUMBER_SIZE];
+
+    if (progress->total > 0)
+    {
+        snprintf(field, FIELD_SIZE, "%s/%s %s", cli_number(done, progress->done),
+                 cli_number(total, progress->total), progress->unit);
+    }
+    else
+    {
+        snprintf(field, FIELD_SIZE, "%s %s", cli_number(done, progress->done), progress->unit);
+    }
+}
+
+static void fill_fields(char fields[N_FIELDS][FIELD_SIZE], const lobass_progress *progress,
+                        bool is_final)
+{
+    char number[CLI_NUMBER_SIZE];
+
+    memset(fields, 0, (size_t)N_FIELDS * FIELD_SIZE);
+    snprintf(fields[FIELD_STAGE], FIELD_SIZE, "%s", progress->stage);
+    fill_count(fields[FIELD_COUNT], progress);
+    if (progress->total > 0 && !is_final)
+    {
+        double share = (double)progress->done / (double)progress->total;
+        snprintf(fields[FIELD_PERCENT], FIELD_SIZE, "%3.0f%%", floor(100 * fmin(share, 1)));
+    }
+    if (is_final)
+    {
+        snprintf(fields[FIELD_TIME], FIELD_SIZE, "%s",
+                 cli_duration(number, progress->elapsed_seconds));
+    }
+    else if (isfinite(progress->remaining_seconds))
+    {
+        snprintf(fields[FIELD_TIME], FIELD_SIZE, "%s left",
+                 cli_duration(number, progress->remaining_seconds));
+    }
+    if (isfinite(progress->mean_loss))
+    {
+        snprintf(fields[FIELD_LOSS], FIELD_SIZE, "loss %.4f", progress->mean_loss);
+    }
+    if (progress->tokens_per_second >= 1 && progress->tokens_per_second < 1e15 &&
+        progress->elapsed_seconds > SHORT_STAGE_SECONDS)
+    {
+        snprintf(fields[FIELD_RATE], FIELD_SIZE, "%s tokens/s",
+                 cli_number(number, (uint64_t)progress->tokens_per_second));
+    }
+}
+
+/* ---- drawing -------------------------------------------------------------------------------- */
+
+/* "stage [####....]  42%": the bar takes ROOM columns, brackets and blank included. */
+static size_t append_bar(char *line, size_t used, size_t room, const lobass_progress *progress)
+{
+    size_t width = room - 3 < BAR_MOST ? room - 3 : BAR_MOST;
+    double share = fmin((double)progress->done / (double)progress->total, 1);
+    size_t full = (size_t)((double)width * share);
+
+    line[used++] = ' ';
+    line[used++] = '[';
+    memset(line + used, '#', full);
+    memset(line + used + full, '.', width - full);
+    used += width;
+    line[used++] = ']';
+    return used;
+}
+
+/* Drops fields from the least important on until the line fits in WIDTH columns. */
+static void compose(char line[LINE_SIZE], const lobass_progress *progress, size_t width,
+                    bool is_final)
+{
+    char fields[N_FIELDS][FIELD_SIZE];
+    size_t needed = 0;
+    size_t used = 0;
+
+    width = width < LINE_SIZE - 1 ? width : LINE_SIZE - 1;
+    fill_fields(fields, progress, is_final);
+    for (size_t i = 0; i < N_FIELDS; i++)
+    {
+        size_t length = strlen(fields[i]) + (i == FIELD_STAGE ? 0 : 2);
+        if (fields[i][0] != '\0' && needed + length > width)
+        {
+            fields[i][0] = '\0';
+        }
+        needed += fields[i][0] == '\0' ? 0 : length;
+    }
+    for (size_t i = 0; i < N_FIELDS; i++)
+    {
+        if (fields[i][0] != '\0')
+        {
+            used += (size_t)snprintf(line + used, LINE_SIZE - used, "%s%s", used > 0 ? "  " : "",
+                                     fields[i]);
+        }
+        if (i == FIELD_STAGE && !is_final && progress->total > 0 &&
+            width - needed >= BAR_LEAST + 3)
+        {
+            used = append_bar(line, used, width - needed, progress);
+        }
+    }
+    line[used] = '\0';
+}
+
+static void draw(cli_progress *progress, bool is_final)
+{
+    char line[LINE_SIZE];
+    size_t width = progress->is_terminal ? cli_terminal_width(stderr) - 1 : LINE_SIZE - 1;
+
+    compose(line, &progress->last, width, is_final || !progress->is_terminal);
+    if (progress->is_terminal)
+    {
+        fprintf(stderr, "\r%s\033[K%s", line, is_final ? "\n" : "");
+    }
+    else
+    {
+        fprintf(stderr, "%s\n", line);
+    }
+    progress->has_line = progress->is_terminal && !is_final;
+}
+
+static void end_stage(cli_progress *progress)
+{
+    if (progress->has_stage && !progress->is_quiet)
+    {
+        draw(progress, true);
+    }
+    progress->has_stage = false;
+}
+
+/* ---- callbacks ------------------------------------------------------------------------------ */
+
+static bool observe(void *context, const lobass_progress *state)
+{
+    cli_progress *progress = context;
+    double now = now_seconds();
+
+    if (progress->has_stage && strcmp(progress->stage, state->stage) != 0)
+    {
+        end_stage(progress);
+    }
+    if (!progress->has_stage)
+    {
+        snprintf(progress->stage, sizeof progress->stage, "%s", state->stage);
+        snprintf(progress->unit, sizeof progress->unit, "%s", state->unit);
+        progress->has_stage = true;
+        progress->shown_seconds = now;
+    }
+    progress->last = *state;
+    progress->last.stage = progress->stage;
+    progress->last.unit = progress->unit;
+    bool is_due = progress->is_terminal || now - progress->shown_seconds >= PLAIN_SECONDS;
+    if (!progress->is_quiet && is_due)
+    {
+        draw(progress, false);
+        progress->shown_seconds = now;
+    }
+    return !cli_is_interrupted();
+}
+
+static void print_line(cli_progress *progress, const char *line)
+{
+    if (progress->has_line)
+    {
+        fputs("\r\033[K", stderr); /* the next progress draws it again */
+        progress->has_line = false;
+    }
+    cli_message("%s", line);
+}
+
+static void log_line(void *context, lobass_log_level level, const char *line)
+{
+    cli_progress *progress = context;
+    char warning[LOBASS_ERROR_SIZE];
+
+    switch (level)
+    {
+    case LOBASS_LOG_WARNING:
+        snprintf(warning, sizeof warning, "warning: %s", line);
+        print_line(progress, warning);
+        break;
+    case LOBASS_LOG_NOTE:
+        if (!progress->is_quiet)
+        {
+            print_line(progress, line);
+        }
+        break;
+    case LOBASS_LOG_DETAIL:
+        if (progress->is_verbose)
+        {
+            print_line(progress, line);
+        }
+        break;
+    }
+}
+
+/* ---- the observation ------------------------------------------------------------------------ */
+
+void cli_progress_start(cli_progress *progress, const cli_common *common)
+{
+    *progress = (cli_progress){.is_quiet = common->is_quiet,
+                               .is_verbose = common->is_verbose,
+                               .is_terminal = cli_is_terminal(stderr)};
+    progress->observer =
+        (lobass_observer){.context = progress, .log = log_line, .progress = observe};
+    cli_catch_signals();
+}
+
+void cli_progress_end(cli_progress *progress)
+{
+    end_stage(progress);
+}
+
+void cli_progress_note(cli_progress *progress, const char *format, ...)
+{
+    char line[LOBASS_ERROR_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    log_line(progress, LOBASS_LOG_NOTE, line);
+}
+
+int cli_progress_fail(cli_progress *progress, const cli_common *common, const lobass_error *error)
+{
+    end_stage(progress);
+    if (error->status != LOBASS_CANCELLED)
+    {
+        return cli_fail(error);
+    }
+    cli_message("stopped; run the same command again%s to go on",
+                common->is_overwriting ? " without -f" : "");
+    return CLI_INTERRUPTED;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Results as people and scripts see them, the same for every command that has them: counts of
+ * statuses, what was selected and why, what a training used.
+ */
+#ifndef CLI_RESULT_H
+#define CLI_RESULT_H
+
+#include "json_out.h"
+#include "options.h"
+#include "progress.h"
+
+/* A table that adds up: one line a status that occurs, then the sum. */
+void cli_statuses_print(const uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64_t n_records);
+/* "records" and "statuses". */
+void cli_statuses_json(cli_json *json, const uint64_t statuses[LOBASS_ROW_STATUS_COUNT],
+                       uint64_t n_records);
+
+void cli_selection_print(const lobass_select_options *options, const lobass_select_result *result);
+/* "selected", "selected_tokens_scored", "score", "direction", "cut", "seed", "output". */
+void cli_selection_json(cli_json *json, const lobass_select_options *options,
+                        const lobass_select_result *result);
+/* LOSS and PPL have no direction of their own: wrong usage without one. -1: it is fine. */
+int cli_selection_check(const cli_parser *parser, const lobass_select_options *options);
+
+/* One note that says what a training uses. */
+void cli_recipe_note(cli_progress *progress, const lobass_train_options *options);
+void cli_recipe_json(cli_json *json, const lobass_train_options *options);
+
+/* A label of fixed width, then a path or text made harmless. */
+void cli_field_print(const char *label, const char *text);
+/* Writes INTO the words of a command line, quoted for a shell. NULL when out of memory; free(). */
+char *cli_command_line(int argc, char **argv);
+
+#endif

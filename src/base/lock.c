@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns the lock that keeps two processes from writing one run: an flock on a file that holds the
+ * process id of its holder, for the message. The kernel drops the lock when the holder dies; the
+ * file stays, since removing it would let two processes lock two files of one name.
+ */
+#include "base/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#define PID_TEXT_SIZE 32
+
+static lobass_status fail_held(int descriptor, const char *path, lobass_error *error)
+{
+    char text[PID_TEXT_SIZE] = {0};
+    const ssize_t size = pread(descriptor, text, sizeof text - 1, 0);
+    const long pid = size > 0 ? strtol(text, NULL, 10) : 0;
+    if (pid > 0)
+    {
+        return lb_fail(error, LOBASS_CONFLICT, "%s: run is in use by process %ld", path, pid);
+    }
+    return lb_fail(error, LOBASS_CONFLICT, "%s: run is in use by another process", path);
+}
+
+static lobass_status lock_descriptor(int descriptor, const char *path, lobass_error *error)
+{
+    int result = -1;
+    do
+    {
+        result = flock(descriptor, LOCK_EX | LOCK_NB);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0 && errno == EWOULDBLOCK)
+    {
+        return fail_held(descriptor, path, error);
+    }
+    if (result != 0)
+    {
+        return lb_fail_errno(error, path, "lock");
+    }
+    char text[PID_TEXT_SIZE];
+    const int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, text, (size_t)size, 0) != size)
+    {
+        return lb_fail_errno(error, path, "write");
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_lock_acquire(lb_lock *lock, const char *path, lobass_error *error)
+{
+    lock->descriptor = 0;
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor == 0)
+    {
+        /* Standard input is closed; 0 must go on meaning "not held", as in a zeroed struct. */
+        descriptor = fcntl(0, F_DUPFD_CLOEXEC, 1);
+        (void)close(0);
+    }
+    if (descriptor < 0)
+    {
+        return lb_fail_errno(error, path, "open");
+    }
+    const lobass_status status = lock_descriptor(descriptor, path, error);
+    if (status != LOBASS_OK)
+    {
+        (void)close(descriptor);
+        return status;
+    }
+    lock->descriptor = descriptor;
+    return LOBASS_OK;
+}
+
+void lb_lock_release(lb_lock *lock)
+{
+    if (lock == NULL || lock->descriptor <= 0)
+    {
+        return;
+    }
+    /* A holder's id in a file that nobody holds would only mislead. */
+    (void)!ftruncate(lock->descriptor, 0);
+    (void)close(lock->descriptor);
+    lock->descriptor = 0;
+}

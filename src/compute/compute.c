@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Makes a computation: finds the backend by name in a table, and gives it threads and scratch
+ * memory. A backend is the products it uses; the operations are written once over them, so a new
+ * one is a row here and a file of products.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compute/kernels.h"
+
+#define OPERATIONS(backend)                                                                      \
+    {                                                                                            \
+        .name = (backend),                                                                       \
+        .linear_forward = lb_linear_forward,                                                     \
+        .linear_backward = lb_linear_backward,                                                   \
+        .embedding_forward = lb_embedding_forward,                                               \
+        .embedding_backward = lb_embedding_backward,                                             \
+        .rms_norm_forward = lb_rms_norm_forward,                                                 \
+        .rms_norm_backward = lb_rms_norm_backward,                                               \
+        .rope_forward = lb_rope_forward,                                                         \
+        .rope_backward = lb_rope_backward,                                                       \
+        .attention_forward = lb_attention_forward,                                               \
+        .attention_backward = lb_attention_backward,                                             \
+        .swiglu_forward = lb_swiglu_forward,                                                     \
+        .swiglu_backward = lb_swiglu_backward,                                                   \
+        .add = lb_add,                                                                           \
+        .cross_entropy_forward = lb_cross_entropy_forward,                                       \
+        .cross_entropy_backward = lb_cross_entropy_backward,                                     \
+        .adamw = lb_adamw_step,                                                                  \
+        .sum_of_squares = lb_sum_of_squares,                                                     \
+    }
+
+typedef struct backend
+{
+    lb_ops ops;
+    const lb_gemm *fp32;
+    const lb_gemm *bf16;          /* where the CPU has no AMX */
+    const lb_gemm *bf16_with_amx; /* where it has */
+} backend;
+
+/* The first is the best, and the default. */
+static const backend backends[] = {
+    {OPERATIONS("onednn"), &lb_gemm_onednn, &lb_gemm_onednn_widened, &lb_gemm_onednn_bf16},
+    {OPERATIONS("plain"), &lb_gemm_plain, &lb_gemm_plain_bf16, &lb_gemm_plain_bf16},
+};
+
+static lobass_status backend_find(const backend **found, const char *name, lobass_error *error)
+{
+    const char *wanted = name;
+    const char *origin = "backend";
+    if (wanted == NULL)
+    {
+        wanted = getenv("LOBASS_BACKEND");
+        origin = "LOBASS_BACKEND";
+    }
+    *found = &backends[0];
+    if (wanted == NULL || wanted[0] == '\0')
+    {
+        return LOBASS_OK;
+    }
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
+    {
+        if (strcmp(backends[i].ops.name, wanted) == 0)
+        {
+            *found = &backends[i];
+            return LOBASS_OK;
+        }
+    }
+    return lb_fail(error, LOBASS_BAD_ARGUMENT, "%s: unknown backend \"%s\", expected %s or %s",
+                   origin, wanted, backends[1].ops.name, backends[0].ops.name);
+}
+
+static lobass_status scratch_create(struct lb_scratch **scratch, const backend *chosen,
+                                    unsigned n_workers, lobass_error *error)
+{
+    struct lb_scratch *made = (struct lb_scratch *)lb_alloc(1, sizeof *made, error);
+    *scratch = made;
+    if (made == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    const lb_cpu cpu = lb_cpu_detect();
+    made->vector = lb_vector_choose(&cpu);
+    made->fp32 = chosen->fp32;
+    made->bf16 = cpu.has_amx_bf16 ? chosen->bf16_with_amx : chosen->bf16;
+    made->n_workers = n_workers;
+    if (made->bf16 == &lb_gemm_onednn_bf16)
+    {
+        return lb_onednn_create(&made->onednn, n_workers, error);
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_compute_create(lb_compute **compute, const char *backend_name, unsigned n_threads,
+                                lobass_error *error)
+{
+    *compute = NULL;
+    const backend *chosen = NULL;
+    LB_TRY(backend_find(&chosen, backend_name, error));
+    lb_compute *made = (lb_compute *)lb_alloc(1, sizeof *made, error);
+    if (made == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    made->ops = &chosen->ops;
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_pool_create(&made->pool, n_threads, error));
+    LB_TRY_GOTO(scratch_create(&made->scratch, chosen, lb_pool_thread_count(made->pool), error));
+    *compute = made;
+    made = NULL;
+done:
+    lb_compute_free(made);
+    return status;
+}
+
+void lb_compute_free(lb_compute *compute)
+{
+    if (compute == NULL)
+    {
+        return;
+    }
+    lb_pool_free(compute->pool);
+    if (compute->scratch != NULL)
+    {
+        lb_onednn_free(compute->scratch->onednn);
+        lb_rope_table_free(&compute->scratch->rope);
+        free(compute->scratch->memory);
+        free(compute->scratch);
+    }
+    free(compute);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The plain products: loops in C, nothing but the compiler. They are the reference the libraries
+ * are compared with, and what runs where LOBASS_BACKEND=plain asks for it. bf16 operands are fp32
+ * values rounded to bf16, whose products are exact in fp32.
+ */
+#include "compute/kernels.h"
+
+static int multiply(struct lb_scratch *scratch, unsigned worker, const lb_product *product)
+{
+    (void)worker;
+    scratch->vector->multiply(product);
+    return 0;
+}
+
+static void round_values(const struct lb_scratch *scratch, void *operand, const float *values,
+                         size_t count)
+{
+    scratch->vector->round_bf16((float *)operand, values, count);
+}
+
+static void widen_weights(const struct lb_scratch *scratch, void *operand, const uint16_t *values,
+                          size_t count)
+{
+    scratch->vector->widen_bf16((float *)operand, values, count);
+}
+
+const lb_gemm lb_gemm_plain = {"plain", sizeof(float), 1, NULL, widen_weights, multiply};
+
+const lb_gemm lb_gemm_plain_bf16 = {
+    "plain bf16", sizeof(float), 1, round_values, widen_weights, multiply};

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the operations of this layer share, and nobody else sees: the table of matrix products that
+ * makes a backend, the table of vector loops that fits the CPU, the scratch memory, and the fixed
+ * cuts of the work. An operation is written once over these tables; a backend is a row of products.
+ */
+#ifndef LB_COMPUTE_KERNELS_H
+#define LB_COMPUTE_KERNELS_H
+
+#include <stdatomic.h>
+
+#include "compute/compute.h"
+
+/* ---- cuts: they depend on the shapes only, so the bits do not depend on the threads ------------ */
+
+enum
+{
+    LB_ROW_BLOCK = 256,        /* tokens in one product */
+    LB_ROW_ROUND = 32,         /* a last block of tokens may be rounded up to a multiple of this */
+    LB_COLUMN_BLOCK = 512,     /* columns of one product at most */
+    LB_INNER_BLOCK = 1024,     /* inner dimension, where operands are converted first */
+    LB_VOCABULARY_BLOCK = 512, /* logits of a row at once */
+    LB_SUM_BLOCK = 64,         /* columns of which one chunk sums all rows */
+    LB_WANTED_CHUNKS = 32,     /* what a product is cut into at least, while blocks stay sensible */
+    LB_ELEMENT_BLOCK = 16384   /* elements of a chunk of an elementwise operation */
+};
+
+static inline size_t lb_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t lb_blocks(size_t count, size_t block)
+{
+    return (count + block - 1) / block;
+}
+
+static inline size_t lb_round_up(size_t count, size_t multiple)
+{
+    return lb_blocks(count, multiple) * multiple;
+}
+
+/* Width of the column blocks of a [n_rows, n_columns] result. */
+size_t lb_column_block(size_t n_rows, size_t n_columns);
+
+/* ---- products ----------------------------------------------------------------------------------
+ */
+
+struct lb_scratch;
+
+/* c[m, n] (+)= op(a)[m, k] op(b)[k, n], rows ld* elements apart. */
+typedef struct lb_product
+{
+    size_t m, n, k;
+    const void *a, *b;
+    size_t lda, ldb;
+    bool is_a_transposed, is_b_transposed, is_added;
+    float *c;
+    size_t ldc;
+} lb_product;
+
+/* How one kind of product is computed. Operands are fp32 or bf16; results and sums are fp32. */
+typedef struct lb_gemm
+{
+    const char *name;
+    size_t element_bytes; /* of an operand */
+    size_t row_multiple;  /* token rows are rounded up to it, the added rows being zero */
+    /* operand <- fp32 activations; NULL: they are operands as they stand. */
+    void (*convert)(const struct lb_scratch *scratch, void *operand, const float *values,
+                    size_t count);
+    /* operand <- bf16 weights; NULL: they are operands as they stand. */
+    void (*convert_weights)(const struct lb_scratch *scratch, void *operand, const uint16_t *values,
+                            size_t count);
+    /* 0, or the failing library's own status. */
+    int (*multiply)(struct lb_scratch *scratch, unsigned worker, const lb_product *product);
+} lb_gemm;
+
+extern const lb_gemm lb_gemm_plain, lb_gemm_plain_bf16;
+/* oneDNN: fp32; bf16 widened to fp32 (faster wherever the CPU has no AMX); bf16 as it is. */
+extern const lb_gemm lb_gemm_onednn, lb_gemm_onednn_widened, lb_gemm_onednn_bf16;
+
+/* ---- vector loops (vector.c) ------------------------------------------------------------------ */
+
+/* The loops that need wide registers, compiled for several instruction sets out of one text. Sums
+ * run in a fixed number of lanes and nothing is contracted: all rows of the table give equal bits. */
+typedef struct lb_vector
+{
+    const char *name;
+    float (*maximum)(const float *x, size_t count); /* -infinity for none */
+    /* y = exp(scale * x - shift); returns the sum. Y may be X. */
+    double (*exponential)(float *y, const float *x, float scale, float shift, size_t count);
+    double (*dot)(const float *a, const float *b, size_t count);
+    /* x = scale * p * (x - shift) */
+    void (*softmax_backward)(float *x, const float *p, float shift, float scale, size_t count);
+    void (*silu_forward)(float *y, const float *gate, const float *up, size_t count);
+    void (*silu_backward)(float *grad_gate, float *grad_up, const float *grad_y, const float *gate,
+                          const float *up, size_t count);
+    void (*round_bf16)(float *y, const float *x, size_t count); /* fp32 values that bf16 can hold */
+    void (*narrow_bf16)(uint16_t *y, const float *x, size_t count);
+    void (*widen_bf16)(float *y, const uint16_t *x, size_t count);
+    /* c[m, n] (+)= a b for the four layouts, through PRODUCT's own strides. */
+    void (*multiply)(const lb_product *product);
+} lb_vector;
+
+const lb_vector *lb_vector_choose(const lb_cpu *cpu);
+/* The rows of the table that this CPU can run, from the baseline up; NULL after the last. */
+const lb_vector *lb_vector_at(const lb_cpu *cpu, size_t index);
+
+/* ---- scratch memory (scratch.c) ---------------------------------------------------------------- */
+
+typedef struct lb_rope_table
+{
+    float *frequencies;   /* [n_pairs] of which the table was made */
+    float *cosine, *sine; /* [n_positions, n_pairs] */
+    size_t n_pairs, n_positions;
+} lb_rope_table;
+
+void lb_rope_table_free(lb_rope_table *table);
+
+struct lb_scratch
+{
+    const lb_vector *vector;
+    const lb_gemm *fp32, *bf16;
+    char *memory; /* n_workers parts of worker_bytes, then shared_bytes */
+    size_t worker_bytes, shared_bytes;
+    unsigned n_workers;
+    lb_rope_table rope;
+    struct lb_onednn *onednn; /* for lb_gemm_onednn_bf16 only, else NULL */
+};
+
+/* Room for one operation; what was there is lost. Allocates only to grow. */
+lobass_status lb_scratch_reserve(struct lb_scratch *scratch, size_t worker_bytes,
+                                 size_t shared_bytes, lobass_error *error);
+void *lb_scratch_worker(const struct lb_scratch *scratch, unsigned worker);
+void *lb_scratch_shared(const struct lb_scratch *scratch);
+/* COUNT * element_bytes up to a cache line, added to *TOTAL; a sum that does not fit sticks at
+ * SIZE_MAX and is then refused by lb_scratch_reserve. */
+void lb_scratch_add(size_t *total, size_t count, size_t element_bytes);
+
+/* The product for weights W, and its state for this computation. */
+const lb_gemm *lb_gemm_for(const struct lb_scratch *scratch, const lb_matrix *w);
+
+/* ---- operands (operand.c) ---------------------------------------------------------------------- */
+
+/* A block of an operand: where it is and how far apart its rows are. */
+typedef struct lb_operand
+{
+    const void *data;
+    size_t ld;
+} lb_operand;
+
+/* values[n_rows, n_columns] (rows ld apart) as an operand, in MEMORY if it must be converted; then
+ * with rows up to ROWS_WANTED, the added ones zero. */
+lb_operand lb_operand_from_values(const struct lb_scratch *scratch, const lb_gemm *gemm,
+                                  void *memory, const float *values, size_t ld, size_t n_rows,
+                                  size_t n_columns, size_t rows_wanted);
+/* The block of W that starts at (row, column). */
+lb_operand lb_operand_from_weights(const struct lb_scratch *scratch, const lb_gemm *gemm,
+                                   void *memory, const lb_matrix *w, size_t row, size_t column,
+                                   size_t n_rows, size_t n_columns);
+
+/* What chunks report: the first failure of a product, 0 for none. */
+typedef struct lb_failure
+{
+    atomic_int code;
+} lb_failure;
+
+void lb_multiply(struct lb_scratch *scratch, unsigned worker, const lb_gemm *gemm,
+                 const lb_product *product, lb_failure *failure);
+lobass_status lb_failure_status(lb_failure *failure, const lb_gemm *gemm, lobass_error *error);
+
+/* ---- state of the bf16 primitives (cpu/onednn_bf16.c) ------------------------------------------ */
+
+lobass_status lb_onednn_create(struct lb_onednn **onednn, unsigned n_workers, lobass_error *error);
+void lb_onednn_free(struct lb_onednn *onednn);
+
+/* ---- operations (one file a family) ------------------------------------------------------------ */
+
+lobass_status lb_linear_forward(lb_compute *c, float *y, const float *x, const lb_matrix *w,
+                                const float *bias, size_t n, lobass_error *error);
+lobass_status lb_linear_backward(lb_compute *c, float *grad_x, float *grad_w, float *grad_bias,
+                                 const float *grad_y, const float *x, const lb_matrix *w, size_t n,
+                                 lobass_error *error);
+void lb_embedding_forward(lb_compute *c, float *x, const lb_matrix *table, const int32_t *ids,
+                          size_t n);
+void lb_embedding_backward(lb_compute *c, float *grad_table, const float *grad_x,
+                           const int32_t *ids, size_t n, size_t d, size_t n_vocabulary);
+void lb_rms_norm_forward(lb_compute *c, float *y, float *inverse_rms, const float *x,
+                         const float *gain, float epsilon, size_t n, size_t d);
+void lb_rms_norm_backward(lb_compute *c, float *grad_x, float *grad_gain, const float *grad_y,
+                          const float *x, const float *gain, const float *inverse_rms, size_t n,
+                          size_t d);
+void lb_rope_forward(lb_compute *c, float *x, const lb_batch *batch, const float *frequencies,
+                     size_t n_heads, size_t head_size);
+void lb_rope_backward(lb_compute *c, float *grad_x, const lb_batch *batch, const float *frequencies,
+                      size_t n_heads, size_t head_size);
+lobass_status lb_attention_forward(lb_compute *c, float *out, float *log_sum_exp, const float *q,
+                                   const float *k, const float *v, const lb_batch *batch, size_t h,
+                                   size_t g, size_t s, lobass_error *error);
+lobass_status lb_attention_backward(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
+                                    const float *grad_out, const float *out,
+                                    const float *log_sum_exp, const float *q, const float *k,
+                                    const float *v, const lb_batch *batch, size_t h, size_t g,
+                                    size_t s, lobass_error *error);
+void lb_swiglu_forward(lb_compute *c, float *y, const float *gate, const float *up, size_t n,
+                       size_t d);
+void lb_swiglu_backward(lb_compute *c, float *grad_gate, float *grad_up, const float *grad_y,
+                        const float *gate, const float *up, size_t n, size_t d);
+void lb_add(lb_compute *c, float *x, const float *y, size_t n, size_t d);
+lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum_exp,
+                                       const float *x, const lb_matrix *head,
+                                       const int32_t *targets, size_t n, lobass_error *error);
+lobass_status lb_cross_entropy_backward(lb_compute *c, float *grad_x, float *grad_head,
+                                        const float *x, const lb_matrix *head,
+                                        const int32_t *targets, const float *log_sum_exp,
+                                        float scale, size_t n, lobass_error *error);
+void lb_adamw_step(lb_compute *c, float *w, float *m, float *v, const float *grad, float grad_scale,
+                   const lb_adamw *settings, uint64_t step, float rate, float weight_decay,
+                   size_t count);
+double lb_sum_of_squares(lb_compute *c, const float *x, size_t count);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The loops that need wide registers: maximum, exponential, dot product, softmax and SiLU
+ * gradients, bf16 conversion and the plain matrix product. Each is written once, inlined into a
+ * function per instruction set (baseline, AVX2, AVX-512), and chosen through a table when a
+ * computation is created: no resolver runs before main, so sanitizers do not mind.
+ *
+ * exp(x) = 2^n exp(r) with n = round(x / ln 2) and |r| <= ln(2) / 2, where the Taylor polynomial of
+ * degree 7 is within 5e-9; ln 2 is split so that n times its upper part is exact. About 1 ulp.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "compute/kernels.h"
+
+#define INLINED static inline __attribute__((always_inline))
+
+enum
+{
+    LANES = 16,
+    FLUSH_ELEMENTS = 512, /* summed in fp32 lanes before they go into a double */
+    TILE_COLUMNS = 2 * LANES,
+    TILE_ROWS = 2,
+    TILE_INNER = 128
+};
+
+/* 16 floats at any address; narrower registers take several. */
+typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
+typedef int32_t lane_masks __attribute__((vector_size(64), aligned(4), may_alias));
+
+INLINED float exponential_of(float x)
+{
+    const float log2_e = 0x1.715476p+0F;
+    const float ln2_upper = 0x1.62e4p-1F;
+    const float ln2_lower = 0x1.7f7d1cp-20F;
+    const float to_integer = 0x1.8p+23F; /* adding it leaves the rounded integer in the low bits */
+    const float lowest = -87.0F;
+    const float highest = 88.0F;
+    const float low = x < lowest ? lowest : x; /* a NaN passes both */
+    const float t = low > highest ? highest : low;
+    const float shifted = t * log2_e + to_integer;
+    const float n = shifted - to_integer;
+    const float r = (t - n * ln2_upper) - n * ln2_lower;
+    float p = 1.0F / 5040.0F;
+    p = p * r + 1.0F / 720.0F;
+    p = p * r + 1.0F / 120.0F;
+    p = p * r + 1.0F / 24.0F;
+    p = p * r + 1.0F / 6.0F;
+    p = p * r + 0.5F;
+    p = p * r * r + r;
+    const uint32_t power = (lb_float_bits(shifted) - lb_float_bits(to_integer) + 127U) << 23;
+    return (p + 1.0F) * lb_float_of_bits(power);
+}
+
+INLINED float maximum(const float *x, size_t count)
+{
+    lanes largest = {0};
+    largest -= INFINITY;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+    {
+        const lanes value = *(const lanes *)(x + i);
+        const lane_masks is_larger = value > largest;
+        largest = (lanes)((is_larger & (lane_masks)value) | (~is_larger & (lane_masks)largest));
+    }
+    float result = -INFINITY;
+    for (size_t l = 0; l < LANES; l++)
+    {
+        result = largest[l] > result ? largest[l] : result;
+    }
+    for (; i < count; i++)
+    {
+        result = x[i] > result ? x[i] : result;
+    }
+    return result;
+}
+
+INLINED double sum_of(const float *x, size_t count)
+{
+    double sum = 0.0;
+    size_t i = 0;
+    while (i + LANES <= count)
+    {
+        const size_t last = lb_min(count - count % LANES, i + FLUSH_ELEMENTS);
+        lanes partial = {0};
+        for (; i < last; i += LANES)
+        {
+            partial += *(const lanes *)(x + i);
+        }
+        for (size_t l = 0; l < LANES; l++)
+        {
+            sum += (double)partial[l];
+        }
+    }
+    for (; i < count; i++)
+    {
+        sum += (double)x[i];
+    }
+    return sum;
+}
+
+INLINED double exponential(float *y, const float *x, float scale, float shift, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        y[i] = exponential_of(scale * x[i] - shift);
+    }
+    return sum_of(y, count);
+}
+
+INLINED double dot(const float *a, const float *b, size_t count)
+{
+    double partial[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+    {
+        for (size_t l = 0; l < LANES; l++)
+        {
+            partial[l] += (double)a[i + l] * (double)b[i + l];
+        }
+    }
+    double sum = 0.0;
+    for (size_t l = 0; l < LANES; l++)
+    {
+        sum += partial[l];
+    }
+    for (; i < count; i++)
+    {
+        sum += (double)a[i] * (double)b[i];
+    }
+    return sum;
+}
+
+INLINED void softmax_backward(float *x, const float *p, float shift, float scale, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        x[i] = scale * p[i] * (x[i] - shift);
+    }
+}
+
+INLINED void silu_forward(float *y, const float *gate, const float *up, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        y[i] = gate[i] / (1.0F + exponential_of(-gate[i])) * up[i];
+    }
+}
+
+INLINED void silu_backward(float *grad_gate, float *grad_up, const float *grad_y, const float *gate,
+                           const float *up, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        const float sigmoid = 1.0F / (1.0F + exponential_of(-gate[i]));
+        const float slope = sigmoid * (1.0F + gate[i] * (1.0F - sigmoid));
+        const float grad = grad_y[i];
+        const float value = gate[i] * sigmoid;
+        grad_gate[i] = grad * up[i] * slope;
+        grad_up[i] = grad * value;
+    }
+}
+
+INLINED void round_bf16(float *y, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        y[i] = lb_bf16_widen(lb_bf16_narrow(x[i]));
+    }
+}
+
+INLINED void narrow_bf16(uint16_t *y, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        y[i] = lb_bf16_narrow(x[i]);
+    }
+}
+
+INLINED void widen_bf16(float *y, const uint16_t *x, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        y[i] = lb_bf16_widen(x[i]);
+    }
+}
+
+/* panel[n_inner, TILE_COLUMNS] <- the block of op(b) at (inner, column), zero beyond its edge. */
+INLINED void pack_panel(float *panel, const lb_product *product, size_t inner, size_t n_inner,
+                        size_t column, size_t n_columns)
+{
+    const float *b = (const float *)product->b;
+    const size_t by_inner = product->is_b_transposed ? 1 : product->ldb;
+    const size_t by_column = product->is_b_transposed ? product->ldb : 1;
+    memset(panel, 0, n_inner * TILE_COLUMNS * sizeof *panel);
+    for (size_t j = 0; j < n_columns; j++)
+    {
+        for (size_t p = 0; p < n_inner; p++)
+        {
+            panel[p * TILE_COLUMNS + j] = b[(inner + p) * by_inner + (column + j) * by_column];
+        }
+    }
+}
+
+/* tile[n_rows, TILE_COLUMNS] += op(a) panel for up to TILE_ROWS rows; a second row that is not
+ * there repeats the first. */
+INLINED void multiply_tile(float *tile, const lb_product *product, size_t row, size_t n_rows,
+                           size_t inner, size_t n_inner, const float *panel)
+{
+    const size_t by_inner = product->is_a_transposed ? product->lda : 1;
+    const size_t by_row = product->is_a_transposed ? 1 : product->lda;
+    const float *a0 = (const float *)product->a + row * by_row + inner * by_inner;
+    const float *a1 = n_rows > 1 ? a0 + by_row : a0;
+    lanes s00 = *(const lanes *)tile;
+    lanes s01 = *(const lanes *)(tile + LANES);
+    lanes s10 = *(const lanes *)(tile + TILE_COLUMNS);
+    lanes s11 = *(const lanes *)(tile + TILE_COLUMNS + LANES);
+    for (size_t p = 0; p < n_inner; p++)
+    {
+        const lanes b0 = *(const lanes *)(panel + p * TILE_COLUMNS);
+        const lanes b1 = *(const lanes *)(panel + p * TILE_COLUMNS + LANES);
+        s00 += a0[p * by_inner] * b0;
+        s01 += a0[p * by_inner] * b1;
+        s10 += a1[p * by_inner] * b0;
+        s11 += a1[p * by_inner] * b1;
+    }
+    *(lanes *)tile = s00;
+    *(lanes *)(tile + LANES) = s01;
+    *(lanes *)(tile + TILE_COLUMNS) = s10;
+    *(lanes *)(tile + TILE_COLUMNS + LANES) = s11;
+}
+
+/* Each value is a sum over k in ascending order, so it does not depend on its neighbours. */
+INLINED void multiply(const lb_product *product)
+{
+    float panel[TILE_INNER * TILE_COLUMNS];
+    for (size_t j = 0; j < product->n; j += TILE_COLUMNS)
+    {
+        const size_t n_columns = lb_min(TILE_COLUMNS, product->n - j);
+        for (size_t p = 0; p < product->k; p += TILE_INNER)
+        {
+            const size_t n_inner = lb_min(TILE_INNER, product->k - p);
+            const bool is_kept = p > 0 || product->is_added;
+            pack_panel(panel, product, p, n_inner, j, n_columns);
+            for (size_t i = 0; i < product->m; i += TILE_ROWS)
+            {
+                const size_t n_rows = lb_min(TILE_ROWS, product->m - i);
+                float tile[TILE_ROWS * TILE_COLUMNS] = {0};
+                float *c = product->c + i * product->ldc + j;
+                for (size_t r = 0; r < n_rows && is_kept; r++)
+                {
+                    memcpy(tile + r * TILE_COLUMNS, c + r * product->ldc, n_columns * sizeof *c);
+                }
+                multiply_tile(tile, product, i, n_rows, p, n_inner, panel);
+                for (size_t r = 0; r < n_rows; r++)
+                {
+                    memcpy(c + r * product->ldc, tile + r * TILE_COLUMNS, n_columns * sizeof *c);
+                }
+            }
+        }
+    }
+}
+
+/* One row of the table: every loop above, compiled for TARGET. */
+#define VECTOR_ROW(isa, TARGET)                                                                   \
+    TARGET static float maximum_##isa(const float *x, size_t count)                               \
+    {                                                                                             \
+        return maximum(x, count);                                                                 \
+    }                                                                                             \
+    TARGET static double exponential_##isa(float *y, const float *x, float scale, float shift,    \
+                                           size_t count)                                          \
+    {                                                                                             \
+        return exponential(y, x, scale, shift, count);                                            \
+    }                                                                                             \
+    TARGET static double dot_##isa(const float *a, const float *b, size_t count)                  \
+    {                                                                                             \
+        return dot(a, b, count);                                                                  \
+    }                                                                                             \
+    TARGET static void softmax_backward_##isa(float *x, const float *p, float shift, float scale, \
+                                              size_t count)                                       \
+    {                                                                                             \
+        softmax_backward(x, p, shift, scale, count);                                              \
+    }                                                                                             \
+    TARGET static void silu_forward_##isa(float *y, const float *gate, const float *up,           \
+                                          size_t count)                                           \
+    {                                                                                             \
+        silu_forward(y, gate, up, count);                                                         \
+    }                                                                                             \
+    TARGET static void silu_backward_##isa(float *grad_gate, float *grad_up, const float *grad_y, \
+                                           const float *gate, const float *up, size_t count)      \
+    {                                                                                             \
+        silu_backward(grad_gate, grad_up, grad_y, gate, up, count);                               \
+    }                                                                                             \
+    TARGET static void round_bf16_##isa(float *y, const float *x, size_t count)                   \
+    {                                                                                             \
+        round_bf16(y, x, count);                                                                  \
+    }                                                                                             \
+    TARGET static void narrow_bf16_##isa(uint16_t *y, const float *x, size_t count)               \
+    {                                                                                             \
+        narrow_bf16(y, x, count);                                                                 \
+    }                                                                                             \
+    TARGET static void widen_bf16_##isa(float *y, const uint16_t *x, size_t count)                \
+    {                                                                                             \
+        widen_bf16(y, x, count);                                                                  \
+    }                                                                                             \
+    TARGET static void multiply_##isa(const lb_product *product)                                  \
+    {                                                                                             \
+        multiply(product);                                                                        \
+    }                                                                                             \
+    static const lb_vector vector_##isa = {                                                       \
+        #isa,                   maximum_##isa,      exponential_##isa,   dot_##isa,               \
+        softmax_backward_##isa, silu_forward_##isa, silu_backward_##isa, round_bf16_##isa,        \
+        narrow_bf16_##isa,      widen_bf16_##isa,   multiply_##isa}
+
+VECTOR_ROW(baseline, );
+VECTOR_ROW(avx2, __attribute__((target("avx2"))));
+VECTOR_ROW(avx512, __attribute__((target("avx512f,avx512dq,avx512bw"))));
+
+const lb_vector *lb_vector_at(const lb_cpu *cpu, size_t index)
+{
+    const struct
+    {
+        const lb_vector *vector;
+        bool can_run;
+    } rows[] = {{&vector_baseline, true},
+                {&vector_avx2, cpu->has_avx2},
+                {&vector_avx512, cpu->has_avx512}};
+    if (index >= sizeof rows / sizeof rows[0] || !rows[index].can_run)
+    {
+        return NULL;
+    }
+    return rows[index].vector;
+}
+
+const lb_vector *lb_vector_choose(const lb_cpu *cpu)
+{
+    const lb_vector *best = lb_vector_at(cpu, 0);
+    for (size_t i = 1; lb_vector_at(cpu, i) != NULL; i++)
+    {
+        best = lb_vector_at(cpu, i);
+    }
+    return best;
+}

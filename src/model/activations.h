@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to src/model: what the forward leaves for the backward, and the memory both work in.
+ * activations.c carves everything from one allocation; decoder.c and decoder_backward.c fill it.
+ * Shapes: n tokens, m scored tokens, d hidden size, f feed-forward size, h query heads, g key/value
+ * heads, s head size. Every array has room for lb_rows_padded(max_tokens) rows.
+ */
+#ifndef LB_MODEL_ACTIVATIONS_H
+#define LB_MODEL_ACTIVATIONS_H
+
+#include "model/model.h"
+
+/* One layer. For scoring all layers share one set, and `next` is `x`. */
+typedef struct lb_layer_activations
+{
+    float *x;                 /* [n, d] residual stream that enters the layer */
+    float *input_inverse_rms; /* [n] */
+    float *q;                 /* [n, h*s] rotated */
+    float *k;                 /* [n, g*s] rotated */
+    float *v;                 /* [n, g*s] */
+    float *attention;         /* [n, h*s] before the output projection */
+    float *log_sum_exp;       /* [n, h] of the attention scores */
+    float *middle;            /* [n, d] residual stream after attention */
+    float *post_inverse_rms;  /* [n] */
+    float *gate;              /* [n, f] before silu */
+    float *up;                /* [n, f] */
+    float *next;              /* [n, d] the residual stream that leaves: x of the next layer */
+} lb_layer_activations;
+
+/* Overwritten by every layer. What the backward needs of these it computes again: a pass over
+ * memory costs far less than keeping them for every layer. */
+typedef struct lb_scratch_activations
+{
+    float *normed; /* [n, d] input of q, k, v, or of gate, up */
+    float *active; /* [n, f] silu(gate) * up */
+} lb_scratch_activations;
+
+typedef struct lb_gradients
+{
+    float *x;         /* [n, d] of the residual stream */
+    float *normed;    /* [n, d] */
+    float *attention; /* [n, h*s] */
+    float *q;         /* [n, h*s] */
+    float *k;         /* [n, g*s] */
+    float *v;         /* [n, g*s] */
+    float *active;    /* [n, f] */
+    float *gate;      /* [n, f] */
+    float *up;        /* [n, f] the memory of scratch.active, which is done with by then */
+    float *hidden;    /* [m, d] of the normed hidden states at the head */
+    float *gathered;  /* [m, d] */
+} lb_gradients;
+
+/* The head sees only the m positions that predict a scored token. */
+typedef struct lb_head_activations
+{
+    float *gathered;    /* [m, d] residual stream at those positions */
+    float *inverse_rms; /* [m] */
+    float *hidden;      /* [m, d] after the final norm */
+    float *nll;         /* [m] */
+    float *log_sum_exp; /* [m] of the logits */
+    int32_t *targets;   /* [m] */
+} lb_head_activations;
+
+struct lb_decoder
+{
+    const lb_model *model;
+    lb_compute *compute;
+    size_t max_tokens;
+    bool is_training;
+    size_t n_tokens, n_scored;    /* of the last forward */
+    lb_layer_activations *layers; /* [n_layers] */
+    lb_scratch_activations scratch;
+    lb_head_activations head;
+    lb_gradients gradients; /* training only */
+    float *logits_input;    /* [block, d], made by the first lb_decoder_logits */
+    float *logits;          /* [block, v] */
+    char *memory;           /* all arrays but the last two */
+};
+
+/* Allocates DECODER's arrays for its max_tokens; on failure lb_decoder_free releases what is there.
+ */
+lobass_status lb_activations_create(lb_decoder *decoder, lobass_error *error);
+
+#endif

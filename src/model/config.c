@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.json of a Hugging Face model folder -> lb_config. The architecture table says which
+ * architectures are known, their defaults and which optional fields they read; tables list the
+ * fields with their ranges and the fields that would change the computation and are refused by
+ * name. Fields that have no influence on a loss (pretraining_tp, use_cache, dropout rates) are not
+ * looked at. Rotary positions are read by config_rope.c, shapes of weights by layout.c.
+ */
+#include "model/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* More than any config.json holds, less than would hurt to parse. */
+#define CONFIG_LIMIT_BYTES ((size_t)16 << 20)
+
+/* Defaults are those of the architecture's configuration class in transformers. */
+typedef struct architecture
+{
+    const char *name;
+    const char *activation; /* the only one this architecture is computed with */
+    double norm_epsilon, rope_theta;
+    size_t max_length;
+    bool has_tied_head;
+    bool has_bias_fields; /* attention_bias and mlp_bias say which projections have biases */
+} architecture;
+
+static const architecture architectures[] = {
+    {.name = "LlamaForCausalLM",
+     .activation = "silu",
+     .norm_epsilon = 1e-6,
+     .rope_theta = 10000.0,
+     .max_length = 2048,
+     .has_tied_head = false,
+     .has_bias_fields = true},
+};
+static const size_t n_architectures = sizeof architectures / sizeof *architectures;
+
+typedef struct size_field
+{
+    const char *key;
+    int64_t most; /* from 1; products of any of these stay far below 2^63 */
+    bool has_default;
+    size_t offset;
+} size_field;
+
+#define MOST_LAYERS ((int64_t)1 << 12)
+#define MOST_HEADS ((int64_t)1 << 12)
+#define MOST_HEAD_SIZE ((int64_t)1 << 12)
+#define MOST_WIDTH ((int64_t)1 << 20)
+#define MOST_FFN ((int64_t)1 << 22)
+#define MOST_VOCABULARY ((int64_t)1 << 24)
+#define MOST_LENGTH ((int64_t)1 << 30)
+
+static const size_field size_fields[] = {
+    {"hidden_size", MOST_WIDTH, false, offsetof(lb_config, d_model)},
+    {"intermediate_size", MOST_FFN, false, offsetof(lb_config, d_ffn)},
+    {"num_hidden_layers", MOST_LAYERS, false, offsetof(lb_config, n_layers)},
+    {"num_attention_heads", MOST_HEADS, false, offsetof(lb_config, n_heads)},
+    {"vocab_size", MOST_VOCABULARY, false, offsetof(lb_config, n_vocabulary)},
+    {"max_position_embeddings", MOST_LENGTH, true, offsetof(lb_config, max_length)},
+};
+
+/* Fields that ask for a computation we do not have, unless they are absent or null. */
+typedef struct refusal
+{
+    const char *key, *reason;
+} refusal;
+
+static const refusal refusals[] = {
+    {"quantization_config", "quantized weights are not supported"},
+    {"sliding_window", "attention within a window is not supported"},
+};
+
+const char *lb_config_quote(char quoted[LB_QUOTED_SIZE], const char *text)
+{
+    size_t length = 0;
+    for (; text[length] != '\0' && length < LB_QUOTED_SIZE - 1; length++)
+    {
+        const unsigned char byte = (unsigned char)text[length];
+        quoted[length] = byte < ' ' || byte == '"' ? '?' : (char)byte;
+    }
+    quoted[length] = '\0';
+    return quoted;
+}
+
+static lobass_status find_architecture(const architecture **found, const json_t *root,
+                                       const char *where, lobass_error *error)
+{
+    const json_t *names = json_object_get(root, "architectures");
+    const json_t *first = json_is_array(names) ? json_array_get(names, 0) : NULL;
+    if (!json_is_string(first))
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: field \"architectures\": expected an array with a name, found %s",
+                       where, names == NULL ? "nothing" : lb_json_kind(names));
+    }
+    const char *name = json_string_value(first);
+    char supported[256] = "";
+    for (size_t i = 0; i < n_architectures; i++)
+    {
+        if (strcmp(architectures[i].name, name) == 0)
+        {
+            *found = &architectures[i];
+            return LOBASS_OK;
+        }
+        const size_t used = strlen(supported);
+        snprintf(supported + used, sizeof supported - used, "%s%s", i == 0 ? "" : ", ",
+                 architectures[i].name);
+    }
+    char quoted[LB_QUOTED_SIZE];
+    return lb_fail(error, LOBASS_UNSUPPORTED,
+                   "%s: architecture \"%s\" is not supported; supported: %s", where,
+                   lb_config_quote(quoted, name), supported);
+}
+
+static lobass_status refuse_unsupported(const json_t *root, const architecture *known,
+                                        const char *where, lobass_error *error)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+    {
+        const json_t *value = json_object_get(root, refusals[i].key);
+        if (value != NULL && !json_is_null(value))
+        {
+            return lb_fail(error, LOBASS_UNSUPPORTED,
+                           "%s: field \"%s\": expected null, found %s: %s", where, refusals[i].key,
+                           lb_json_kind(value), refusals[i].reason);
+        }
+    }
+    const char *activation = known->activation;
+    LB_TRY(lb_json_text(root, where, "hidden_act", true, &activation, error));
+    if (strcmp(activation, known->activation) != 0)
+    {
+        char quoted[LB_QUOTED_SIZE];
+        return lb_fail(error, LOBASS_UNSUPPORTED,
+                       "%s: field \"hidden_act\": \"%s\" is not supported; supported: %s", where,
+                       lb_config_quote(quoted, activation), known->activation);
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status read_sizes(lb_config *config, const json_t *root, const char *where,
+                                lobass_error *error)
+{
+    for (size_t i = 0; i < sizeof size_fields / sizeof *size_fields; i++)
+    {
+        const size_field *field = &size_fields[i];
+        size_t *target = (size_t *)(void *)((char *)config + field->offset);
+        int64_t value = (int64_t)*target;
+        LB_TRY(lb_json_integer(root, where, field->key, 1, field->most, field->has_default, &value,
+                               error));
+        *target = (size_t)value;
+    }
+    int64_t n_kv_heads = (int64_t)config->n_heads;
+    LB_TRY(lb_json_integer(root, where, "num_key_value_heads", 1, MOST_HEADS, true, &n_kv_heads,
+                           error));
+    config->n_kv_heads = (size_t)n_kv_heads;
+    int64_t head_size = 0;
+    LB_TRY(lb_json_integer(root, where, "head_dim", 1, MOST_HEAD_SIZE, true, &head_size, error));
+    config->head_size = (size_t)head_size;
+    return LOBASS_OK;
+}
+
+/* Head counts and sizes that fit each other. */
+static lobass_status check_heads(lb_config *config, const char *where, lobass_error *error)
+{
+    if (config->n_heads % config->n_kv_heads != 0)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: field \"num_key_value_heads\": expected a divisor of the %zu attention "
+                       "heads, found %zu",
+                       where, config->n_heads, config->n_kv_heads);
+    }
+    if (config->head_size == 0)
+    {
+        if (config->d_model % config->n_heads != 0)
+        {
+            return lb_fail(error, LOBASS_BAD_FORMAT,
+                           "%s: field \"num_attention_heads\": expected a divisor of hidden_size "
+                           "%zu where there is no head_dim, found %zu",
+                           where, config->d_model, config->n_heads);
+        }
+        config->head_size = config->d_model / config->n_heads;
+    }
+    if (config->head_size % 2 != 0 || config->head_size > (size_t)MOST_HEAD_SIZE)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: the size of a head: expected an even number up to %lld, found %zu",
+                       where, (long long)MOST_HEAD_SIZE, config->head_size);
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status read_reals(lb_config *config, const json_t *root, const architecture *known,
+                                const char *where, lobass_error *error)
+{
+    double epsilon = known->norm_epsilon;
+    LB_TRY(lb_json_real(root, where, "rms_norm_eps", true, &epsilon, error));
+    config->norm_epsilon = epsilon > 0.0 && epsilon < 1.0 ? (float)epsilon : 0.0F;
+    if (!(config->norm_epsilon > 0.0F))
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: field \"rms_norm_eps\": expected a number between 0 and 1, found %g",
+                       where, epsilon);
+    }
+    config->initializer_range = 0.02;
+    LB_TRY(lb_json_real(root, where, "initializer_range", true, &config->initializer_range, error));
+    if (!(config->initializer_range >= 0.0 && config->initializer_range <= 1e6))
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: field \"initializer_range\": expected a number from 0 to 1e6, found %g",
+                       where, config->initializer_range);
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status read_flags(lb_config *config, const json_t *root, const architecture *known,
+                                const char *where, lobass_error *error)
+{
+    config->has_tied_head = known->has_tied_head;
+    LB_TRY(
+        lb_json_boolean(root, where, "tie_word_embeddings", true, &config->has_tied_head, error));
+    if (known->has_bias_fields)
+    {
+        LB_TRY(lb_json_boolean(root, where, "attention_bias", true, &config->has_attention_bias,
+                               error));
+        LB_TRY(lb_json_boolean(root, where, "mlp_bias", true, &config->has_mlp_bias, error));
+    }
+    return LOBASS_OK;
+}
+
+/* An integer or a list of integers, of which the first counts. */
+static lobass_status read_eos(lb_config *config, const json_t *root, const char *where,
+                              lobass_error *error)
+{
+    config->eos = -1;
+    const json_t *value = json_object_get(root, "eos_token_id");
+    if (json_is_array(value))
+    {
+        if (json_array_size(value) == 0)
+        {
+            return LOBASS_OK;
+        }
+        value = json_array_get(value, 0);
+    }
+    else if (value == NULL || json_is_null(value))
+    {
+        return LOBASS_OK;
+    }
+    const json_int_t id = json_integer_value(value);
+    if (!json_is_integer(value) || id < 0 || id > INT32_MAX)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: field \"eos_token_id\": expected an integer from 0 to %d or a list of "
+                       "them, found %s",
+                       where, INT32_MAX, lb_json_kind(value));
+    }
+    config->eos = (int32_t)id;
+    return LOBASS_OK;
+}
+
+static lobass_status read_config(lb_config *config, const json_t *root, const char *where,
+                                 lobass_error *error)
+{
+    if (!json_is_object(root))
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an object, found %s", where,
+                       lb_json_kind(root));
+    }
+    const architecture *known = NULL;
+    LB_TRY(find_architecture(&known, root, where, error));
+    snprintf(config->architecture, sizeof config->architecture, "%s", known->name);
+    config->max_length = known->max_length;
+    LB_TRY(refuse_unsupported(root, known, where, error));
+    LB_TRY(read_sizes(config, root, where, error));
+    LB_TRY(check_heads(config, where, error));
+    LB_TRY(read_reals(config, root, known, where, error));
+    LB_TRY(read_flags(config, root, known, where, error));
+    LB_TRY(read_eos(config, root, where, error));
+    return lb_config_parse_rope(config, root, known->rope_theta, where, error);
+}
+
+lobass_status lb_config_parse(lb_config *config, const char *data, size_t size_bytes,
+                              const char *where, lobass_error *error)
+{
+    memset(config, 0, sizeof *config);
+    json_t *root = NULL;
+    LB_TRY(lb_json_parse(&root, data, size_bytes, where, error));
+    const lobass_status status = read_config(config, root, where, error);
+    json_decref(root);
+    return status;
+}
+
+lobass_status lb_config_load(lb_config *config, const char *path, lobass_error *error)
+{
+    char *where = lb_path_look(path) == LB_PATH_FOLDER ? lb_path_join(path, "config.json", error)
+                                                       : lb_copy_text(path, strlen(path), error);
+    if (where == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    lb_buffer text = {0};
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_file_read(&text, where, CONFIG_LIMIT_BYTES, error));
+    LB_TRY_GOTO(
+        lb_config_parse(config, text.data == NULL ? "" : text.data, text.size, where, error));
+done:
+    lb_buffer_free(&text);
+    free(where);
+    return status;
+}

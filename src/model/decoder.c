@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The forward pass of a pre-norm decoder (Llama: Touvron et al., 2023) over a packed batch:
+ *     x += o(attention(rope(q(norm(x))), rope(k(norm(x))), v(norm(x))))
+ *     x += down(silu(gate(norm(x))) * up(norm(x)))
+ * in every layer, then the final norm and the head, at the positions before scored tokens only:
+ * the hidden state at position t-1 predicts the token at t. All arithmetic is that of the table of
+ * operations; the gradient is in decoder_backward.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/activations.h"
+
+lobass_status lb_decoder_create(lb_decoder **decoder, const lb_model *model, lb_compute *compute,
+                                size_t max_tokens, bool is_training, lobass_error *error)
+{
+    *decoder = NULL;
+    if (max_tokens == 0)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "decoder: expected room for a token, found 0");
+    }
+    lb_decoder *made = lb_alloc(1, sizeof *made, error);
+    if (made == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    made->model = model;
+    made->compute = compute;
+    made->max_tokens = max_tokens;
+    made->is_training = is_training;
+    const lobass_status status = lb_activations_create(made, error);
+    if (status != LOBASS_OK)
+    {
+        lb_decoder_free(made);
+        return status;
+    }
+    *decoder = made;
+    return LOBASS_OK;
+}
+
+void lb_decoder_free(lb_decoder *decoder)
+{
+    if (decoder == NULL)
+    {
+        return;
+    }
+    free(decoder->logits_input);
+    free(decoder->logits);
+    free(decoder->memory);
+    free(decoder->layers);
+    free(decoder);
+}
+
+/* A batch is made by our own code from checked rows; a mistake there must not become a read out of
+ * bounds here. */
+static lobass_status check_batch(const lb_decoder *decoder, const lb_batch *batch,
+                                 lobass_error *error)
+{
+    if (batch->n_tokens == 0 || batch->n_tokens > decoder->max_tokens)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "batch: expected 1 to %zu tokens, found %zu",
+                       decoder->max_tokens, batch->n_tokens);
+    }
+    const size_t n_vocabulary = decoder->model->config.n_vocabulary;
+    for (size_t i = 0; i < batch->n_tokens; i++)
+    {
+        if (batch->ids[i] < 0 || (size_t)batch->ids[i] >= n_vocabulary)
+        {
+            return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                           "batch: token %zu: expected an id below %zu, found %d", i, n_vocabulary,
+                           (int)batch->ids[i]);
+        }
+    }
+    bool is_valid = batch->n_sequences > 0 && batch->starts[0] == 0 &&
+                    batch->starts[batch->n_sequences] == batch->n_tokens;
+    for (size_t i = 0; is_valid && i < batch->n_sequences; i++)
+    {
+        is_valid = batch->starts[i] < batch->starts[i + 1];
+    }
+    if (!is_valid)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "batch: expected sequence starts ascending from 0 to %zu", batch->n_tokens);
+    }
+    size_t sequence = 0;
+    for (size_t i = 0; i < batch->n_scored; i++)
+    {
+        const uint32_t token = batch->scored[i];
+        if (token >= batch->n_tokens || (i > 0 && token <= batch->scored[i - 1]))
+        {
+            return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                           "batch: expected scored tokens ascending below %zu, found %u",
+                           batch->n_tokens, (unsigned)token);
+        }
+        while (batch->starts[sequence + 1] <= token)
+        {
+            sequence++;
+        }
+        if (batch->starts[sequence] == token)
+        {
+            return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                           "batch: scored token %u: expected one with a token before it in its "
+                           "sequence",
+                           (unsigned)token);
+        }
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status linear(lb_decoder *decoder, float *y, const float *x, const lb_parameter *w,
+                            const lb_parameter *bias, size_t n, lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    return c->ops->linear_forward(c, y, x, &w->matrix, bias == NULL ? NULL : bias->matrix.fp32, n,
+                                  error);
+}
+
+static lobass_status forward_attention(lb_decoder *decoder, const lb_layer *layer,
+                                       lb_layer_activations *a, const lb_batch *batch,
+                                       lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    const lb_config *config = &decoder->model->config;
+    const float *frequencies = decoder->model->frequencies;
+    const size_t n = batch->n_tokens;
+    float *normed = decoder->scratch.normed;
+    c->ops->rms_norm_forward(c, normed, a->input_inverse_rms, a->x, layer->input_norm->matrix.fp32,
+                             config->norm_epsilon, n, config->d_model);
+    LB_TRY(linear(decoder, a->q, normed, layer->q, layer->q_bias, n, error));
+    LB_TRY(linear(decoder, a->k, normed, layer->k, layer->k_bias, n, error));
+    LB_TRY(linear(decoder, a->v, normed, layer->v, layer->v_bias, n, error));
+    c->ops->rope_forward(c, a->q, batch, frequencies, config->n_heads, config->head_size);
+    c->ops->rope_forward(c, a->k, batch, frequencies, config->n_kv_heads, config->head_size);
+    LB_TRY(c->ops->attention_forward(c, a->attention, a->log_sum_exp, a->q, a->k, a->v, batch,
+                                     config->n_heads, config->n_kv_heads, config->head_size,
+                                     error));
+    LB_TRY(linear(decoder, a->middle, a->attention, layer->o, layer->o_bias, n, error));
+    c->ops->add(c, a->middle, a->x, n, config->d_model);
+    return LOBASS_OK;
+}
+
+/* In scoring `next` is the memory of `x`, which attention was the last to need. */
+static lobass_status forward_mlp(lb_decoder *decoder, const lb_layer *layer,
+                                 lb_layer_activations *a, size_t n, lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    const lb_config *config = &decoder->model->config;
+    float *normed = decoder->scratch.normed;
+    c->ops->rms_norm_forward(c, normed, a->post_inverse_rms, a->middle,
+                             layer->post_norm->matrix.fp32, config->norm_epsilon, n,
+                             config->d_model);
+    LB_TRY(linear(decoder, a->gate, normed, layer->gate, layer->gate_bias, n, error));
+    LB_TRY(linear(decoder, a->up, normed, layer->up, layer->up_bias, n, error));
+    c->ops->swiglu_forward(c, decoder->scratch.active, a->gate, a->up, n, config->d_ffn);
+    LB_TRY(
+        linear(decoder, a->next, decoder->scratch.active, layer->down, layer->down_bias, n, error));
+    c->ops->add(c, a->next, a->middle, n, config->d_model);
+    return LOBASS_OK;
+}
+
+static lobass_status forward_head(lb_decoder *decoder, const lb_batch *batch, const float *x,
+                                  lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    const lb_model *model = decoder->model;
+    const size_t d = model->config.d_model;
+    lb_head_activations *head = &decoder->head;
+    for (size_t i = 0; i < batch->n_scored; i++)
+    {
+        const size_t token = batch->scored[i];
+        memcpy(head->gathered + i * d, x + (token - 1) * d, d * sizeof *x);
+        head->targets[i] = batch->ids[token];
+    }
+    c->ops->rms_norm_forward(c, head->hidden, head->inverse_rms, head->gathered,
+                             model->final_norm->matrix.fp32, model->config.norm_epsilon,
+                             batch->n_scored, d);
+    return c->ops->cross_entropy_forward(c, head->nll, head->log_sum_exp, head->hidden,
+                                         &model->head->matrix, head->targets, batch->n_scored,
+                                         error);
+}
+
+lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,
+                                 lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    const lb_model *model = decoder->model;
+    decoder->n_tokens = 0;
+    LB_TRY(check_batch(decoder, batch, error));
+    if (batch->n_scored > 0)
+    {
+        c->ops->embedding_forward(c, decoder->layers[0].x, &model->embedding->matrix, batch->ids,
+                                  batch->n_tokens);
+        for (size_t l = 0; l < model->config.n_layers; l++)
+        {
+            lb_layer_activations *a = &decoder->layers[l];
+            LB_TRY(forward_attention(decoder, &model->layers[l], a, batch, error));
+            LB_TRY(forward_mlp(decoder, &model->layers[l], a, batch->n_tokens, error));
+        }
+        LB_TRY(
+            forward_head(decoder, batch, decoder->layers[model->config.n_layers - 1].next, error));
+        memcpy(nll, decoder->head.nll, batch->n_scored * sizeof *nll);
+    }
+    decoder->n_tokens = batch->n_tokens;
+    decoder->n_scored = batch->n_scored;
+    return LOBASS_OK;
+}
+
+/* The head's product needs padded rows, which the caller's array does not have. */
+static lobass_status prepare_logits(lb_decoder *decoder, size_t n_rows, lobass_error *error)
+{
+    const lb_config *config = &decoder->model->config;
+    if (decoder->logits != NULL)
+    {
+        return LOBASS_OK;
+    }
+    size_t count = 0;
+    size_t input_count = 0;
+    if (!lb_size_multiply(n_rows, config->n_vocabulary, &count) ||
+        !lb_size_multiply(n_rows, config->d_model, &input_count))
+    {
+        return lb_fail_memory(error, SIZE_MAX);
+    }
+    if (decoder->logits_input == NULL)
+    {
+        decoder->logits_input = lb_alloc(input_count, sizeof(float), error);
+    }
+    if (decoder->logits_input != NULL)
+    {
+        decoder->logits = lb_alloc(count, sizeof(float), error);
+    }
+    return decoder->logits == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+}
+
+lobass_status lb_decoder_logits(lb_decoder *decoder, const lb_batch *batch, float *logits,
+                                lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    const size_t d = decoder->model->config.d_model;
+    const size_t n_vocabulary = decoder->model->config.n_vocabulary;
+    if (batch->n_tokens != decoder->n_tokens || batch->n_scored != decoder->n_scored)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "logits: expected the batch of the forward before");
+    }
+    const size_t block = lb_rows_padded(1);
+    LB_TRY(prepare_logits(decoder, block, error));
+    for (size_t i = 0; i < batch->n_scored; i += block)
+    {
+        const size_t left = batch->n_scored - i;
+        const size_t n = left < block ? left : block;
+        memcpy(decoder->logits_input, decoder->head.hidden + i * d, n * d * sizeof *logits);
+        LB_TRY(c->ops->linear_forward(c, decoder->logits, decoder->logits_input,
+                                      &decoder->model->head->matrix, NULL, n, error));
+        memcpy(logits + i * n_vocabulary, decoder->logits, n * n_vocabulary * sizeof *logits);
+    }
+    return LOBASS_OK;
+}

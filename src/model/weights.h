@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to src/model: what loading, saving and fingerprinting of weights share. layout.c turns a
+ * configuration into a table of parameters without values; weight_files.c finds the files of a
+ * model folder.
+ */
+#ifndef LB_MODEL_WEIGHTS_H
+#define LB_MODEL_WEIGHTS_H
+
+#include "model/model.h"
+
+struct lb_model_storage
+{
+    lb_safetensors **files; /* [n_files], kept open where parameters are views into them */
+    size_t n_files;
+    void *memory; /* every value that is not a view, one allocation */
+};
+
+/* A model whose parameters have names and shapes but no values yet; release with lb_model_free. */
+lobass_status lb_model_create_layout(lb_model **model, const lb_config *config,
+                                     lobass_error *error);
+/* Room for COUNT values of ELEMENT_BYTES behind *SIZE_BYTES of a block; *OFFSET is aligned for any
+ * vector load. */
+lobass_status lb_layout_reserve(size_t *size_bytes, size_t count, size_t element_bytes,
+                                size_t *offset, lobass_error *error);
+
+/* The weight files of a folder in the order of their names, and which tensor is where. */
+typedef struct lb_weight_files
+{
+    char **paths; /* [n_files] */
+    size_t n_files;
+    json_t *weight_map; /* tensor -> name of its shard; NULL: model.safetensors has all */
+    char *index_path;   /* of the shards' index, or NULL */
+} lb_weight_files;
+
+lobass_status lb_weight_files_find(lb_weight_files *files, const char *folder, lobass_error *error);
+void lb_weight_files_free(lb_weight_files *files);
+/* The place in paths of the file that holds tensor NAME. */
+lobass_status lb_weight_files_locate(const lb_weight_files *files, const char *name, size_t *index,
+                                     lobass_error *error);
+
+/* lb_model_refresh, cut in chunks for POOL (may be NULL). */
+void lb_model_refresh_with(lb_model *model, lb_pool *pool);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The SQL of the store, one text a statement, and how statements are prepared, stepped and bound.
+ * Every failure of SQLite becomes a lobass_status here and nowhere else: a full disk or a failed
+ * read is LOBASS_IO, a damaged file LOBASS_BAD_FORMAT, a writer in the way LOBASS_CONFLICT.
+ */
+#include "store/store_private.h"
+
+#include <string.h>
+
+static const char *const texts[LB_SQL_COUNT] = {
+    [LB_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [LB_SQL_COMMIT] = "COMMIT",
+    [LB_SQL_ROLLBACK] = "ROLLBACK",
+    [LB_SQL_FACT_LOAD] = "SELECT value FROM facts WHERE name = ?1",
+    [LB_SQL_FACT_SAVE] = "INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)",
+    [LB_SQL_SOURCE_SAVE] = "INSERT OR REPLACE INTO sources"
+                           " (source, path, name, n_records, is_complete)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [LB_SQL_SOURCES_LOAD] =
+        "SELECT source, path, name, n_records, is_complete FROM sources ORDER BY source",
+    [LB_SQL_ROW_SAVE] = "INSERT INTO rows (\"row\", source, record, line, \"offset\", size, hash,"
+                        " status, reason, n_tokens, n_scored, ids, flags, checksum)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    [LB_SQL_ROW_LOAD] = "SELECT \"row\", source, record, line, \"offset\", size, hash, status,"
+                        " reason, n_tokens, n_scored, ids, flags, checksum"
+                        " FROM rows WHERE \"row\" = ?1",
+    [LB_SQL_ROW_COUNT] = "SELECT count(*) FROM rows",
+    [LB_SQL_SUMMARIES_LOAD] =
+        "SELECT \"row\", hash, n_tokens, n_scored, source, status FROM rows ORDER BY \"row\"",
+    [LB_SQL_MODEL_LOAD] = "SELECT model, name, path, fingerprint, dtype FROM models"
+                          " WHERE name = ?1",
+    [LB_SQL_MODEL_INSERT] =
+        "INSERT INTO models (name, path, fingerprint, dtype) VALUES (?1, ?2, ?3, ?4)",
+    [LB_SQL_MODEL_UPDATE] =
+        "UPDATE models SET path = ?2, fingerprint = ?3, dtype = ?4 WHERE name = ?1",
+    [LB_SQL_MODEL_REMOVE] = "DELETE FROM models WHERE model = ?1",
+    [LB_SQL_MODELS_LOAD] =
+        "SELECT model, name, path, fingerprint, dtype FROM models ORDER BY model",
+    [LB_SQL_LOSSES_SAVE] = "INSERT OR REPLACE INTO losses (model, \"row\", nll, checksum)"
+                           " VALUES (?1, ?2, ?3, ?4)",
+    [LB_SQL_LOSSES_LOAD] = "SELECT \"row\", nll, checksum FROM losses"
+                           " WHERE model = ?1 AND \"row\" = ?2",
+    [LB_SQL_LOSSES_WALK] = "SELECT \"row\", nll, checksum FROM losses"
+                           " WHERE model = ?1 ORDER BY \"row\"",
+    [LB_SQL_LOSSES_REMOVE] = "DELETE FROM losses WHERE model = ?1",
+    [LB_SQL_MEASURED_LOAD] = "SELECT \"row\" FROM losses WHERE model = ?1",
+    [LB_SQL_SELECTION_CLEAR] = "DELETE FROM selection",
+    [LB_SQL_SELECTION_SAVE] =
+        "INSERT INTO selection (\"row\", rank, is_selected) VALUES (?1, ?2, ?3)",
+    [LB_SQL_SELECTION_LOAD] = "SELECT \"row\", rank, is_selected FROM selection ORDER BY \"row\"",
+};
+
+static lobass_status status_of_code(int code)
+{
+    switch (code & 0xff)
+    {
+    case SQLITE_NOMEM:
+        return LOBASS_OUT_OF_MEMORY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_MISMATCH:
+        return LOBASS_BAD_FORMAT;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_CONSTRAINT:
+        return LOBASS_CONFLICT;
+    case SQLITE_TOOBIG:
+        return LOBASS_UNSUPPORTED;
+    default:
+        return LOBASS_IO;
+    }
+}
+
+lobass_status lb_store_fail(lb_store *store, int code, lobass_error *error)
+{
+    const char *message =
+        store->database != NULL ? sqlite3_errmsg(store->database) : sqlite3_errstr(code);
+    return lb_fail(error, status_of_code(code), "%s: %s (SQLite result %d)", store->path, message,
+                   code);
+}
+
+lobass_status lb_statement_use(sqlite3_stmt **statement, lb_store *store, lb_statement which,
+                               lobass_error *error)
+{
+    sqlite3_stmt **cached = &store->statements[which];
+    if (*cached == NULL)
+    {
+        const int code = sqlite3_prepare_v3(store->database, texts[which], -1,
+                                            SQLITE_PREPARE_PERSISTENT, cached, NULL);
+        if (code != SQLITE_OK)
+        {
+            return lb_store_fail(store, code, error);
+        }
+    }
+    sqlite3_reset(*cached);
+    sqlite3_clear_bindings(*cached);
+    *statement = *cached;
+    return LOBASS_OK;
+}
+
+lobass_status lb_statement_step(lb_store *store, sqlite3_stmt *statement, bool *has_row,
+                                lobass_error *error)
+{
+    const int code = sqlite3_step(statement);
+    *has_row = code == SQLITE_ROW;
+    if (code == SQLITE_ROW)
+    {
+        return LOBASS_OK;
+    }
+    lobass_status status = LOBASS_OK;
+    if (code != SQLITE_DONE)
+    {
+        status = lb_store_fail(store, code, error);
+    }
+    sqlite3_reset(statement);
+    return status;
+}
+
+lobass_status lb_statement_run(lb_store *store, sqlite3_stmt *statement, lobass_error *error)
+{
+    bool has_row = true;
+    while (has_row)
+    {
+        LB_TRY(lb_statement_step(store, statement, &has_row, error));
+    }
+    return LOBASS_OK;
+}
+
+void lb_bind_count(sqlite3_stmt *statement, int index, uint64_t value)
+{
+    if (value <= (uint64_t)INT64_MAX)
+    {
+        sqlite3_bind_int64(statement, index, (sqlite3_int64)value);
+    }
+}
+
+void lb_bind_text(sqlite3_stmt *statement, int index, const char *text)
+{
+    if (text != NULL)
+    {
+        sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
+    }
+}
+
+void lb_bind_blob(sqlite3_stmt *statement, int index, const void *data, size_t size_bytes)
+{
+    /* A NULL pointer would bind NULL where an empty blob is meant. */
+    sqlite3_bind_blob64(statement, index, size_bytes > 0 ? data : "", size_bytes, SQLITE_STATIC);
+}
+
+char *lb_column_copy(sqlite3_stmt *statement, int column, lobass_error *error)
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    const int size = sqlite3_column_bytes(statement, column);
+    return lb_copy_text(text != NULL ? (const char *)text : "", (size_t)size, error);
+}
+
+bool lb_column_count(sqlite3_stmt *statement, int column, uint64_t most, uint64_t *value)
+{
+    const sqlite3_int64 found = sqlite3_column_int64(statement, column);
+    *value = (uint64_t)found;
+    return sqlite3_column_type(statement, column) == SQLITE_INTEGER && found >= 0 && *value <= most;
+}
+
+lobass_status lb_pack_words(lb_buffer *packed, const void *words, size_t count, lobass_error *error)
+{
+    size_t size_bytes = 0;
+    if (!lb_size_multiply(count, sizeof(uint32_t), &size_bytes))
+    {
+        return lb_fail_memory(error, SIZE_MAX);
+    }
+    LB_TRY(lb_buffer_reserve(packed, size_bytes, error));
+    const unsigned char *source = words;
+    for (size_t i = 0; i < count; i++)
+    {
+        uint32_t word = 0;
+        memcpy(&word, source + i * sizeof word, sizeof word);
+        const unsigned char bytes[4] = {(unsigned char)word, (unsigned char)(word >> 8),
+                                        (unsigned char)(word >> 16), (unsigned char)(word >> 24)};
+        LB_TRY(lb_buffer_append(packed, bytes, sizeof bytes, error));
+    }
+    return LOBASS_OK;
+}
+
+void lb_unpack_words(void *words, const unsigned char *packed, size_t count)
+{
+    unsigned char *target = words;
+    for (size_t i = 0; i < count; i++)
+    {
+        const unsigned char *bytes = packed + i * 4;
+        const uint32_t word = (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 |
+                              (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+        memcpy(target + i * sizeof word, &word, sizeof word);
+    }
+}
+
+lobass_status lb_pack_long(lb_buffer *packed, uint64_t value, lobass_error *error)
+{
+    unsigned char bytes[8];
+    for (unsigned i = 0; i < sizeof bytes; i++)
+    {
+        bytes[i] = (unsigned char)(value >> (8 * i));
+    }
+    return lb_buffer_append(packed, bytes, sizeof bytes, error);
+}

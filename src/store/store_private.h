@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private to store/: the open database, its cached statements and the helpers that its files share.
+ * A statement is prepared when it is first used, and reset as soon as its result has been copied,
+ * so that no read transaction lingers and the log can be checkpointed.
+ */
+#ifndef LB_STORE_PRIVATE_H
+#define LB_STORE_PRIVATE_H
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+typedef enum lb_statement
+{
+    LB_SQL_BEGIN,
+    LB_SQL_COMMIT,
+    LB_SQL_ROLLBACK,
+    LB_SQL_FACT_LOAD,
+    LB_SQL_FACT_SAVE,
+    LB_SQL_SOURCE_SAVE,
+    LB_SQL_SOURCES_LOAD,
+    LB_SQL_ROW_SAVE,
+    LB_SQL_ROW_LOAD,
+    LB_SQL_ROW_COUNT,
+    LB_SQL_SUMMARIES_LOAD,
+    LB_SQL_MODEL_LOAD,
+    LB_SQL_MODEL_INSERT,
+    LB_SQL_MODEL_UPDATE,
+    LB_SQL_MODEL_REMOVE,
+    LB_SQL_MODELS_LOAD,
+    LB_SQL_LOSSES_SAVE,
+    LB_SQL_LOSSES_LOAD,
+    LB_SQL_LOSSES_WALK,
+    LB_SQL_LOSSES_REMOVE,
+    LB_SQL_MEASURED_LOAD,
+    LB_SQL_SELECTION_CLEAR,
+    LB_SQL_SELECTION_SAVE,
+    LB_SQL_SELECTION_LOAD,
+    LB_SQL_COUNT
+} lb_statement;
+
+struct lb_store
+{
+    sqlite3 *database;
+    sqlite3_stmt *statements[LB_SQL_COUNT];
+    char *folder; /* the run's, as it was given */
+    char *path;   /* of the database, for messages */
+    lb_lock lock;
+    bool has_lock, is_in_transaction;
+    lb_buffer packed; /* bytes on their way into or out of a blob */
+    int32_t *ids;     /* [ids_capacity], of the row loaded last */
+    size_t ids_capacity;
+    lb_buffer flags, reason;
+    float *nll; /* [nll_capacity], loaded last */
+    size_t nll_capacity;
+};
+
+/* Writes "PATH: what SQLite says" with the status that its result code means. */
+lobass_status lb_store_fail(lb_store *store, int code, lobass_error *error);
+
+/* The statement, ready to be bound; LOBASS_OK or what SQLite says. */
+lobass_status lb_statement_use(sqlite3_stmt **statement, lb_store *store, lb_statement which,
+                               lobass_error *error);
+/* Runs a statement to its end and resets it; rows that it gives are not looked at. */
+lobass_status lb_statement_run(lb_store *store, sqlite3_stmt *statement, lobass_error *error);
+/* One step; *HAS_ROW false at the end or on failure, and the statement is then reset. */
+lobass_status lb_statement_step(lb_store *store, sqlite3_stmt *statement, bool *has_row,
+                                lobass_error *error);
+/* A failed binding shows up as a failed step: NULL would be stored where NOT NULL stands. */
+void lb_bind_count(sqlite3_stmt *statement, int index, uint64_t value);
+void lb_bind_text(sqlite3_stmt *statement, int index, const char *text);
+/* Borrowed until the statement is reset. */
+void lb_bind_blob(sqlite3_stmt *statement, int index, const void *data, size_t size_bytes);
+
+/* A column as a copy of its text; NULL column gives "". Yours: free(). */
+char *lb_column_copy(sqlite3_stmt *statement, int column, lobass_error *error);
+/* A column that must be an integer from 0 to MOST. */
+bool lb_column_count(sqlite3_stmt *statement, int column, uint64_t most, uint64_t *value);
+
+/* Little-endian arrays as they stand in blobs. */
+lobass_status lb_pack_words(lb_buffer *packed, const void *words, size_t count,
+                            lobass_error *error); /* appends COUNT 32-bit words */
+void lb_unpack_words(void *words, const unsigned char *packed, size_t count);
+lobass_status lb_pack_long(lb_buffer *packed, uint64_t value, lobass_error *error);
+
+/* Makes the tables of an empty database. */
+lobass_status lb_schema_create(lb_store *store, lobass_error *error);
+/* Refuses by name what is not a run of this version; *IS_EMPTY: a database without any table. */
+lobass_status lb_schema_check(lb_store *store, bool *is_empty, lobass_error *error);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass_init: a model of given shapes with random weights, in Hugging Face layout, to be pretrained
+ * with lobass_train on text. The folder is put together in OUTPUT.init and moved when it is whole.
+ */
+#include "task/task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const tokenizer_files[] = {"tokenizer.json", "tokenizer_config.json",
+                                              "special_tokens_map.json", "chat_template.jinja"};
+#define N_TOKENIZER_FILES (sizeof tokenizer_files / sizeof tokenizer_files[0])
+
+/* PATH, or PATH/NAME where PATH is a folder; yours. */
+static char *file_within(const char *path, const char *name, lobass_error *error)
+{
+    return lb_path_look(path) == LB_PATH_FOLDER ? lb_path_join(path, name, error)
+                                                : lb_copy_text(path, strlen(path), error);
+}
+
+/* The folder that holds the file PATH; yours. */
+static char *folder_of(const char *path, lobass_error *error)
+{
+    const size_t size = (size_t)(lb_path_name(path) - path);
+    return size == 0 ? lb_copy_text(".", 1, error) : lb_copy_text(path, size, error);
+}
+
+static lobass_status copy_into(const char *folder, const char *name, const char *from,
+                               lobass_error *error)
+{
+    char *to = lb_path_join(folder, name, error);
+    if (to == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    const lobass_status status = lb_file_copy(from, to, error);
+    free(to);
+    return status;
+}
+
+/* tokenizer.json itself is FILE, whatever its name; its companions are those that stand beside it. */
+static lobass_status tokenizer_copy(const char *file, const char *folder, lobass_error *error)
+{
+    LB_TRY(copy_into(folder, tokenizer_files[0], file, error));
+    char *from = folder_of(file, error);
+    if (from == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    lobass_status status = LOBASS_OK;
+    for (size_t i = 1; i < N_TOKENIZER_FILES && status == LOBASS_OK; ++i)
+    {
+        char *path = lb_path_join(from, tokenizer_files[i], error);
+        if (path == NULL)
+        {
+            status = LOBASS_OUT_OF_MEMORY;
+        }
+        else if (lb_path_look(path) == LB_PATH_FILE)
+        {
+            status = copy_into(folder, tokenizer_files[i], path, error);
+        }
+        free(path);
+    }
+    free(from);
+    return status;
+}
+
+/* Vocabularies larger than the tokenizer are common (rounded up); smaller ones cannot work. */
+static lobass_status check_vocabulary(const lb_config *config, const char *config_path,
+                                      const char *tokenizer_path, lobass_error *error)
+{
+    lobass_tokenizer *tokenizer = NULL;
+    LB_TRY(lobass_tokenizer_load(&tokenizer, tokenizer_path, error));
+    const size_t count = lobass_tokenizer_count(tokenizer);
+    lobass_tokenizer_free(tokenizer);
+    if (count > config->n_vocabulary)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "%s: field \"vocab_size\": expected at least %zu, the size of %s, found %zu",
+                       config_path, count, tokenizer_path, config->n_vocabulary);
+    }
+    return LOBASS_OK;
+}
+
+/* The paths of one call; all are owned. */
+typedef struct init_paths
+{
+    char *config, *tokenizer; /* files */
+    char *staging;            /* OUTPUT.init */
+    char *source;             /* OUTPUT.init/source: config and tokenizer as they were given */
+    char *model;              /* OUTPUT.init/model: what becomes OUTPUT */
+} init_paths;
+
+static void init_paths_free(init_paths *p)
+{
+    free(p->config);
+    free(p->tokenizer);
+    free(p->staging);
+    free(p->source);
+    free(p->model);
+}
+
+static lobass_status init_paths_find(init_paths *p, const char *config, const char *tokenizer,
+                                     const char *output, lobass_error *error)
+{
+    lb_buffer staging = {0};
+    size_t size = strlen(output);
+    while (size > 1 && output[size - 1] == '/')
+    {
+        --size;
+    }
+    LB_TRY(lb_buffer_append(&staging, output, size, error));
+    p->staging = staging.data;
+    const lobass_status status = lb_buffer_append_text(&staging, ".init", error);
+    p->staging = staging.data;
+    LB_TRY(status);
+    p->config = file_within(config, "config.json", error);
+    p->tokenizer = file_within(tokenizer, "tokenizer.json", error);
+    p->source = lb_path_join(p->staging, "source", error);
+    p->model = lb_path_join(p->staging, "model", error);
+    return p->config != NULL && p->tokenizer != NULL && p->source != NULL && p->model != NULL
+               ? LOBASS_OK
+               : LOBASS_OUT_OF_MEMORY;
+}
+
+static lobass_status stage(const init_paths *p, const lb_config *config, uint64_t seed,
+                           lobass_error *error)
+{
+    lb_model *model = NULL;
+    if (lb_path_look(p->staging) != LB_PATH_MISSING)
+    {
+        LB_TRY(lb_folder_remove(p->staging, error));
+    }
+    LB_TRY(lb_folder_create(p->source, error));
+    LB_TRY(lb_folder_create(p->model, error));
+    LB_TRY(copy_into(p->source, "config.json", p->config, error));
+    LB_TRY(tokenizer_copy(p->tokenizer, p->source, error));
+    LB_TRY(lb_model_create_random(&model, config, seed, error));
+    const lobass_status status = lb_model_save(model, p->model, LB_F32, p->source, error);
+    lb_model_free(model);
+    return status;
+}
+
+static lobass_status init_at(const init_paths *p, const char *output, uint64_t seed, bool overwrite,
+                             lobass_error *error)
+{
+    lb_config config;
+    LB_TRY(lb_config_load(&config, p->config, error));
+    LB_TRY(check_vocabulary(&config, p->config, p->tokenizer, error));
+    lobass_status status = stage(p, &config, seed, error);
+    if (status == LOBASS_OK)
+    {
+        status = lb_folder_move(p->model, output, overwrite, error);
+    }
+    if (lb_path_look(p->staging) != LB_PATH_MISSING)
+    {
+        const lobass_status removed =
+            lb_folder_remove(p->staging, status == LOBASS_OK ? error : NULL);
+        status = status == LOBASS_OK ? removed : status;
+    }
+    return status;
+}
+
+lobass_status lobass_init(const char *config, const char *tokenizer, const char *output,
+                          uint64_t seed, bool overwrite, lobass_error *error)
+{
+    init_paths p = {0};
+    if (config == NULL || tokenizer == NULL || output == NULL || output[0] == '\0')
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "expected a configuration, a tokenizer and an output folder");
+    }
+    if (!overwrite && lb_path_look(output) != LB_PATH_MISSING)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: exists already; expected a folder that is to be made", output);
+    }
+    lobass_status status = init_paths_find(&p, config, tokenizer, output, error);
+    if (status == LOBASS_OK)
+    {
+        status = init_at(&p, output, seed, overwrite, error);
+    }
+    init_paths_free(&p);
+    return status;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A stage's progress: rates and the time left, told to the observer at most ten times a second.
+ *     tokens per second = tokens of this process / seconds since the stage began in this process
+ *     time left         = (total - done) * seconds / (done - done at the beginning)
+ * What was done before a resume counts as done but not as speed.
+ */
+#include "task/task.h"
+
+#include <math.h>
+
+#define REPORT_SECONDS 0.1
+#define LINE_SIZE 2048
+
+void lb_stage_begin(lb_stage *stage, const lobass_observer *observer, const char *name,
+                    const char *unit, uint64_t done, uint64_t total)
+{
+    const double now = lb_clock_seconds();
+    *stage = (lb_stage){.observer = observer,
+                        .progress = {.stage = name,
+                                     .unit = unit,
+                                     .done = done,
+                                     .total = total,
+                                     .mean_loss = NAN,
+                                     .remaining_seconds = NAN},
+                        .began_seconds = now,
+                        .reported_seconds = now - REPORT_SECONDS,
+                        .began_done = done};
+}
+
+static lobass_status report(lb_stage *stage, double now, lobass_error *error)
+{
+    lobass_progress *progress = &stage->progress;
+    const uint64_t n_new = progress->done - stage->began_done;
+    progress->elapsed_seconds = now - stage->began_seconds;
+    progress->tokens_per_second =
+        progress->elapsed_seconds > 0 ? (double)stage->n_tokens / progress->elapsed_seconds : 0;
+    progress->remaining_seconds = NAN;
+    if (n_new > 0 && progress->total >= progress->done)
+    {
+        progress->remaining_seconds =
+            (double)(progress->total - progress->done) * progress->elapsed_seconds / (double)n_new;
+    }
+    stage->reported_seconds = now;
+    const lobass_observer *observer = stage->observer;
+    if (observer != NULL && observer->progress != NULL &&
+        !observer->progress(observer->context, progress))
+    {
+        return lb_fail(error, LOBASS_CANCELLED, "%s: stopped after %llu %s; what was done is kept",
+                       progress->stage, (unsigned long long)progress->done, progress->unit);
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_stage_advance(lb_stage *stage, uint64_t done, uint64_t n_tokens, double mean_loss,
+                               lobass_error *error)
+{
+    const double now = lb_clock_seconds();
+    stage->progress.done = done;
+    stage->progress.mean_loss = mean_loss;
+    stage->n_tokens += n_tokens;
+    return now - stage->reported_seconds >= REPORT_SECONDS ? report(stage, now, error) : LOBASS_OK;
+}
+
+lobass_status lb_stage_end(lb_stage *stage, lobass_error *error)
+{
+    return report(stage, lb_clock_seconds(), error);
+}
+
+void lb_observer_log(const lobass_observer *observer, lobass_log_level level, const char *format,
+                     ...)
+{
+    if (observer == NULL || observer->log == NULL)
+    {
+        return;
+    }
+    char line[LINE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    observer->log(observer->context, level, line);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass_train: the life of a training's folders. What is unfinished lives in OUTPUT.partial:
+ *     lock          held while a process works on it
+ *     rows/         the run that data files are prepared into; a training on a run has none
+ *     checkpoint/   see train_checkpoint.c
+ *     model/        the finished model, for the moment before it is moved to OUTPUT
+ * The same command again takes up the work where it was left, whatever stopped it. OUTPUT.partial
+ * goes away with the last step of a training, and with a failure that left nothing worth keeping.
+ */
+#include "task/train_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECKPOINT_SECONDS 60
+#define STAGE_NAME_SIZE 80
+
+lobass_train_options lobass_train_options_default(void)
+{
+    const lobass_train_options options = {.format = lobass_format_options_default(),
+                                          .n_epochs = 3,
+                                          .batch_size = 128,
+                                          .learning_rate = 2e-5,
+                                          .warmup_ratio = 0.03,
+                                          .weight_decay = 0,
+                                          .clip = 1,
+                                          .checkpoint_seconds = CHECKPOINT_SECONDS,
+                                          .dtype = LOBASS_DTYPE_AUTO};
+    return options;
+}
+
+/* ---- options ---------------------------------------------------------------------------------- */
+
+static lobass_status check_range(const char *name, double value, double least, double most,
+                                 lobass_error *error)
+{
+    if (!(value >= least && value <= most))
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "%s: expected a number from %g to %g, found %g",
+                       name, least, most, value);
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status check_options(const lobass_train_options *options, lobass_error *error)
+{
+    const bool has_data = options->data != NULL && options->n_data > 0;
+    if (options->model == NULL || options->output == NULL || options->output[0] == '\0')
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "expected a model and an output folder");
+    }
+    if ((options->run != NULL) == has_data)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "%s: expected a run or data files to train on, found %s", options->output,
+                       has_data ? "both" : "neither");
+    }
+    LB_TRY(check_range("epochs", options->n_epochs, 1, 1e6, error));
+    LB_TRY(check_range("batch_size", options->batch_size, 1, 1e9, error));
+    LB_TRY(check_range("learning_rate", options->learning_rate, 0, 1e3, error));
+    LB_TRY(check_range("warmup", options->warmup_ratio, 0, 1, error));
+    LB_TRY(check_range("weight_decay", options->weight_decay, 0, 1e3, error));
+    return check_range("clip", options->clip, 0, HUGE_VAL, error);
+}
+
+/* ---- folders ---------------------------------------------------------------------------------- */
+
+/* The places of one training; all are owned. */
+typedef struct places
+{
+    char *output; /* without slashes at its end */
+    char *partial, *lock, *rows, *checkpoint, *model, *log;
+} places;
+
+static void places_free(places *p)
+{
+    char *const all[] = {p->output, p->partial,    p->lock, p->rows,
+                         p->model,  p->checkpoint, p->log};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
+    {
+        free(all[i]);
+    }
+}
+
+static lobass_status places_find(places *p, const char *output, lobass_error *error)
+{
+    lb_buffer partial = {0};
+    size_t size = strlen(output);
+    while (size > 1 && output[size - 1] == '/')
+    {
+        --size;
+    }
+    p->output = lb_copy_text(output, size, error);
+    if (p->output == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    LB_TRY(lb_buffer_print(&partial, error, "%s.partial", p->output));
+    p->partial = partial.data;
+    p->lock = lb_path_join(p->partial, "lock", error);
+    p->rows = lb_path_join(p->partial, "rows", error);
+    p->checkpoint = lb_path_join(p->partial, "checkpoint", error);
+    p->model = lb_path_join(p->partial, "model", error);
+    if (p->lock == NULL || p->rows == NULL || p->checkpoint == NULL || p->model == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    p->log = lb_path_join(p->model, "train_log.jsonl", error);
+    return p->log == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+}
+
+static bool is_there(const char *path)
+{
+    return lb_path_look(path) != LB_PATH_MISSING;
+}
+
+static lobass_status remove_if_there(const char *path, lobass_error *error)
+{
+    return is_there(path) ? lb_folder_remove(path, error) : LOBASS_OK;
+}
+
+/* Killed after the model was moved and before the rest was cleared: the work is done. */
+static bool is_left_behind(const places *p)
+{
+    return is_there(p->output) && is_there(p->checkpoint) && !is_there(p->model);
+}
+
+static lobass_status check_output(const places *p, bool overwrite, lobass_error *error)
+{
+    if (is_there(p->output) && !overwrite && !is_left_behind(p))
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: exists already; expected a folder that is to be made", p->output);
+    }
+    if (is_there(p->output) && lb_path_look(p->output) != LB_PATH_FOLDER)
+    {
+        return lb_fail(error, LOBASS_CONFLICT, "%s: expected a folder, found a file", p->output);
+    }
+    return LOBASS_OK;
+}
+
+/* Takes the lock; with OVERWRITE clears what an earlier training left. */
+static lobass_status partial_open(const places *p, lb_lock *lock, bool overwrite,
+                                  lobass_error *error)
+{
+    LB_TRY(check_output(p, overwrite, error));
+    LB_TRY(lb_folder_create(p->partial, error));
+    LB_TRY(lb_lock_acquire(lock, p->lock, error));
+    LB_TRY(check_output(p, overwrite, error));
+    if (overwrite)
+    {
+        LB_TRY(lb_checkpoint_remove(p->partial, error));
+        LB_TRY(remove_if_there(p->rows, error));
+    }
+    return is_left_behind(p) ? LOBASS_OK : remove_if_there(p->model, error);
+}
+
+/* ---- the stages ------------------------------------------------------------------------------- */
+
+static lobass_status rows_prepare(const lobass_train_options *options, const places *p,
+                                  const lobass_observer *observer, lobass_error *error)
+{
+    lobass_prepare_options prepare = lobass_prepare_options_default();
+    lobass_prepare_result result;
+    prepare.model = options->model;
+    prepare.data = options->data;
+    prepare.n_data = options->n_data;
+    prepare.run = p->rows;
+    prepare.format = options->format;
+    prepare.n_threads = options->n_threads;
+    return lobass_prepare(&prepare, observer, &result, error);
+}
+
+static void describe(const lb_trainer *trainer, const lobass_observer *observer)
+{
+    const lobass_train_options *options = trainer->options;
+    const uint64_t n_warmup =
+        (uint64_t)ceil(options->warmup_ratio * (double)trainer->n_steps);
+    lb_observer_log(
+        observer, LOBASS_LOG_NOTE,
+        "train: %zu rows with %llu tokens (%llu scored), %llu steps of %u rows in %u epochs, "
+        "learning rate %g after %llu warm-up steps and then down a cosine to 0, weight decay %g, "
+        "clip %g, seed %llu, %s, %u threads",
+        trainer->n_rows, (unsigned long long)trainer->n_tokens,
+        (unsigned long long)trainer->n_scored, (unsigned long long)trainer->n_steps,
+        options->batch_size, options->n_epochs, options->learning_rate,
+        (unsigned long long)n_warmup, options->weight_decay, options->clip,
+        (unsigned long long)options->seed,
+        trainer->compute_dtype == LB_BF16 ? "bf16" : "fp32",
+        lb_pool_thread_count(trainer->compute->pool));
+    if (trainer->state.step > 0)
+    {
+        lb_observer_log(observer, LOBASS_LOG_NOTE, "train: goes on after step %llu",
+                        (unsigned long long)trainer->state.step);
+    }
+}
+
+/* Takes the steps that are left. A checkpoint is written when it is due, at the end, and when the
+ * caller cancels. */
+static lobass_status steps_take(lb_trainer *trainer, const places *p,
+                                const lobass_observer *observer, lobass_error *error)
+{
+    char name[STAGE_NAME_SIZE];
+    lb_stage stage;
+    double saved_seconds = lb_clock_seconds();
+    (void)snprintf(name, sizeof name, "train %s", lb_path_name(p->output));
+    lb_stage_begin(&stage, observer, name, "steps", trainer->state.step, trainer->n_steps);
+    while (trainer->state.step < trainer->n_steps)
+    {
+        lb_train_step step;
+        LB_TRY(lb_trainer_step(trainer, &step, error));
+        const lobass_status status =
+            lb_stage_advance(&stage, trainer->state.step, step.n_tokens, step.loss, error);
+        const bool is_last = trainer->state.step == trainer->n_steps;
+        const double now = lb_clock_seconds();
+        if (status != LOBASS_OK || is_last ||
+            now - saved_seconds >= (double)trainer->options->checkpoint_seconds)
+        {
+            LB_TRY(lb_checkpoint_save(trainer, p->partial, error));
+            saved_seconds = lb_clock_seconds();
+        }
+        LB_TRY(status);
+    }
+    return lb_stage_end(&stage, error);
+}
+
+static lobass_status model_write(const lb_trainer *trainer, const places *p, lobass_error *error)
+{
+    const lobass_train_options *options = trainer->options;
+    const lb_buffer *log = &trainer->state.log;
+    LB_TRY(lb_folder_create(p->model, error));
+    LB_TRY(lb_model_save(trainer->model, p->model, trainer->model->stored_dtype, options->model,
+                         error));
+    LB_TRY(lb_file_write(p->log, log->data, log->size, true, error));
+    return lb_folder_move(p->model, p->output, options->overwrite, error);
+}
+
+static void result_fill(lobass_train_result *result, const lb_trainer *trainer,
+                        double began_seconds)
+{
+    const uint64_t n_epochs = trainer->options->n_epochs;
+    result->n_rows = trainer->n_rows;
+    result->n_steps = trainer->n_steps;
+    result->n_tokens = trainer->n_tokens * n_epochs;
+    result->n_scored_tokens = trainer->n_scored * n_epochs;
+    result->first_loss = trainer->state.first_loss;
+    result->last_loss = trainer->state.last_loss;
+    result->elapsed_seconds = lb_clock_seconds() - began_seconds;
+}
+
+static lobass_status train_in(const lobass_train_options *options, const places *p,
+                              const lobass_observer *observer, lobass_train_result *result,
+                              lobass_error *error)
+{
+    const double began_seconds = lb_clock_seconds();
+    lobass_status status = LOBASS_OK;
+    lb_trainer *trainer = NULL;
+    bool is_found = false;
+    const bool is_done = !options->overwrite && is_left_behind(p);
+    if (options->run == NULL)
+    {
+        LB_TRY(rows_prepare(options, p, observer, error));
+    }
+    LB_TRY(lb_trainer_create(&trainer, options, options->run != NULL ? options->run : p->rows, 0,
+                             error));
+    LB_TRY_GOTO(lb_checkpoint_load(trainer, p->partial, &is_found, error));
+    if (!is_done)
+    {
+        describe(trainer, observer);
+        LB_TRY_GOTO(steps_take(trainer, p, observer, error));
+        LB_TRY_GOTO(model_write(trainer, p, error));
+    }
+    else if (trainer->state.step != trainer->n_steps)
+    {
+        status = lb_fail(error, LOBASS_CONFLICT,
+                         "%s: exists already; expected a folder that is to be made", p->output);
+        goto done;
+    }
+    result_fill(result, trainer, began_seconds);
+done:
+    lb_trainer_free(trainer);
+    return status;
+}
+
+lobass_status lobass_train(const lobass_train_options *options, const lobass_observer *observer,
+                           lobass_train_result *result, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    lobass_train_result unused;
+    places p = {0};
+    lb_lock lock = {0};
+    LB_TRY(check_options(options, error));
+    LB_TRY_GOTO(places_find(&p, options->output, error));
+    const bool is_new = !is_there(p.partial);
+    LB_TRY_GOTO(partial_open(&p, &lock, options->overwrite, error));
+    status = train_in(options, &p, observer, result != NULL ? result : &unused, error);
+    /* What is left of a failed start would only stand in the way of the corrected command. */
+    const bool is_worthless =
+        is_new && status != LOBASS_CANCELLED && !is_there(p.checkpoint) && !is_there(p.output);
+    if (status == LOBASS_OK)
+    {
+        status = lb_folder_remove(p.partial, error);
+    }
+    else if (is_worthless)
+    {
+        (void)lb_folder_remove(p.partial, NULL);
+    }
+done:
+    lb_lock_release(&lock);
+    places_free(&p);
+    return status;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of training share: the trainer (train_steps.c), which knows rows, model and steps;
+ * its checkpoints (train_checkpoint.c); and train.c, which owns the folders. Every step is a pure
+ * function of the recorded options, the rows and the state before it, so that a training that was
+ * stopped anywhere ends with the same bytes as one that was not.
+ */
+#ifndef LB_TASK_TRAIN_PRIVATE_H
+#define LB_TASK_TRAIN_PRIVATE_H
+
+#include "task/task.h"
+
+/* What a checkpoint keeps beside masters and moments. */
+typedef struct lb_train_state
+{
+    uint64_t step;                /* optimiser steps taken */
+    double first_loss, last_loss; /* nats per scored token of a step's batch */
+    lb_buffer log;                /* train_log.jsonl: one line a step taken */
+} lb_train_state;
+
+typedef struct lb_trainer
+{
+    const lobass_train_options *options; /* borrowed */
+    lb_dtype compute_dtype;
+    json_t *record; /* the options that decide the bytes of the result, as an object */
+
+    lb_store *store;           /* of the rows, read only */
+    lb_row_summary *summaries; /* [rows of the store] */
+    uint64_t *rows;            /* [n_rows] numbers of the rows trained on, ascending */
+    size_t n_rows;
+    uint64_t n_tokens, n_scored; /* of those rows, once */
+    uint64_t n_steps, n_steps_per_epoch;
+
+    lb_model *model;
+    lb_compute *compute;
+    lb_decoder *decoder;
+    lb_optimizer *optimizer;
+    size_t pack_tokens; /* a batch is cut in packs of at most so many tokens */
+
+    uint64_t *order; /* [n_rows] the rows as shuffled for order_epoch */
+    uint64_t order_epoch;
+    uint32_t *lengths; /* [batch_size] scratch */
+    lb_batch_builder builder;
+    uint64_t *pack_rows; /* [batch_size] scratch: row numbers of the pack at hand */
+    float *nll;          /* [tokens of a pack] scratch */
+
+    lb_train_state state;
+} lb_trainer;
+
+/* A step's account, as it stands in the log. */
+typedef struct lb_train_step
+{
+    double loss; /* mean over the scored tokens of the whole batch */
+    double learning_rate, gradient_norm;
+    uint64_t n_tokens, n_scored;
+} lb_train_step;
+
+/* Opens the rows of RUN and the model. PACK_TOKENS 0: chosen from the model's size. */
+lobass_status lb_trainer_create(lb_trainer **trainer, const lobass_train_options *options,
+                                const char *run, size_t pack_tokens, lobass_error *error);
+void lb_trainer_free(lb_trainer *trainer);
+/* Takes step state.step and appends its line to the log. On LOBASS_NUMERIC the message names the
+ * step, and the row where it is known; the weights are as they were before the step. */
+lobass_status lb_trainer_step(lb_trainer *trainer, lb_train_step *step, lobass_error *error);
+
+/* PARTIAL/checkpoint: written beside its place, then moved over the older one. */
+lobass_status lb_checkpoint_save(const lb_trainer *trainer, const char *partial,
+                                 lobass_error *error);
+/* Brings TRAINER to the state of PARTIAL's checkpoint; *IS_FOUND false where there is none. One
+ * that was made with other options is LOBASS_CONFLICT, naming the option and both values. */
+lobass_status lb_checkpoint_load(lb_trainer *trainer, const char *partial, bool *is_found,
+                                 lobass_error *error);
+/* Forgets a checkpoint, if there is one. */
+lobass_status lb_checkpoint_remove(const char *partial, lobass_error *error);
+
+#endif
