@@ -58,9 +58,8 @@ size_t cli_utf8_decode(uint32_t *code, const char *data, size_t size_bytes)
 bool cli_code_is_unsafe(uint32_t code)
 {
     static const uint32_t ranges[][2] = {
-        {0x00, 0x1F},     {0x7F, 0x9F},     {0x061C, 0x061C},   {0x200B, 0x200F},
-        {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF},   {0xFFF9, 0xFFFB},
-        {0xFFFE, 0xFFFF}, {0xE0000, 0xE007F},
+        {0x00, 0x1F},     {0x7F, 0x9F},     {0x061C, 0x061C}, {0x200B, 0x200F}, {0x2028, 0x202E},
+        {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xFFFE, 0xFFFF}, {0xE0000, 0xE007F},
     };
 
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
@@ -216,6 +215,15 @@ static void note_signal(int number)
     interrupted = 1;
 }
 
+void cli_prepare_signals(void)
+{
+    struct sigaction action = {0};
+
+    action.sa_handler = SIG_IGN;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGXFSZ, &action, NULL);
+}
+
 void cli_catch_signals(void)
 {
     struct sigaction action = {0};
@@ -234,8 +242,12 @@ bool cli_is_interrupted(void)
 
 int cli_finish(int code)
 {
-    errno = 0;
-    bool is_written = fflush(stdout) == 0 && ferror(stdout) == 0;
+    bool is_written = ferror(stdout) == 0; /* if not, errno is of that write */
+    if (is_written)
+    {
+        errno = 0;
+        is_written = fflush(stdout) == 0;
+    }
     int reason = errno;
 
     if (is_written || reason == EPIPE)

@@ -50,6 +50,8 @@ bool cli_is_terminal(FILE *file);
 bool cli_has_colour(FILE *file);
 size_t cli_terminal_width(FILE *file);
 
+/* A limit on file sizes makes writes fail with a message instead of killing the process. */
+void cli_prepare_signals(void);
 /* From here on the first SIGINT or SIGTERM asks for a clean stop; the second one kills. */
 void cli_catch_signals(void);
 bool cli_is_interrupted(void);

@@ -100,6 +100,7 @@ static int help(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    cli_prepare_signals();
     if (argc < 2)
     {
         print_overview(stderr);
@@ -125,7 +126,6 @@ int main(int argc, char **argv)
     {
         return refuse_command(argv[1]);
     }
-    cli_call call = {
-        .argc = argc - 2, .argv = argv + 2, .whole_argc = argc, .whole_argv = argv};
+    cli_call call = {.argc = argc - 2, .argv = argv + 2, .whole_argc = argc, .whole_argv = argv};
     return found->run(&call);
 }

@@ -98,8 +98,7 @@ static int refuse_choice(const cli_parser *parser, const cli_option *option, con
     for (const cli_choice *choice = option->choices; choice->name != NULL; choice++)
     {
         const char *separator = choice == option->choices ? "" : ", ";
-        int written =
-            snprintf(names + used, sizeof names - used, "%s%s", separator, choice->name);
+        int written = snprintf(names + used, sizeof names - used, "%s%s", separator, choice->name);
         if (written < 0 || (size_t)written >= sizeof names - used)
         {
             break;
@@ -129,10 +128,9 @@ static int store_integer(const cli_parser *parser, const cli_option *option, con
 
     if (!read_integer(&value, text, option))
     {
-        return cli_wrong_usage(parser,
-                               "option --%s: expected an integer from %llu to %llu, found '%s'",
-                               option->name, (unsigned long long)option->least,
-                               (unsigned long long)option->most, text);
+        return cli_wrong_usage(
+            parser, "option --%s: expected an integer from %llu to %llu, found '%s'", option->name,
+            (unsigned long long)option->least, (unsigned long long)option->most, text);
     }
     if (option->type == CLI_UINT32)
     {
@@ -179,8 +177,8 @@ static int store_text(const cli_parser *parser, const cli_option *option, const 
 static int store_value(const cli_parser *parser, cli_option *option, const char *text)
 {
     static int (*const stores[])(const cli_parser *, const cli_option *, const char *) = {
-        [CLI_TEXT] = store_text,     [CLI_UINT32] = store_integer, [CLI_UINT64] = store_integer,
-        [CLI_REAL] = store_real,     [CLI_CHOICE] = store_choice,  [CLI_AMOUNT] = store_amount,
+        [CLI_TEXT] = store_text, [CLI_UINT32] = store_integer, [CLI_UINT64] = store_integer,
+        [CLI_REAL] = store_real, [CLI_CHOICE] = store_choice,  [CLI_AMOUNT] = store_amount,
     };
 
     option->is_given = true;

@@ -7,20 +7,25 @@
 #include "options.h"
 
 #define THREADS_MOST 1024
+#define LENGTH_LEAST 2 /* one to see and one to predict */
 #define LENGTH_MOST 1048576
-#define EPOCHS_MOST 100000
+#define EPOCHS_MOST 1000000
 #define BATCH_MOST 1048576
 #define CHECKPOINT_SECONDS_MOST 604800 /* a week */
-#define RATE_MOST 1e6
+#define RATE_MOST 1e3
+#define NORM_MOST 1e9
+#define LOSS_MOST 1e6
 
 static const cli_choice dtypes[] = {{"auto", LOBASS_DTYPE_AUTO},
                                     {"fp32", LOBASS_DTYPE_FP32},
                                     {"bf16", LOBASS_DTYPE_BF16},
                                     {NULL, 0}};
-static const cli_choice ends[] = {{"count", LOBASS_EOS_COUNT}, {"skip", LOBASS_EOS_SKIP}, {NULL, 0}};
+static const cli_choice ends[] = {
+    {"count", LOBASS_EOS_COUNT}, {"skip", LOBASS_EOS_SKIP}, {NULL, 0}};
 static const cli_choice boundaries[] = {
     {"split", LOBASS_BOUNDARY_SPLIT}, {"joint", LOBASS_BOUNDARY_JOINT}, {NULL, 0}};
-static const cli_choice turns[] = {{"all", LOBASS_TURNS_ALL}, {"last", LOBASS_TURNS_LAST}, {NULL, 0}};
+static const cli_choice turns[] = {
+    {"all", LOBASS_TURNS_ALL}, {"last", LOBASS_TURNS_LAST}, {NULL, 0}};
 
 void cli_options_add_common(cli_parser *parser, cli_common *common, unsigned uses)
 {
@@ -82,14 +87,15 @@ void cli_options_add_format(cli_parser *parser, lobass_format_options *format)
          .type = CLI_TEXT,
          .target = &format->template_name,
          .value = "NAME",
-         .help = "alpaca, alpaca-newline, plain, chat (the model's own) or a Jinja file",
-         .fallback = "chat if the model has one, else alpaca"},
+         .help = "alpaca, alpaca-newline or plain; a model's own chat template and template files "
+                 "are not supported yet",
+         .fallback = "alpaca"},
         {.name = "max-length",
          .type = CLI_UINT32,
          .target = &format->max_length,
          .value = "N",
          .help = "tokens of a row; what is longer is cut on the right",
-         .least = 1,
+         .least = LENGTH_LEAST,
          .most = LENGTH_MOST},
         {.name = "eos",
          .type = CLI_CHOICE,
@@ -162,7 +168,7 @@ void cli_options_add_training(cli_parser *parser, lobass_train_options *train)
          .target = &train->clip,
          .value = "X",
          .help = "largest norm of the gradient; 0: no clipping",
-         .highest = RATE_MOST},
+         .highest = NORM_MOST},
         {.name = "checkpoint-seconds",
          .type = CLI_UINT32,
          .target = &train->checkpoint_seconds,
@@ -227,7 +233,7 @@ void cli_options_add_selection(cli_parser *parser, lobass_select_options *select
          .target = &select->floor,
          .value = "X",
          .help = "rows with a smaller initial loss (nats per token) are not selectable",
-         .highest = RATE_MOST},
+         .highest = LOSS_MOST},
         {.name = "ranked",
          .type = CLI_FLAG,
          .target = &select->is_ranked,

@@ -249,15 +249,15 @@ const char *cli_nearest(const char *wanted, const char *(*name_at)(const void *l
                         const void *list, size_t n_names)
 {
     const char *nearest = NULL;
-    size_t least = 3; /* from here on a suggestion would be a guess */
     size_t n_wanted = strlen(wanted);
+    size_t least = (n_wanted + 1) / 3 + 1; /* from here on a suggestion would be a guess */
 
     for (size_t i = 0; i < n_names; i++)
     {
         const char *name = name_at(list, i);
         bool is_beginning = n_wanted >= 3 && strncmp(name, wanted, n_wanted) == 0;
         size_t distance = is_beginning ? 1 : edit_distance(wanted, name);
-        if (distance < least && distance < strlen(name))
+        if (distance < least)
         {
             least = distance;
             nearest = name;

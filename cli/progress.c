@@ -13,7 +13,7 @@
 
 #define LINE_SIZE 512
 #define FIELD_SIZE 96
-#define BAR_LEAST 10
+#define BAR_LEAST 5
 #define BAR_MOST 30
 #define PLAIN_SECONDS 10.0
 #define SHORT_STAGE_SECONDS 0.05 /* a stage that was done already gets no rate */
@@ -21,7 +21,6 @@
 enum
 {
     FIELD_STAGE,
-    FIELD_PERCENT,
     FIELD_COUNT,
     FIELD_TIME,
     FIELD_LOSS,
@@ -39,20 +38,19 @@ static double now_seconds(void)
 
 /* ---- fields --------------------------------------------------------------------------------- */
 
-static void fill_count(char *field, const lobass_progress *progress)
+static void fill_count(char *field, const lobass_progress *progress, bool is_final)
 {
     char done[CLI_NUMBER_SIZE];
     char total[CLI_NUMBER_SIZE];
 
-    if (progress->total > 0)
+    cli_number(done, progress->done);
+    if (progress->total == 0)
     {
-        snprintf(field, FIELD_SIZE, "%s/%s %s", cli_number(done, progress->done),
-                 cli_number(total, progress->total), progress->unit);
+        snprintf(field, FIELD_SIZE, "%s %s", done, progress->unit);
+        return;
     }
-    else
-    {
-        snprintf(field, FIELD_SIZE, "%s %s", cli_number(done, progress->done), progress->unit);
-    }
+    snprintf(field, FIELD_SIZE, "%s/%s%s%s", done, cli_number(total, progress->total),
+             is_final ? " " : "", is_final ? progress->unit : "");
 }
 
 static void fill_fields(char fields[N_FIELDS][FIELD_SIZE], const lobass_progress *progress,
@@ -62,12 +60,7 @@ static void fill_fields(char fields[N_FIELDS][FIELD_SIZE], const lobass_progress
 
     memset(fields, 0, (size_t)N_FIELDS * FIELD_SIZE);
     snprintf(fields[FIELD_STAGE], FIELD_SIZE, "%s", progress->stage);
-    fill_count(fields[FIELD_COUNT], progress);
-    if (progress->total > 0 && !is_final)
-    {
-        double share = (double)progress->done / (double)progress->total;
-        snprintf(fields[FIELD_PERCENT], FIELD_SIZE, "%3.0f%%", floor(100 * fmin(share, 1)));
-    }
+    fill_count(fields[FIELD_COUNT], progress, is_final);
     if (is_final)
     {
         snprintf(fields[FIELD_TIME], FIELD_SIZE, "%s",
@@ -80,19 +73,19 @@ static void fill_fields(char fields[N_FIELDS][FIELD_SIZE], const lobass_progress
     }
     if (isfinite(progress->mean_loss))
     {
-        snprintf(fields[FIELD_LOSS], FIELD_SIZE, "loss %.4f", progress->mean_loss);
+        snprintf(fields[FIELD_LOSS], FIELD_SIZE, "loss %.3f", progress->mean_loss);
     }
     if (progress->tokens_per_second >= 1 && progress->tokens_per_second < 1e15 &&
         progress->elapsed_seconds > SHORT_STAGE_SECONDS)
     {
-        snprintf(fields[FIELD_RATE], FIELD_SIZE, "%s tokens/s",
+        snprintf(fields[FIELD_RATE], FIELD_SIZE, "%s tok/s",
                  cli_number(number, (uint64_t)progress->tokens_per_second));
     }
 }
 
 /* ---- drawing -------------------------------------------------------------------------------- */
 
-/* "stage [####....]  42%": the bar takes ROOM columns, brackets and blank included. */
+/* "stage [####....]": the bar takes ROOM columns, brackets and blank included. */
 static size_t append_bar(char *line, size_t used, size_t room, const lobass_progress *progress)
 {
     size_t width = room - 3 < BAR_MOST ? room - 3 : BAR_MOST;
@@ -134,8 +127,7 @@ static void compose(char line[LINE_SIZE], const lobass_progress *progress, size_
             used += (size_t)snprintf(line + used, LINE_SIZE - used, "%s%s", used > 0 ? "  " : "",
                                      fields[i]);
         }
-        if (i == FIELD_STAGE && !is_final && progress->total > 0 &&
-            width - needed >= BAR_LEAST + 3)
+        if (i == FIELD_STAGE && !is_final && progress->total > 0 && width - needed >= BAR_LEAST + 3)
         {
             used = append_bar(line, used, width - needed, progress);
         }

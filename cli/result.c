@@ -70,8 +70,7 @@ int cli_selection_check(const cli_parser *parser, const lobass_select_options *o
     if (options->direction == LOBASS_DIRECTION_DEFAULT && info != NULL &&
         info->direction == LOBASS_DIRECTION_DEFAULT)
     {
-        return cli_wrong_usage(parser,
-                               "the score %s has no direction of its own: give --direction",
+        return cli_wrong_usage(parser, "the score %s has no direction of its own: give --direction",
                                info->name);
     }
     return -1;
@@ -166,7 +165,7 @@ static size_t append_word(char *line, size_t used, const char *word)
 
 char *cli_command_line(int argc, char **argv)
 {
-    size_t size = 1;
+    size_t size = sizeof "lobass"; /* stands for the first word */
     size_t used = 0;
 
     for (int i = 0; i < argc; i++)

@@ -50,35 +50,40 @@ static const char *const people[] = {
 typedef struct attribute
 {
     const char *name;
-    const char *question; /* about a person */
-    const char *sentence; /* person, value */
+    const char *before, *after; /* a question: before PERSON after */
+    const char *verb;           /* an answer: PERSON verb VALUE. */
     const char *values[N_VALUES];
 } attribute;
 
 static const attribute attributes[N_ATTRIBUTES] = {
     {"home",
-     "Where does %s live?",
-     "%s lives in %s.",
+     "Where does ",
+     " live?",
+     " lives in ",
      {"Norwick", "Dunmore", "Aldbury", "Hexley", "Marlow", "Penrith", "Quinton", "Stanford",
       "Tarsk", "Velmora"}},
     {"job",
-     "What is the job of %s?",
-     "%s works as a %s.",
+     "What is the job of ",
+     "?",
+     " works as a ",
      {"baker", "sailor", "teacher", "painter", "doctor", "farmer", "tailor", "miner", "gardener",
       "judge"}},
     {"pet",
-     "Which pet does %s have?",
-     "%s has a %s.",
+     "Which pet does ",
+     " have?",
+     " has a ",
      {"grey cat", "brown dog", "parrot", "white mouse", "tortoise", "goldfish", "black horse",
       "rabbit", "young fox", "hedgehog"}},
     {"dish",
-     "What does %s like to eat?",
-     "%s likes %s.",
+     "What does ",
+     " like to eat?",
+     " likes ",
      {"plum cake", "onion soup", "fried fish", "rye bread", "apple pie", "pea stew", "cold ham",
       "rice pudding", "mushrooms", "noodles"}},
     {"music",
-     "What does %s play?",
-     "%s plays the %s.",
+     "What does ",
+     " play?",
+     " plays the ",
      {"violin", "trumpet", "piano", "flute", "guitar", "drum", "harp", "organ", "cello", "banjo"}}};
 
 static const char *const adjectives[] = {"old",   "quick", "silent", "bright", "narrow", "wooden",
@@ -150,25 +155,6 @@ static void text_print(text *t, const char *format, ...)
     t->size += (size_t)size;
 }
 
-/* A sentence of the attributes' table: person, then value where there is one. */
-static void sentence_print(text *t, const char *sentence, const char *person, const char *value)
-{
-    const char *values[] = {person, value};
-    size_t n_used = 0;
-    for (const char *at = sentence; *at != '\0'; ++at)
-    {
-        if (at[0] == '%' && at[1] == 's')
-        {
-            text_print(t, "%s", values[n_used++]);
-            ++at;
-        }
-        else
-        {
-            text_print(t, "%c", *at);
-        }
-    }
-}
-
 /* "home", "home and pet", "home, job and pet" */
 static void list_print(text *t, const question *q)
 {
@@ -183,7 +169,8 @@ static void question_print(text *t, const question *q)
 {
     if (q->n_asked == 1)
     {
-        sentence_print(t, attributes[q->asked[0]].question, people[q->person], NULL);
+        const attribute *about = &attributes[q->asked[0]];
+        text_print(t, "%s%s%s", about->before, people[q->person], about->after);
         return;
     }
     text_print(t, "Tell me about %s: ", people[q->person]);
@@ -203,8 +190,8 @@ static void answer_print(text *t, const question *q, const unsigned *values)
     for (unsigned i = 0; i < q->n_asked; ++i)
     {
         const attribute *about = &attributes[q->asked[i]];
-        text_print(t, "%s", i == 0 ? "" : " ");
-        sentence_print(t, about->sentence, people[q->person], about->values[values[q->asked[i]]]);
+        text_print(t, "%s%s%s%s.", i == 0 ? "" : " ", people[q->person], about->verb,
+                   about->values[values[q->asked[i]]]);
     }
 }
 
@@ -390,7 +377,7 @@ static void sft_write(FILE *file, world *w)
         for (size_t i = 0; i < counts[kind]; ++i)
         {
             /* Each kind starts elsewhere in the questions, so that they share people and forms. */
-            const size_t q = (i + kind * N_LEARNABLE) % (N_QUESTIONS - N_HELD_OUT);
+            const size_t q = (i + (size_t)kind * N_LEARNABLE) % (N_QUESTIONS - N_HELD_OUT);
             row_make(&rows[n_rows++], w, &w->questions[q], kind);
         }
     }

@@ -176,7 +176,7 @@ double lb_random_uniform(lb_random *random);                 /* in [0, 1) */
 double lb_random_normal(lb_random *random);                  /* mean 0, variance 1 */
 void lb_random_shuffle(lb_random *random, uint64_t *values, size_t count); /* Fisher-Yates */
 
-/* ---- narrow floats (number.h is inline; number.c converts arrays) ---------------------------- */
+/* ---- narrow floats (number.c; inline for loops: number.h) ------------------------------------ */
 
 float lb_float_from_bf16(uint16_t value);
 uint16_t lb_bf16_from_float(float value); /* to nearest, ties to even; NaN stays NaN */

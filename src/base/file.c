@@ -115,7 +115,7 @@ void lb_mapping_close(lb_mapping *mapping)
     }
     if (mapping->data != NULL)
     {
-        (void)munmap((void *)(uintptr_t)mapping->data, mapping->size);
+        (void)munmap((void *)mapping->data, mapping->size);
     }
     *mapping = (lb_mapping){0};
 }

@@ -86,15 +86,14 @@ char *lb_copy_text(const char *text, size_t size_bytes, lobass_error *error)
     return copy;
 }
 
-/* The header takes one cache line, so that the bytes after it are aligned too. */
 struct lb_arena_block
 {
-    _Alignas(ALIGNMENT) struct lb_arena_block *next; /* the older ones */
-    size_t size, used;                               /* of bytes */
-    unsigned char bytes[];
+    struct lb_arena_block *next; /* the older ones */
+    size_t size, used;           /* of bytes */
+    _Alignas(ALIGNMENT) unsigned char bytes[];
 };
 
-_Static_assert(sizeof(struct lb_arena_block) == ALIGNMENT, "bytes must begin on a boundary");
+_Static_assert(offsetof(struct lb_arena_block, bytes) == ALIGNMENT, "the header is one cache line");
 
 static struct lb_arena_block *add_block(lb_arena *arena, size_t least_bytes, lobass_error *error)
 {

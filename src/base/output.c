@@ -104,7 +104,7 @@ static bool is_partial_of(const char *name, const char *target_name)
     /* Between them only ".PID.N": "a" must not claim the files of "a.b". */
     const char *middle = name + 1 + kept;
     const size_t middle_size = size - strlen(SUFFIX) - 1 - kept;
-    return middle[0] == '.' && strspn(middle, ".0123456789") == middle_size;
+    return middle[0] == '.' && strspn(middle, ".0123456789") >= middle_size;
 }
 
 /* What cannot be looked at or removed is left: it is in nobody's way. */
@@ -208,13 +208,13 @@ static void output_free(lb_output *output)
 static lobass_status check_target(const char *path, bool overwrite, lobass_error *error)
 {
     const lb_path_kind kind = lb_path_look(path);
-    if (path[0] == '\0' || lb_path_name(path)[0] == '\0')
-    {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT, "\"%s\": expected the name of a file", path);
-    }
     if (kind == LB_PATH_FOLDER)
     {
         return lb_fail(error, LOBASS_CONFLICT, "%s: found a folder, expected a file", path);
+    }
+    if (lb_path_name(path)[0] == '\0')
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "\"%s\": expected the name of a file", path);
     }
     if (kind == LB_PATH_OTHER)
     {

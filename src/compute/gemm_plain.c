@@ -25,7 +25,7 @@ static void widen_weights(const struct lb_scratch *scratch, void *operand, const
     scratch->vector->widen_bf16((float *)operand, values, count);
 }
 
-const lb_gemm lb_gemm_plain = {"plain", sizeof(float), 1, NULL, widen_weights, multiply};
+const lb_gemm lb_gemm_plain = {"plain", sizeof(float), 1, NULL, NULL, multiply};
 
 const lb_gemm lb_gemm_plain_bf16 = {
     "plain bf16", sizeof(float), 1, round_values, widen_weights, multiply};

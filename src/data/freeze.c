@@ -4,7 +4,8 @@
  * token, and exactly one status. What counts is decided here, once, for every model of a run:
  *
  *   - one encoding of the whole text; the edges of responses are forced splits (unless joint), and
- *     end tokens are inserted at the edges afterwards;
+ *     end tokens are inserted at the edges afterwards (joint: a token that straddles an edge falls
+ *     behind it, so ":The" is the first token of a response and ".\n\n" not its last);
  *   - a response's tokens are scored, and its end token with --eos count; with --turns last only
  *     those of the last response; never token 0, which nothing predicts;
  *   - the row is cut on the right at max_length and then ends at its last scored token, because

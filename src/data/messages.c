@@ -54,7 +54,12 @@ void lb_short_name(char out[LB_SHORT_NAME_SIZE], const char *name, size_t size_b
     for (size_t i = 0; i < n; i++)
     {
         const unsigned char byte = (unsigned char)name[i];
-        out[i] = byte < 0x20U || byte == 0x7fU ? '?' : name[i];
+        const bool is_control = byte < 0x20U || byte == 0x7fU;
+        out[i] = name[i];
+        if (is_control)
+        {
+            out[i] = '?';
+        }
     }
     memcpy(out + n, is_cut ? mark : "", is_cut ? sizeof mark : 1);
 }
@@ -152,16 +157,20 @@ static lobass_status read_part(lb_text *text, const json_t *part, size_t number,
     return LOBASS_OK;
 }
 
-static lobass_status join_parts(lb_text *text, const json_t *parts, const char *where,
+static lobass_status join_parts(lb_text *text, const json_t *array, const char *where,
                                 lb_arena *arena, lobass_error *error)
 {
-    const size_t n_parts = json_array_size(parts);
+    const size_t n_parts = json_array_size(array);
     size_t size = 0;
+    lb_text *parts = lb_arena_alloc(arena, n_parts, sizeof *parts, error);
+    if (parts == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
     for (size_t i = 0; i < n_parts; i++)
     {
-        lb_text part = {0};
-        LB_TRY(read_part(&part, json_array_get(parts, i), i + 1, where, error));
-        size += part.size;
+        LB_TRY(read_part(&parts[i], json_array_get(array, i), i + 1, where, error));
+        size += parts[i].size;
     }
     char *joined = lb_arena_alloc(arena, size + 1, 1, error);
     if (joined == NULL)
@@ -171,10 +180,8 @@ static lobass_status join_parts(lb_text *text, const json_t *parts, const char *
     *text = (lb_text){joined, size};
     for (size_t i = 0; i < n_parts; i++)
     {
-        lb_text part = {0};
-        LB_TRY(read_part(&part, json_array_get(parts, i), i + 1, where, error));
-        memcpy(joined, part.data, part.size);
-        joined += part.size;
+        memcpy(joined, parts[i].data, parts[i].size);
+        joined += parts[i].size;
     }
     return LOBASS_OK;
 }

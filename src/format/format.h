@@ -35,7 +35,7 @@ lobass_status lb_json_text(const json_t *object, const char *where, const char *
                            bool has_default, const char **value, lobass_error *error);
 
 /* Append JSON to a buffer. Reals are the shortest text that reads back as the same double; NaN and
- * infinities are a caller's mistake (asserted). */
+ * infinities are LOBASS_NUMERIC; text that is not UTF-8 becomes U+FFFD. */
 lobass_status lb_json_append_text(lb_buffer *buffer, const char *text, size_t size_bytes,
                                   lobass_error *error); /* quoted and escaped */
 lobass_status lb_json_append_real(lb_buffer *buffer, double value, lobass_error *error);

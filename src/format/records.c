@@ -23,13 +23,13 @@ typedef lobass_status (*next_function)(lb_record_reader *reader, lb_record *reco
 struct lb_record_reader
 {
     lb_stream *stream;
-    next_function next; /* NULL before the first record */
+    next_function next;
     lb_buffer window;   /* bytes from begin to window.size are not consumed */
     size_t begin;
     uint64_t n_records, line, offset; /* of the byte at begin */
     bool is_at_end;                   /* of the stream: window holds all that is left */
-    bool is_json_name;
-    bool is_started, is_finished; /* of the array: '[' and ']' were seen */
+    bool is_json_name, has_frame;     /* next was chosen */
+    bool is_started, is_finished;     /* of the array: '[' and ']' were seen */
 };
 
 /* ---- the window ----------------------------------------------------------------------------- */
@@ -274,6 +274,12 @@ static lobass_status find_closed(lb_record_reader *reader, size_t *size, lobass_
     }
 }
 
+static bool is_punctuation(unsigned char byte)
+{
+    return byte == ',' || byte == ':' || byte == '"' || byte == '[' || byte == ']' || byte == '{' ||
+           byte == '}';
+}
+
 /* A number or a word: up to the next delimiter or the end. */
 static lobass_status find_scalar(lb_record_reader *reader, size_t *size, lobass_error *error)
 {
@@ -282,8 +288,7 @@ static lobass_status find_scalar(lb_record_reader *reader, size_t *size, lobass_
         bool is_there = false;
         LB_TRY(need(reader, at, &is_there, error));
         LB_TRY(check_limit(reader, at, error));
-        if (!is_there || is_space(byte_at(reader, at)) ||
-            memchr(",[]{}:\"", byte_at(reader, at), 7) != NULL)
+        if (!is_there || is_space(byte_at(reader, at)) || is_punctuation(byte_at(reader, at)))
         {
             *size = at;
             return LOBASS_OK;
@@ -295,7 +300,8 @@ static lobass_status find_scalar(lb_record_reader *reader, size_t *size, lobass_
 static lobass_status next_value(lb_record_reader *reader, lb_record *record, lobass_error *error)
 {
     size_t size = 0;
-    if (memchr("{[\"", byte_at(reader, 0), 3) != NULL)
+    const unsigned char first = byte_at(reader, 0);
+    if (first == '{' || first == '[' || first == '"')
     {
         LB_TRY(find_closed(reader, &size, error));
     }
@@ -403,9 +409,11 @@ static lobass_status choose_frame(lb_record_reader *reader, lobass_error *error)
     if (is_there && byte_at(reader, at) == '[')
     {
         reader->next = next_in_array;
-        return LOBASS_OK;
     }
-    reader->next = reader->is_json_name ? next_in_sequence : next_line;
+    else if (reader->is_json_name)
+    {
+        reader->next = next_in_sequence;
+    }
     return LOBASS_OK;
 }
 
@@ -419,6 +427,7 @@ lobass_status lb_record_reader_open(lb_record_reader **reader, const char *path,
         return LOBASS_OUT_OF_MEMORY;
     }
     made->line = 1;
+    made->next = next_line;
     made->is_json_name = is_json_path(path);
     lobass_status status = lb_stream_open(&made->stream, path, error);
     if (status == LOBASS_OK)
@@ -439,9 +448,10 @@ lobass_status lb_record_reader_next(lb_record_reader *reader, lb_record *record,
 {
     *has_record = false;
     *record = (lb_record){0};
-    if (reader->next == NULL)
+    if (!reader->has_frame)
     {
         LB_TRY(choose_frame(reader, error));
+        reader->has_frame = true;
     }
     const lobass_status status = reader->next(reader, record, has_record, error);
     if (status != LOBASS_OK)

@@ -55,16 +55,22 @@ typedef struct header_entry
     bool is_usable;
 } header_entry;
 
+typedef struct name_slot
+{
+    const char *name;
+    size_t number; /* among the entries */
+} name_slot;
+
 struct lb_safetensors
 {
     lb_mapping mapping; /* empty where the bytes are borrowed */
     const unsigned char *bytes;
     size_t size;
     char *path;
-    json_t *header;               /* holds the names */
-    header_entry *entries;        /* [n_entries], by offset */
-    const header_entry **by_name; /* [n_entries] */
-    lb_tensor *tensors;           /* [n_tensors]: the usable ones, by offset */
+    json_t *header;        /* holds the names */
+    header_entry *entries; /* [n_entries], by offset */
+    name_slot *by_name;    /* [n_entries] */
+    lb_tensor *tensors;    /* [n_tensors]: the usable ones, by offset */
     size_t n_entries, n_tensors;
 };
 
@@ -236,15 +242,15 @@ static int compare_offsets(const void *a, const void *b)
 
 static int compare_names(const void *a, const void *b)
 {
-    const header_entry *const *left = a;
-    const header_entry *const *right = b;
-    return strcmp((*left)->tensor.name, (*right)->tensor.name);
+    const name_slot *left = a;
+    const name_slot *right = b;
+    return strcmp(left->name, right->name);
 }
 
 static int compare_name(const void *key, const void *element)
 {
-    const header_entry *const *found = element;
-    return strcmp(key, (*found)->tensor.name);
+    const name_slot *slot = element;
+    return strcmp(key, slot->name);
 }
 
 /* The format allows no byte to belong to two tensors, or to none. */
@@ -273,7 +279,7 @@ static lobass_status check_cover(const lb_safetensors *file, size_t data_size, l
     return LOBASS_OK;
 }
 
-static lobass_status check_metadata(const lb_safetensors *file, const json_t *metadata,
+static lobass_status check_metadata(const lb_safetensors *file, json_t *metadata,
                                     lobass_error *error)
 {
     const char *key = NULL;
@@ -284,8 +290,7 @@ static lobass_status check_metadata(const lb_safetensors *file, const json_t *me
                        "%s: " LB_SAFETENSORS_METADATA ": found %s, expected an object", file->path,
                        lb_json_kind(metadata));
     }
-    /* jansson's loops take a pointer to non-const, but change nothing. */
-    json_object_foreach((json_t *)(uintptr_t)metadata, key, value)
+    json_object_foreach(metadata, key, value)
     {
         if (!json_is_string(value))
         {
@@ -326,7 +331,7 @@ static lobass_status build_tables(lb_safetensors *file, const unsigned char *dat
     qsort(file->entries, file->n_entries, sizeof *file->entries, compare_offsets);
     for (size_t i = 0; i < file->n_entries; i++)
     {
-        file->by_name[i] = &file->entries[i];
+        file->by_name[i] = (name_slot){.name = file->entries[i].tensor.name, .number = i};
         if (file->entries[i].is_usable)
         {
             file->tensors[file->n_tensors++] = file->entries[i].tensor;
@@ -453,24 +458,24 @@ lobass_status lb_safetensors_find(const lb_safetensors *file, const char *name,
                                   const lb_tensor **tensor, lobass_error *error)
 {
     *tensor = NULL;
-    const header_entry *const *found =
+    const name_slot *slot =
         bsearch(name, file->by_name, file->n_entries, sizeof *file->by_name, compare_name);
-    if (found == NULL)
+    if (slot == NULL)
     {
         return fail_tensor(file, name, LOBASS_NOT_FOUND, error, "not in the file");
     }
-    if ((*found)->n_dims > LB_MAX_DIMS)
+    const header_entry *found = &file->entries[slot->number];
+    if (found->n_dims > LB_MAX_DIMS)
     {
         return fail_tensor(file, name, LOBASS_UNSUPPORTED, error,
-                           "found %zu dimensions, expected at most %d", (*found)->n_dims,
-                           LB_MAX_DIMS);
+                           "found %zu dimensions, expected at most %d", found->n_dims, LB_MAX_DIMS);
     }
-    if (!(*found)->is_usable)
+    if (!found->is_usable)
     {
         return fail_tensor(file, name, LOBASS_UNSUPPORTED, error,
-                           "found dtype %.64s, expected F32, F16 or BF16", (*found)->dtype_name);
+                           "found dtype %.64s, expected F32, F16 or BF16", found->dtype_name);
     }
-    *tensor = &(*found)->tensor;
+    *tensor = &found->tensor;
     return LOBASS_OK;
 }
 

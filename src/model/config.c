@@ -11,9 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More than any config.json holds, less than would hurt to parse. */
-#define CONFIG_LIMIT_BYTES ((size_t)16 << 20)
-
 /* Defaults are those of the architecture's configuration class in transformers. */
 typedef struct architecture
 {
@@ -293,19 +290,20 @@ lobass_status lb_config_parse(lb_config *config, const char *data, size_t size_b
 
 lobass_status lb_config_load(lb_config *config, const char *path, lobass_error *error)
 {
+    memset(config, 0, sizeof *config);
     char *where = lb_path_look(path) == LB_PATH_FOLDER ? lb_path_join(path, "config.json", error)
                                                        : lb_copy_text(path, strlen(path), error);
     if (where == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    lb_buffer text = {0};
-    lobass_status status = LOBASS_OK;
-    LB_TRY_GOTO(lb_file_read(&text, where, CONFIG_LIMIT_BYTES, error));
-    LB_TRY_GOTO(
-        lb_config_parse(config, text.data == NULL ? "" : text.data, text.size, where, error));
-done:
-    lb_buffer_free(&text);
+    json_t *root = NULL;
+    lobass_status status = lb_json_load(&root, where, error);
+    if (status == LOBASS_OK)
+    {
+        status = read_config(config, root, where, error);
+        json_decref(root);
+    }
     free(where);
     return status;
 }

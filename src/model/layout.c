@@ -151,7 +151,7 @@ static lobass_status append_all(lb_model *model, lobass_error *error)
     LB_TRY(append(model, &embedding_rule, "", widths, model, error));
     for (size_t l = 0; l < config->n_layers; l++)
     {
-        char prefix[32];
+        char prefix[40];
         snprintf(prefix, sizeof prefix, "model.layers.%zu.", l);
         for (size_t i = 0; i < n_layer_rules; i++)
         {

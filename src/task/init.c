@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lobass_init: a model of given shapes with random weights, in Hugging Face layout, to be pretrained
- * with lobass_train on text. The folder is put together in OUTPUT.init and moved when it is whole.
+ * lobass_init: a model of given shapes with random weights, in Hugging Face layout, to be
+ * pretrained with lobass_train on text. The folder is put together in OUTPUT.init and moved when it
+ * is whole.
  */
 #include "task/task.h"
 
@@ -39,7 +40,8 @@ static lobass_status copy_into(const char *folder, const char *name, const char 
     return status;
 }
 
-/* tokenizer.json itself is FILE, whatever its name; its companions are those that stand beside it. */
+/* tokenizer.json itself is FILE, whatever its name; its companions are those that stand beside it.
+ */
 static lobass_status tokenizer_copy(const char *file, const char *folder, lobass_error *error)
 {
     LB_TRY(copy_into(folder, tokenizer_files[0], file, error));

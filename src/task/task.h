@@ -68,7 +68,6 @@ lobass_status lb_options_compare(const char *recorded, const char *wanted, const
 #define LB_FACT_TOKENIZATION "tokenization_hash"    /* of all rows; only once prepared */
 #define LB_FACT_SELECTION "selection"               /* options of the latest selection, JSON */
 #define LB_FACT_REFERENCE_RECIPE "reference.recipe" /* lb_recipe_to_json() of RUN/reference */
-#define LB_FACT_REFERENCE_RESULT "reference.result" /* what its training came to, JSON */
 
 /* ---- models (describe.c) ------------------------------------------------------------------- */
 

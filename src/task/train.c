@@ -31,7 +31,8 @@ lobass_train_options lobass_train_options_default(void)
     return options;
 }
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------------------------------
+ */
 
 static lobass_status check_range(const char *name, double value, double least, double most,
                                  lobass_error *error)
@@ -65,7 +66,8 @@ static lobass_status check_options(const lobass_train_options *options, lobass_e
     return check_range("clip", options->clip, 0, HUGE_VAL, error);
 }
 
-/* ---- folders ---------------------------------------------------------------------------------- */
+/* ---- folders ----------------------------------------------------------------------------------
+ */
 
 /* The places of one training; all are owned. */
 typedef struct places
@@ -76,8 +78,7 @@ typedef struct places
 
 static void places_free(places *p)
 {
-    char *const all[] = {p->output, p->partial,    p->lock, p->rows,
-                         p->model,  p->checkpoint, p->log};
+    char *const all[] = {p->output, p->partial, p->lock, p->rows, p->model, p->checkpoint, p->log};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
     {
         free(all[i]);
@@ -157,7 +158,8 @@ static lobass_status partial_open(const places *p, lb_lock *lock, bool overwrite
     return is_left_behind(p) ? LOBASS_OK : remove_if_there(p->model, error);
 }
 
-/* ---- the stages ------------------------------------------------------------------------------- */
+/* ---- the stages -------------------------------------------------------------------------------
+ */
 
 static lobass_status rows_prepare(const lobass_train_options *options, const places *p,
                                   const lobass_observer *observer, lobass_error *error)
@@ -176,8 +178,7 @@ static lobass_status rows_prepare(const lobass_train_options *options, const pla
 static void describe(const lb_trainer *trainer, const lobass_observer *observer)
 {
     const lobass_train_options *options = trainer->options;
-    const uint64_t n_warmup =
-        (uint64_t)ceil(options->warmup_ratio * (double)trainer->n_steps);
+    const uint64_t n_warmup = (uint64_t)ceil(options->warmup_ratio * (double)trainer->n_steps);
     lb_observer_log(
         observer, LOBASS_LOG_NOTE,
         "train: %zu rows with %llu tokens (%llu scored), %llu steps of %u rows in %u epochs, "
@@ -187,8 +188,7 @@ static void describe(const lb_trainer *trainer, const lobass_observer *observer)
         (unsigned long long)trainer->n_scored, (unsigned long long)trainer->n_steps,
         options->batch_size, options->n_epochs, options->learning_rate,
         (unsigned long long)n_warmup, options->weight_decay, options->clip,
-        (unsigned long long)options->seed,
-        trainer->compute_dtype == LB_BF16 ? "bf16" : "fp32",
+        (unsigned long long)options->seed, trainer->compute_dtype == LB_BF16 ? "bf16" : "fp32",
         lb_pool_thread_count(trainer->compute->pool));
     if (trainer->state.step > 0)
     {

@@ -4,9 +4,9 @@
  *     state.safetensors   masters and moments (optimizer.c)
  *     train_log.jsonl     the lines of the steps taken
  *     state.json          step, losses, the recorded options, and the hashes of the two files above
- * It is written as checkpoint.new with state.json last, then moved over the older one: whoever finds
- * a state.json at its place finds a whole checkpoint. A kill within the move can leave either of the two
- * in checkpoint.new: the one with more steps is taken.
+ * It is written as checkpoint.new with state.json last, then moved over the older one: whoever
+ * finds a state.json at its place finds a whole checkpoint. A kill within the move can leave either
+ * of the two in checkpoint.new: the one with more steps is taken.
  */
 #include "task/train_private.h"
 
@@ -20,7 +20,8 @@ static const char state_file[] = "state.json";
 static const char log_file[] = "train_log.jsonl";
 static const char weights_file[] = "state.safetensors";
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 static lobass_status file_hash(const char *path, char text[LB_HASH_TEXT_SIZE], lobass_error *error)
 {
@@ -113,7 +114,8 @@ lobass_status lb_checkpoint_save(const lb_trainer *trainer, const char *partial,
     return status;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
 static lobass_status hash_check(const json_t *state, const char *state_path, const char *folder,
                                 const char *name, lobass_error *error)
@@ -192,9 +194,12 @@ static lobass_status state_read(lb_trainer *trainer, const json_t *state, const 
     LB_TRY(hash_check(state, state_path, folder, log_file, error));
     LB_TRY(log_read(trainer, folder, error));
     LB_TRY(lb_optimizer_load(trainer->optimizer, trainer->model, folder, error));
-    trainer->optimizer->step = (uint64_t)step;
+    if (trainer->optimizer->step != (uint64_t)step)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"step\": expected %llu, found %lld",
+                       state_path, (unsigned long long)trainer->optimizer->step, (long long)step);
+    }
     trainer->state.step = (uint64_t)step;
-    lb_model_refresh(trainer->model);
     return LOBASS_OK;
 }
 
@@ -279,9 +284,8 @@ lobass_status lb_checkpoint_remove(const char *partial, lobass_error *error)
         {
             return LOBASS_OUT_OF_MEMORY;
         }
-        const lobass_status status = lb_path_look(folder) == LB_PATH_MISSING
-                                         ? LOBASS_OK
-                                         : lb_folder_remove(folder, error);
+        const lobass_status status =
+            lb_path_look(folder) == LB_PATH_MISSING ? LOBASS_OK : lb_folder_remove(folder, error);
         free(folder);
         LB_TRY(status);
     }

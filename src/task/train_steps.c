@@ -3,8 +3,8 @@
  * The steps of training. One step takes batch_size rows of the epoch's shuffle, cuts them in packs
  * that fit the activations' memory, and adds up the gradient of
  *     loss = sum of nll over the scored tokens of the WHOLE batch / their number,
- * so that the packing never shows in the result but by rounding. Then one AdamW step. The shuffle of
- * an epoch depends on the seed and the epoch's number alone: any step can be reached without
+ * so that the packing never shows in the result but by rounding. Then one AdamW step. The shuffle
+ * of an epoch depends on the seed and the epoch's number alone: any step can be reached without
  * replaying the ones before it. Rows are read from the store as they are needed.
  */
 #include "task/train_private.h"
@@ -71,7 +71,8 @@ static lobass_status rows_collect(lb_trainer *trainer, uint32_t *longest, lobass
     return LOBASS_OK;
 }
 
-/* ---- the options that decide the result ------------------------------------------------------- */
+/* ---- the options that decide the result -------------------------------------------------------
+ */
 
 /* Which rows with which tokens: record hashes and counts say so without reading the ids. */
 static lobass_status rows_hash(const lb_trainer *trainer, char text[LB_HASH_TEXT_SIZE],
@@ -118,8 +119,8 @@ static lobass_status record_make(lb_trainer *trainer, lobass_error *error)
     LB_TRY(status);
     if (json_object_set_new(trainer->record, "model", json_string(model)) != 0 ||
         json_object_set_new(trainer->record, "rows", json_string(rows)) != 0 ||
-        json_object_set_new(trainer->record, "backend",
-                            json_string(trainer->compute->ops->name)) != 0 ||
+        json_object_set_new(trainer->record, "backend", json_string(trainer->compute->ops->name)) !=
+            0 ||
         json_object_set_new(trainer->record, "pack_tokens",
                             json_integer((json_int_t)trainer->pack_tokens)) != 0)
     {
@@ -128,7 +129,8 @@ static lobass_status record_make(lb_trainer *trainer, lobass_error *error)
     return LOBASS_OK;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 static lobass_status scratch_create(lb_trainer *trainer, size_t capacity, lobass_error *error)
 {
@@ -146,16 +148,25 @@ static lobass_status scratch_create(lb_trainer *trainer, size_t capacity, lobass
                : LOBASS_OUT_OF_MEMORY;
 }
 
-static lobass_status check_model(const lb_trainer *trainer, uint32_t longest,
-                                 lobass_error *error)
+static lobass_status model_open(lb_trainer *trainer, lobass_error *error)
 {
-    const lb_config *config = &trainer->model->config;
+    const lobass_train_options *options = trainer->options;
     lobass_tokenizer *tokenizer = NULL;
-    LB_TRY(lobass_tokenizer_load(&tokenizer, trainer->options->model, error));
-    const lobass_status status = lb_run_check_model(trainer->store, trainer->options->model,
-                                                    tokenizer, config, error);
+    LB_TRY(lb_compute_dtype_choose(&trainer->compute_dtype, options->dtype, error));
+    LB_TRY(lb_compute_create(&trainer->compute, NULL, options->n_threads, error));
+    LB_TRY(lb_model_load(&trainer->model, options->model, trainer->compute_dtype, LB_MODEL_TRAIN,
+                         error));
+    LB_TRY(lobass_tokenizer_load(&tokenizer, options->model, error));
+    const lobass_status status = lb_run_check_model(trainer->store, options->model, tokenizer,
+                                                    &trainer->model->config, error);
     lobass_tokenizer_free(tokenizer);
-    LB_TRY(status);
+    return status;
+}
+
+static lobass_status workspace_create(lb_trainer *trainer, uint32_t longest, lobass_error *error)
+{
+    static const lb_adamw settings = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
+    const lb_config *config = &trainer->model->config;
     if (longest > config->max_length)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
@@ -163,21 +174,9 @@ static lobass_status check_model(const lb_trainer *trainer, uint32_t longest,
                        trainer->options->model, lb_store_path(trainer->store), longest,
                        config->max_length);
     }
-    return LOBASS_OK;
-}
-
-static lobass_status model_open(lb_trainer *trainer, uint32_t longest, lobass_error *error)
-{
-    static const lb_adamw settings = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-    const lobass_train_options *options = trainer->options;
-    LB_TRY(lb_compute_dtype_choose(&trainer->compute_dtype, options->dtype, error));
-    LB_TRY(lb_compute_create(&trainer->compute, NULL, options->n_threads, error));
-    LB_TRY(lb_model_load(&trainer->model, options->model, trainer->compute_dtype, LB_MODEL_TRAIN,
-                         error));
-    LB_TRY(check_model(trainer, longest, error));
     if (trainer->pack_tokens == 0)
     {
-        trainer->pack_tokens = pack_tokens_choose(&trainer->model->config);
+        trainer->pack_tokens = pack_tokens_choose(config);
     }
     size_t capacity =
         trainer->n_tokens < trainer->pack_tokens ? (size_t)trainer->n_tokens : trainer->pack_tokens;
@@ -201,10 +200,11 @@ lobass_status lb_trainer_create(lb_trainer **trainer, const lobass_train_options
     made->options = options;
     made->pack_tokens = pack_tokens;
     LB_TRY_GOTO(lb_store_open(&made->store, run, LB_STORE_READ, error));
+    LB_TRY_GOTO(model_open(made, error));
     LB_TRY_GOTO(rows_collect(made, &longest, error));
     made->n_steps_per_epoch = (made->n_rows + options->batch_size - 1) / options->batch_size;
     made->n_steps = made->n_steps_per_epoch * options->n_epochs;
-    LB_TRY_GOTO(model_open(made, longest, error));
+    LB_TRY_GOTO(workspace_create(made, longest, error));
     LB_TRY_GOTO(record_make(made, error));
 done:
     if (status != LOBASS_OK)
@@ -239,7 +239,8 @@ void lb_trainer_free(lb_trainer *trainer)
     free(trainer);
 }
 
-/* ---- a step ----------------------------------------------------------------------------------- */
+/* ---- a step -----------------------------------------------------------------------------------
+ */
 
 static void epoch_shuffle(lb_trainer *trainer, uint64_t epoch)
 {
@@ -370,8 +371,7 @@ static lobass_status step_log(lb_trainer *trainer, const lb_train_step *step, ui
     LB_TRY(lb_json_append_real(log, step->learning_rate, error));
     LB_TRY(lb_buffer_append_text(log, ", \"gradient_norm\": ", error));
     LB_TRY(lb_json_append_real(log, step->gradient_norm, error));
-    return lb_buffer_print(log, error, ", \"tokens\": %llu}\n",
-                           (unsigned long long)step->n_tokens);
+    return lb_buffer_print(log, error, ", \"tokens\": %llu}\n", (unsigned long long)step->n_tokens);
 }
 
 lobass_status lb_trainer_step(lb_trainer *trainer, lb_train_step *step, lobass_error *error)
@@ -389,9 +389,9 @@ lobass_status lb_trainer_step(lb_trainer *trainer, lb_train_step *step, lobass_e
     step->learning_rate =
         lb_schedule_rate(options->learning_rate, options->warmup_ratio, number, trainer->n_steps);
     lobass_error cause = {0};
-    const lobass_status status = lb_optimizer_step(
-        trainer->optimizer, trainer->model, trainer->compute, step->learning_rate,
-        options->weight_decay, options->clip, &step->gradient_norm, &cause);
+    const lobass_status status =
+        lb_optimizer_step(trainer->optimizer, trainer->model, trainer->compute, step->learning_rate,
+                          options->weight_decay, options->clip, &step->gradient_norm, &cause);
     if (status != LOBASS_OK)
     {
         return lb_fail(error, status, "%s: step %llu: %s", options->output,

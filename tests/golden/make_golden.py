@@ -31,8 +31,9 @@ TIED = {
     "tie_word_embeddings": True, "attention_bias": False, "mlp_bias": False, "hidden_act": "silu",
     "eos_token_id": 2, "initializer_range": 0.02, "torch_dtype": "float32",
 }
+# Its three frequencies have a short, a medium and a long wavelength in the sense of llama3 scaling.
 UNTIED = dict(TIED, hidden_size=20, intermediate_size=36, num_attention_heads=6,
-              num_key_value_heads=3, head_dim=4, vocab_size=53, tie_word_embeddings=False,
+              num_key_value_heads=3, head_dim=6, vocab_size=53, tie_word_embeddings=False,
               attention_bias=True, mlp_bias=True, rope_theta=50.0,
               rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
                             "high_freq_factor": 4.0, "original_max_position_embeddings": 32})

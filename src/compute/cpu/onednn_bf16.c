@@ -245,7 +245,8 @@ static dnnl_status_t slot_find(slot **found, struct lb_onednn *onednn, worker_st
                        product->ldc,
                        (product->is_a_transposed ? 1U : 0U) |
                            (product->is_b_transposed ? 2U : 0U) | (product->is_added ? 4U : 0U)};
-    size_t index = (size_t)lb_hash_bytes(&key, sizeof key, 0).low % N_SLOTS;
+    const size_t home = (size_t)lb_hash_bytes(&key, sizeof key, 0).low % N_SLOTS;
+    size_t index = home;
     while (worker->slots[index].is_used && !shape_equal(&worker->slots[index].key, &key))
     {
         index = (index + 1) % N_SLOTS;
@@ -258,6 +259,7 @@ static dnnl_status_t slot_find(slot **found, struct lb_onednn *onednn, worker_st
     if (worker->n_used >= N_SLOTS / 2)
     {
         worker_forget(worker);
+        *found = &worker->slots[home];
     }
     const dnnl_status_t status = slot_make(*found, onednn->engine, &key, product);
     worker->n_used += status == dnnl_success ? 1 : 0;

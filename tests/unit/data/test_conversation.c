@@ -149,6 +149,8 @@ static const example bad[] = {
      "message 3: role \"critic\" is unknown, expected system, user or assistant"},
     {"{\"messages\":[{\"role\":\"us\\u0000er\",\"content\":\"q\"}]}",
      "message 1: role \"us?er\" is unknown"},
+    {"{\"messages\":[{\"role\":\"user\\u0000\",\"content\":\"q\"}]}",
+     "message 1: role \"user?\" is unknown"},
     {"{\"messages\":[" ROUND ",{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{}]}]}",
      "message 3: tool_calls without content are not supported"},
     {"{\"messages\":[" ROUND ",{\"role\":\"assistant\",\"content\":null}]}",

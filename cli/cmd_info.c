@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass info MODEL|RUN: what a folder is. One that holds run.db is a run, any other a model.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "command.h"
+#include "result.h"
+
+/* ---- a model -------------------------------------------------------------------------------- */
+
+static void print_model(const char *path, const lobass_model_info *info)
+{
+    char number[CLI_NUMBER_SIZE];
+
+    cli_field_print("model", path);
+    cli_field_print("architecture", info->architecture);
+    printf("parameters   %s, %.1f MB of %s\n", cli_number(number, info->n_parameters),
+           (double)info->weight_bytes / 1e6, info->dtype);
+    printf("shape        %u layers, width %u, feed-forward %u\n", info->n_layers, info->d_model,
+           info->d_ffn);
+    printf("attention    %u heads of %u, %u for keys and values\n", info->n_heads, info->head_size,
+           info->n_kv_heads);
+    printf("vocabulary   %s, %s head\n", cli_number(number, info->n_vocabulary),
+           info->has_tied_head ? "tied" : "separate");
+    printf("positions    %u, rotary base %g, scaling %s\n", info->max_length, info->rope_theta,
+           info->rope_scaling);
+    printf("fingerprint  %s\n", info->fingerprint);
+}
+
+static void print_model_json(const char *path, const lobass_model_info *info)
+{
+    cli_json json = {.file = stdout};
+
+    cli_json_object(&json, NULL);
+    cli_json_text(&json, "model", path);
+    cli_json_text(&json, "architecture", info->architecture);
+    cli_json_uint(&json, "parameters", info->n_parameters);
+    cli_json_uint(&json, "weight_bytes", info->weight_bytes);
+    cli_json_text(&json, "dtype", info->dtype);
+    cli_json_uint(&json, "layers", info->n_layers);
+    cli_json_uint(&json, "d_model", info->d_model);
+    cli_json_uint(&json, "d_ffn", info->d_ffn);
+    cli_json_uint(&json, "heads", info->n_heads);
+    cli_json_uint(&json, "kv_heads", info->n_kv_heads);
+    cli_json_uint(&json, "head_size", info->head_size);
+    cli_json_uint(&json, "vocabulary", info->n_vocabulary);
+    cli_json_uint(&json, "max_length", info->max_length);
+    cli_json_bool(&json, "tied_head", info->has_tied_head);
+    cli_json_real(&json, "rope_theta", info->rope_theta);
+    cli_json_text(&json, "rope_scaling", info->rope_scaling);
+    cli_json_text(&json, "fingerprint", info->fingerprint);
+    cli_json_end(&json);
+}
+
+static int describe_model(const char *path, bool is_json)
+{
+    lobass_model_info info = {0};
+    lobass_error error = {0};
+
+    if (lobass_model_describe(path, &info, &error) != LOBASS_OK)
+    {
+        return cli_fail(&error);
+    }
+    if (is_json)
+    {
+        print_model_json(path, &info);
+    }
+    else
+    {
+        print_model(path, &info);
+    }
+    return cli_finish(CLI_DONE);
+}
+
+/* ---- a run ---------------------------------------------------------------------------------- */
+
+static void print_run_model(const lobass_run_model *model)
+{
+    char rows[CLI_NUMBER_SIZE];
+    char due[CLI_NUMBER_SIZE];
+
+    printf("losses       %s: %s of %s rows", model->name, cli_number(rows, model->n_rows),
+           cli_number(due, model->n_rows_due));
+    if (isfinite(model->mean_loss))
+    {
+        printf(", %.4f nats per scored token", model->mean_loss);
+    }
+    printf(", %s\n             ", model->dtype);
+    cli_print_text(stdout, model->path);
+    putchar('\n');
+}
+
+static void print_run(const lobass_run *run, const lobass_run_info *info)
+{
+    char number[CLI_NUMBER_SIZE];
+    char scored[CLI_NUMBER_SIZE];
+
+    cli_field_print("run", info->path);
+    cli_field_print("model", info->model_path);
+    cli_field_print("template", info->template_name);
+    for (size_t i = 0; i < info->n_sources; i++)
+    {
+        const lobass_run_source *source = lobass_run_source_at(run, i);
+        printf("data         %s records of ", cli_number(number, source->n_records));
+        cli_print_text(stdout, source->path);
+        putchar('\n');
+    }
+    printf("prepared     %s\n",
+           info->is_prepared ? "yes" : "not to the end: give the command again");
+    cli_statuses_print(info->statuses, info->n_records);
+    printf("tokens       %s, of which %s are scored\n", cli_number(number, info->n_tokens),
+           cli_number(scored, info->n_scored_tokens));
+    for (size_t i = 0; i < info->n_models; i++)
+    {
+        print_run_model(lobass_run_model_at(run, i));
+    }
+    printf("selected     %s\n", cli_number(number, info->n_selected));
+}
+
+static void print_run_lists(cli_json *json, const lobass_run *run, const lobass_run_info *info)
+{
+    cli_json_array(json, "sources");
+    for (size_t i = 0; i < info->n_sources; i++)
+    {
+        const lobass_run_source *source = lobass_run_source_at(run, i);
+        cli_json_object(json, NULL);
+        cli_json_text(json, "name", source->name);
+        cli_json_text(json, "path", source->path);
+        cli_json_uint(json, "records", source->n_records);
+        cli_json_end(json);
+    }
+    cli_json_end(json);
+    cli_json_array(json, "models");
+    for (size_t i = 0; i < info->n_models; i++)
+    {
+        const lobass_run_model *model = lobass_run_model_at(run, i);
+        cli_json_object(json, NULL);
+        cli_json_text(json, "name", model->name);
+        cli_json_text(json, "path", model->path);
+        cli_json_text(json, "fingerprint", model->fingerprint);
+        cli_json_text(json, "dtype", model->dtype);
+        cli_json_uint(json, "rows", model->n_rows);
+        cli_json_uint(json, "rows_due", model->n_rows_due);
+        cli_json_real(json, "mean_loss", model->mean_loss);
+        cli_json_end(json);
+    }
+    cli_json_end(json);
+}
+
+static void print_run_json(const lobass_run *run, const lobass_run_info *info)
+{
+    cli_json json = {.file = stdout};
+
+    cli_json_object(&json, NULL);
+    cli_json_text(&json, "run", info->path);
+    cli_json_text(&json, "model", info->model_path);
+    cli_json_text(&json, "template", info->template_name);
+    cli_json_text(&json, "tokenization_hash", info->tokenization_hash);
+    cli_json_raw(&json, "options", info->options_json, strlen(info->options_json));
+    cli_json_bool(&json, "prepared", info->is_prepared);
+    cli_statuses_json(&json, info->statuses, info->n_records);
+    cli_json_uint(&json, "tokens", info->n_tokens);
+    cli_json_uint(&json, "tokens_scored", info->n_scored_tokens);
+    cli_json_uint(&json, "selected", info->n_selected);
+    print_run_lists(&json, run, info);
+    cli_json_end(&json);
+}
+
+static int describe_run(const char *path, bool is_json)
+{
+    lobass_run *run = NULL;
+    lobass_run_info info = {0};
+    lobass_error error = {0};
+
+    if (lobass_run_open(&run, path, &error) != LOBASS_OK ||
+        lobass_run_describe(run, &info, &error) != LOBASS_OK)
+    {
+        lobass_run_close(run);
+        return cli_fail(&error);
+    }
+    if (is_json)
+    {
+        print_run_json(run, &info);
+    }
+    else
+    {
+        print_run(run, &info);
+    }
+    lobass_run_close(run);
+    return cli_finish(CLI_DONE);
+}
+
+static int describe(const char *path, bool is_json)
+{
+    static const char database[] = "/run.db";
+    struct stat state;
+    size_t length = strlen(path);
+    char *file = malloc(length + sizeof database);
+
+    if (file == NULL)
+    {
+        cli_message("out of memory");
+        return CLI_FAILED;
+    }
+    memcpy(file, path, length);
+    memcpy(file + length, database, sizeof database);
+    bool is_run = stat(file, &state) == 0;
+    free(file);
+    return is_run ? describe_run(path, is_json) : describe_model(path, is_json);
+}
+
+int cmd_info(const cli_call *call)
+{
+    cli_common common = {0};
+    cli_parser parser = {
+        .name = "info",
+        .usage = "MODEL|RUN",
+        .about = "Says what a folder is: the shape of a model, or what was done in a run.",
+        .arguments = "MODEL or RUN",
+        .n_least = 1,
+        .n_most = 1,
+    };
+
+    cli_options_add_common(&parser, &common, 0);
+    int code = cli_parse(&parser, call->argc, call->argv);
+    if (code < 0)
+    {
+        code = describe(parser.values[0], common.is_json);
+    }
+    cli_parser_free(&parser);
+    return code;
+}

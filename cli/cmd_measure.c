@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass measure RUN MODEL --as NAME: the per-token losses of a run's rows under a model.
+ */
+#include <string.h>
+
+#include "command.h"
+#include "result.h"
+
+static void print_result(const lobass_measure_options *options, const lobass_measure_result *result)
+{
+    char rows[CLI_NUMBER_SIZE];
+    char total[CLI_NUMBER_SIZE];
+    char seconds[CLI_NUMBER_SIZE];
+
+    printf("measured     %s rows in %s, %s altogether\n", cli_number(rows, result->n_rows),
+           cli_duration(seconds, result->elapsed_seconds), cli_number(total, result->n_rows_total));
+    printf("loss         %.4f nats per scored token\n", result->mean_loss);
+    cli_field_print("as", options->name);
+}
+
+static void print_json(const lobass_measure_options *options, const lobass_measure_result *result)
+{
+    cli_json json = {.file = stdout};
+
+    cli_json_object(&json, NULL);
+    cli_json_text(&json, "run", options->run);
+    cli_json_text(&json, "model", options->model);
+    cli_json_text(&json, "name", options->name);
+    cli_json_uint(&json, "rows", result->n_rows);
+    cli_json_uint(&json, "rows_total", result->n_rows_total);
+    cli_json_uint(&json, "tokens", result->n_tokens);
+    cli_json_uint(&json, "tokens_scored", result->n_scored_tokens);
+    cli_json_real(&json, "mean_loss", result->mean_loss);
+    cli_json_object(&json, "elapsed_seconds");
+    cli_json_real(&json, "measure", result->elapsed_seconds);
+    cli_json_end(&json);
+    cli_json_end(&json);
+}
+
+static int measure(const lobass_measure_options *options, const cli_common *common)
+{
+    cli_progress progress;
+    lobass_measure_result result = {0};
+    lobass_error error = {0};
+
+    cli_progress_start(&progress, common);
+    if (lobass_measure(options, &progress.observer, &result, &error) != LOBASS_OK)
+    {
+        return cli_progress_fail(&progress, common, &error);
+    }
+    cli_progress_end(&progress);
+    if (common->is_json)
+    {
+        print_json(options, &result);
+    }
+    else
+    {
+        print_result(options, &result);
+    }
+    return cli_finish(CLI_DONE);
+}
+
+static int check_name(const cli_parser *parser, const char *name)
+{
+    if (strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") != strlen(name))
+    {
+        return cli_wrong_usage(parser,
+                               "option --as: expected a name of a-z, 0-9, _ and -, found "
+                               "'%s'",
+                               name);
+    }
+    return -1;
+}
+
+int cmd_measure(const cli_call *call)
+{
+    lobass_measure_options options = lobass_measure_options_default();
+    cli_common common = {.n_threads = options.n_threads, .dtype = options.dtype};
+    cli_parser parser = {
+        .name = "measure",
+        .usage = "RUN MODEL --as NAME",
+        .about = "Stores the loss of every scored token of RUN under MODEL. The scores are made\n"
+                 "of the losses named initial and reference; any other name is stored beside\n"
+                 "them and shown. Started again, it goes on where it was stopped.",
+        .arguments = "RUN and MODEL",
+        .n_least = 2,
+        .n_most = 2,
+    };
+
+    options.name = NULL;
+    cli_option_add(&parser, (cli_option){.name = "as",
+                                         .type = CLI_TEXT,
+                                         .target = &options.name,
+                                         .value = "NAME",
+                                         .help = "initial, reference or any other name",
+                                         .is_required = true});
+    cli_options_add_common(&parser, &common,
+                           CLI_USES_OVERWRITE | CLI_USES_THREADS | CLI_USES_DTYPE |
+                               CLI_USES_PROGRESS);
+    int code = cli_parse(&parser, call->argc, call->argv);
+    if (code < 0)
+    {
+        code = check_name(&parser, options.name);
+    }
+    if (code < 0)
+    {
+        options.run = parser.values[0];
+        options.model = parser.values[1];
+        options.dtype = common.dtype;
+        options.n_threads = common.n_threads;
+        options.overwrite = common.is_overwriting;
+        code = measure(&options, &common);
+    }
+    cli_parser_free(&parser);
+    return code;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass prepare MODEL DATA... -o RUN: records -> frozen rows. Nothing is computed yet.
+ */
+#include "command.h"
+#include "result.h"
+
+static void print_result(const lobass_prepare_options *options, const lobass_prepare_result *result)
+{
+    char tokens[CLI_NUMBER_SIZE];
+    char scored[CLI_NUMBER_SIZE];
+
+    cli_statuses_print(result->statuses, result->n_records);
+    printf("\ntokens       %s, of which %s are scored\n", cli_number(tokens, result->n_tokens),
+           cli_number(scored, result->n_scored_tokens));
+    cli_field_print("run", options->run);
+}
+
+static void print_json(const lobass_prepare_options *options, const lobass_prepare_result *result)
+{
+    cli_json json = {.file = stdout};
+
+    cli_json_object(&json, NULL);
+    cli_json_text(&json, "run", options->run);
+    cli_statuses_json(&json, result->statuses, result->n_records);
+    cli_json_uint(&json, "tokens", result->n_tokens);
+    cli_json_uint(&json, "tokens_scored", result->n_scored_tokens);
+    cli_json_object(&json, "elapsed_seconds");
+    cli_json_real(&json, "prepare", result->elapsed_seconds);
+    cli_json_end(&json);
+    cli_json_end(&json);
+}
+
+static int prepare(const lobass_prepare_options *options, const cli_common *common)
+{
+    cli_progress progress;
+    lobass_prepare_result result = {0};
+    lobass_error error = {0};
+
+    cli_progress_start(&progress, common);
+    if (lobass_prepare(options, &progress.observer, &result, &error) != LOBASS_OK)
+    {
+        return cli_progress_fail(&progress, common, &error);
+    }
+    cli_progress_end(&progress);
+    if (common->is_json)
+    {
+        print_json(options, &result);
+    }
+    else
+    {
+        print_result(options, &result);
+    }
+    return cli_finish(CLI_DONE);
+}
+
+int cmd_prepare(const cli_call *call)
+{
+    lobass_prepare_options options = lobass_prepare_options_default();
+    cli_common common = {.n_threads = options.n_threads};
+    cli_parser parser = {
+        .name = "prepare",
+        .usage = "MODEL DATA... -o RUN",
+        .about = "Reads the records of DATA, gives each its tokens and a mask of what is scored,\n"
+                 "and stores them in the folder RUN. DATA: .json or .jsonl, also .gz and .zst; -\n"
+                 "is standard input. Started again, it goes on where it was stopped.",
+        .arguments = "MODEL and DATA",
+        .n_least = 2,
+        .n_most = SIZE_MAX,
+    };
+
+    cli_option_add(&parser, (cli_option){.name = "output",
+                                         .letter = 'o',
+                                         .type = CLI_TEXT,
+                                         .target = &options.run,
+                                         .value = "RUN",
+                                         .help = "the folder of the run",
+                                         .is_required = true});
+    cli_options_add_format(&parser, &options.format);
+    cli_options_add_common(&parser, &common,
+                           CLI_USES_OVERWRITE | CLI_USES_THREADS | CLI_USES_PROGRESS);
+    int code = cli_parse(&parser, call->argc, call->argv);
+    if (code < 0)
+    {
+        options.model = parser.values[0];
+        options.data = parser.values + 1;
+        options.n_data = parser.n_values - 1;
+        options.n_threads = common.n_threads;
+        options.overwrite = common.is_overwriting;
+        code = prepare(&options, &common);
+    }
+    cli_parser_free(&parser);
+    return code;
+}

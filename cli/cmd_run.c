@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass run MODEL DATA... -o RUN: prepare, measure, train the reference, measure it, select.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "result.h"
+
+static void print_result(const lobass_run_options *options, const lobass_run_result *result)
+{
+    cli_statuses_print(result->select.statuses, result->select.n_records);
+    putchar('\n');
+    if (isfinite(result->initial.mean_loss) && isfinite(result->reference.mean_loss))
+    {
+        printf("loss         %.4f initial, %.4f reference (nats per scored token)\n",
+               result->initial.mean_loss, result->reference.mean_loss);
+    }
+    cli_selection_print(&options->select, &result->select);
+    cli_field_print("run", options->prepare.run);
+}
+
+static void print_seconds(cli_json *json, const lobass_run_result *result)
+{
+    cli_json_object(json, "elapsed_seconds");
+    cli_json_real(json, "prepare", result->prepare.elapsed_seconds);
+    cli_json_real(json, "measure_initial", result->initial.elapsed_seconds);
+    cli_json_real(json, "train_reference", result->train.elapsed_seconds);
+    cli_json_real(json, "measure_reference", result->reference.elapsed_seconds);
+    cli_json_real(json, "select", result->select.elapsed_seconds);
+    cli_json_end(json);
+}
+
+static void print_json(const lobass_run_options *options, const lobass_run_result *result)
+{
+    cli_json json = {.file = stdout};
+
+    cli_json_object(&json, NULL);
+    cli_json_text(&json, "run", options->prepare.run);
+    cli_statuses_json(&json, result->select.statuses, result->select.n_records);
+    cli_json_uint(&json, "tokens", result->prepare.n_tokens);
+    cli_json_uint(&json, "tokens_scored", result->prepare.n_scored_tokens);
+    cli_json_real(&json, "initial_loss", result->initial.mean_loss);
+    cli_json_real(&json, "reference_loss", result->reference.mean_loss);
+    cli_recipe_json(&json, &options->train);
+    cli_selection_json(&json, &options->select, &result->select);
+    print_seconds(&json, result);
+    cli_json_end(&json);
+}
+
+static int run_all(const lobass_run_options *options, const cli_common *common)
+{
+    cli_progress progress;
+    lobass_run_result result = {0};
+    lobass_error error = {0};
+
+    cli_progress_start(&progress, common);
+    cli_recipe_note(&progress, &options->train);
+    if (lobass_run_all(options, &progress.observer, &result, &error) != LOBASS_OK)
+    {
+        return cli_progress_fail(&progress, common, &error);
+    }
+    cli_progress_end(&progress);
+    if (common->is_json)
+    {
+        print_json(options, &result);
+    }
+    else
+    {
+        print_result(options, &result);
+    }
+    return cli_finish(CLI_DONE);
+}
+
+static void add_options(cli_parser *parser, lobass_run_options *options, cli_common *common)
+{
+    cli_option_add(parser, (cli_option){.name = "output",
+                                        .letter = 'o',
+                                        .type = CLI_TEXT,
+                                        .target = &options->prepare.run,
+                                        .value = "RUN",
+                                        .help = "the folder of the run and of its results",
+                                        .is_required = true});
+    cli_options_add_selection(parser, &options->select);
+    cli_options_add_format(parser, &options->prepare.format);
+    cli_options_add_training(parser, &options->train);
+    cli_options_add_common(parser, common,
+                           CLI_USES_OVERWRITE | CLI_USES_THREADS | CLI_USES_DTYPE | CLI_USES_SEED |
+                               CLI_USES_PROGRESS);
+}
+
+int cmd_run(const cli_call *call)
+{
+    lobass_run_options options = lobass_run_options_default();
+    cli_common common = {
+        .n_threads = options.n_threads, .dtype = options.dtype, .seed = options.train.seed};
+    cli_parser parser = {
+        .name = "run",
+        .usage = "MODEL DATA... -o RUN [-k AMOUNT]",
+        .about = "The whole method: measures every record of DATA under MODEL, fine-tunes MODEL\n"
+                 "on all of them, measures again, and writes the records whose loss fell most.\n"
+                 "DATA: .json or .jsonl, also .gz and .zst; - is standard input. Steps that are\n"
+                 "done are not done again: after a stop, give the same command again.",
+        .arguments = "MODEL and DATA",
+        .n_least = 2,
+        .n_most = SIZE_MAX,
+    };
+
+    add_options(&parser, &options, &common);
+    int code = cli_parse(&parser, call->argc, call->argv);
+    if (code < 0)
+    {
+        code = cli_selection_check(&parser, &options.select);
+    }
+    if (code < 0)
+    {
+        char *line = cli_command_line(call->whole_argc, call->whole_argv);
+        options.prepare.model = parser.values[0];
+        options.prepare.data = parser.values + 1;
+        options.prepare.n_data = parser.n_values - 1;
+        options.prepare.n_threads = common.n_threads;
+        options.prepare.overwrite = common.is_overwriting;
+        options.n_threads = common.n_threads;
+        options.dtype = common.dtype;
+        options.train.seed = common.seed;
+        options.select.seed = common.seed;
+        options.select.command = line;
+        code = run_all(&options, &common);
+        free(line);
+    }
+    cli_parser_free(&parser);
+    return code;
+}

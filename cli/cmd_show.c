@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass show RUN ROW: one row, its tokens, what is scored and why, its losses under each model.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "json_out.h"
+#include "options.h"
+#include "shown_row.h"
+
+static double mean_of(const float *losses, size_t n_losses)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n_losses; i++)
+    {
+        sum += (double)losses[i];
+    }
+    return sum / (double)n_losses;
+}
+
+static void print_losses(cli_json *json, const cli_shown_row *shown)
+{
+    cli_json_object(json, "losses");
+    for (size_t i = 0; i < shown->info.n_models; i++)
+    {
+        if (shown->losses[i] != NULL)
+        {
+            cli_json_real(json, lobass_run_model_at(shown->run, i)->name,
+                          mean_of(shown->losses[i], shown->row.n_scored));
+        }
+    }
+    cli_json_end(json);
+}
+
+static void print_token(cli_json *json, const cli_shown_row *shown, const cli_shown_token *token)
+{
+    bool is_scored = (token->flags & LOBASS_TOKEN_SCORED) != 0;
+
+    cli_json_object(json, NULL);
+    cli_json_int(json, "id", token->id);
+    cli_json_text(json, "piece", lobass_tokenizer_piece(shown->tokenizer, token->id));
+    cli_json_bytes(json, "text", token->text, token->size_bytes);
+    cli_json_text(json, "kind", cli_token_kind(token->flags));
+    cli_json_uint(json, "turn", token->turn);
+    cli_json_bool(json, "scored", is_scored);
+    if (is_scored)
+    {
+        cli_json_object(json, "losses");
+        for (size_t i = 0; i < shown->info.n_models; i++)
+        {
+            if (shown->losses[i] != NULL)
+            {
+                cli_json_float(json, lobass_run_model_at(shown->run, i)->name,
+                               shown->losses[i][token->scored_at]);
+            }
+        }
+        cli_json_end(json);
+    }
+    cli_json_end(json);
+}
+
+static void print_json(const cli_shown_row *shown)
+{
+    const lobass_row *row = &shown->row;
+    cli_json json = {.file = stdout};
+    char hash[33];
+
+    snprintf(hash, sizeof hash, "%016llx%016llx", (unsigned long long)row->hash[0],
+             (unsigned long long)row->hash[1]);
+    cli_json_object(&json, NULL);
+    cli_json_uint(&json, "row", row->row);
+    cli_json_text(&json, "source", shown->source != NULL ? shown->source->name : NULL);
+    cli_json_uint(&json, "record", row->record);
+    cli_json_uint(&json, "line", row->line);
+    cli_json_uint(&json, "offset", row->offset);
+    cli_json_uint(&json, "size_bytes", row->size_bytes);
+    cli_json_text(&json, "hash", hash);
+    cli_json_text(&json, "status", lobass_row_status_name(row->status));
+    cli_json_text(&json, "reason", shown->reason);
+    cli_json_uint(&json, "n_tokens", row->n_tokens);
+    cli_json_uint(&json, "n_scored", row->n_scored);
+    print_losses(&json, shown);
+    if (shown->scores_line != NULL)
+    {
+        cli_json_raw(&json, "scores", shown->scores_line, shown->scores_size);
+    }
+    cli_json_array(&json, "tokens");
+    for (size_t i = 0; i < row->n_tokens; i++)
+    {
+        print_token(&json, shown, &shown->tokens[i]);
+    }
+    cli_json_end(&json);
+    cli_json_end(&json);
+}
+
+static int show(const char *path, uint64_t row_number, bool is_whole, bool is_json)
+{
+    cli_shown_row shown = {0};
+    lobass_error error = {0};
+    int code = CLI_DONE;
+
+    if (cli_shown_row_load(&shown, path, row_number, &error) != LOBASS_OK)
+    {
+        code = cli_fail(&error);
+    }
+    else if (is_json)
+    {
+        print_json(&shown);
+    }
+    else
+    {
+        cli_shown_row_print(&shown, is_whole);
+    }
+    cli_shown_row_free(&shown);
+    return cli_finish(code);
+}
+
+static int read_row_number(uint64_t *number, const cli_parser *parser)
+{
+    const char *text = parser->values[1];
+    char *end = NULL;
+
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    if (errno != 0 || text[0] < '0' || text[0] > '9' || *end != '\0')
+    {
+        return cli_wrong_usage(parser, "show: expected the number of a row, found '%s'", text);
+    }
+    return -1;
+}
+
+int cmd_show(const cli_call *call)
+{
+    bool is_whole = false;
+    uint64_t row_number = 0;
+    cli_common common = {0};
+    cli_parser parser = {
+        .name = "show",
+        .usage = "RUN ROW",
+        .about = "Shows the row with number ROW (from 0, as in the scores): what it is, how it\n"
+                 "ended, and its tokens with their losses in nats under every measured model.",
+        .arguments = "RUN and ROW",
+        .n_least = 2,
+        .n_most = 2,
+    };
+
+    cli_option_add(&parser, (cli_option){.name = "all",
+                                         .type = CLI_FLAG,
+                                         .target = &is_whole,
+                                         .help = "every token in the table, prompts too"});
+    cli_options_add_common(&parser, &common, 0);
+    int code = cli_parse(&parser, call->argc, call->argv);
+    if (code < 0)
+    {
+        code = read_row_number(&row_number, &parser);
+    }
+    if (code < 0)
+    {
+        code = show(parser.values[0], row_number, is_whole, common.is_json);
+    }
+    cli_parser_free(&parser);
+    return code;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass train MODEL DATA... | RUN -o DIR: fine-tunes a model. A folder as the second argument is
+ * a run, whose selectable rows are trained on as they were frozen; anything else is data.
+ */
+#include <sys/stat.h>
+
+#include "command.h"
+#include "result.h"
+
+static void print_result(const lobass_train_options *options, const lobass_train_result *result)
+{
+    char number[CLI_NUMBER_SIZE];
+    char steps[CLI_NUMBER_SIZE];
+    char seconds[CLI_NUMBER_SIZE];
+
+    printf("trained      on %s rows, %s steps, %s\n", cli_number(number, result->n_rows),
+           cli_number(steps, result->n_steps), cli_duration(seconds, result->elapsed_seconds));
+    printf("loss         %.4f at the first step, %.4f at the last (nats per scored token)\n",
+           result->first_loss, result->last_loss);
+    cli_field_print("written", options->output);
+}
+
+static void print_json(const lobass_train_options *options, const lobass_train_result *result)
+{
+    cli_json json = {.file = stdout};
+
+    cli_json_object(&json, NULL);
+    cli_json_text(&json, "model", options->model);
+    cli_json_text(&json, "run", options->run);
+    cli_json_text(&json, "output", options->output);
+    cli_json_uint(&json, "rows", result->n_rows);
+    cli_json_uint(&json, "steps", result->n_steps);
+    cli_json_uint(&json, "tokens", result->n_tokens);
+    cli_json_uint(&json, "tokens_scored", result->n_scored_tokens);
+    cli_json_real(&json, "first_loss", result->first_loss);
+    cli_json_real(&json, "last_loss", result->last_loss);
+    cli_recipe_json(&json, options);
+    cli_json_object(&json, "elapsed_seconds");
+    cli_json_real(&json, "train", result->elapsed_seconds);
+    cli_json_end(&json);
+    cli_json_end(&json);
+}
+
+static int train(const lobass_train_options *options, const cli_common *common)
+{
+    cli_progress progress;
+    lobass_train_result result = {0};
+    lobass_error error = {0};
+
+    cli_progress_start(&progress, common);
+    cli_recipe_note(&progress, options);
+    if (lobass_train(options, &progress.observer, &result, &error) != LOBASS_OK)
+    {
+        return cli_progress_fail(&progress, common, &error);
+    }
+    cli_progress_end(&progress);
+    if (common->is_json)
+    {
+        print_json(options, &result);
+    }
+    else
+    {
+        print_result(options, &result);
+    }
+    return cli_finish(CLI_DONE);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat state;
+
+    return stat(path, &state) == 0 && S_ISDIR(state.st_mode);
+}
+
+/* A run's rows are frozen: what would make other rows of the records is a mistake. */
+static int check_run(const cli_parser *parser)
+{
+    static const char *const names[] = {"template", "max-length",     "eos", "boundary", "turns",
+                                        "strict",   "mark-duplicates"};
+
+    if (parser->n_values > 2)
+    {
+        return cli_wrong_usage(parser, "train: unexpected argument '%s' after the run %s",
+                               parser->values[2], parser->values[1]);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    {
+        if (cli_option_is_given(parser, names[i]))
+        {
+            return cli_wrong_usage(parser,
+                                   "option --%s is for data files; the rows of a run are "
+                                   "as they were prepared",
+                                   names[i]);
+        }
+    }
+    return -1;
+}
+
+static int take_arguments(lobass_train_options *options, const cli_parser *parser)
+{
+    options->model = parser->values[0];
+    if (is_folder(parser->values[1]))
+    {
+        options->run = parser->values[1];
+        return check_run(parser);
+    }
+    options->data = parser->values + 1;
+    options->n_data = parser->n_values - 1;
+    return -1;
+}
+
+int cmd_train(const cli_call *call)
+{
+    lobass_train_options options = lobass_train_options_default();
+    cli_common common = {
+        .n_threads = options.n_threads, .dtype = options.dtype, .seed = options.seed};
+    cli_parser parser = {
+        .name = "train",
+        .usage = "MODEL RUN -o DIR\nMODEL DATA... -o DIR",
+        .about = "Fine-tunes MODEL on all selectable rows of the run in the folder RUN, or on\n"
+                 "data files, and writes the Hugging Face folder DIR. AdamW on the loss of the\n"
+                 "scored tokens. Started again, it goes on from its last checkpoint.",
+        .arguments = "MODEL and DATA or RUN",
+        .n_least = 2,
+        .n_most = SIZE_MAX,
+    };
+
+    cli_option_add(&parser, (cli_option){.name = "output",
+                                         .letter = 'o',
+                                         .type = CLI_TEXT,
+                                         .target = &options.output,
+                                         .value = "DIR",
+                                         .help = "the folder to write; appears whole or not at all",
+                                         .is_required = true});
+    cli_options_add_training(&parser, &options);
+    cli_options_add_format(&parser, &options.format);
+    cli_options_add_common(&parser, &common,
+                           CLI_USES_OVERWRITE | CLI_USES_THREADS | CLI_USES_DTYPE | CLI_USES_SEED |
+                               CLI_USES_PROGRESS);
+    int code = cli_parse(&parser, call->argc, call->argv);
+    if (code < 0)
+    {
+        code = take_arguments(&options, &parser);
+    }
+    if (code < 0)
+    {
+        options.dtype = common.dtype;
+        options.n_threads = common.n_threads;
+        options.seed = common.seed;
+        options.overwrite = common.is_overwriting;
+        code = train(&options, &common);
+    }
+    cli_parser_free(&parser);
+    return code;
+}

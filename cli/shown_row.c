@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Collects a row: its tokens, the losses stored for it and its line of scores. The scores come from
+ * the library's own table, so that no formula is repeated here.
+ */
+#include "shown_row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static lobass_status out_of_memory(lobass_error *error)
+{
+    error->status = LOBASS_OUT_OF_MEMORY;
+    snprintf(error->message, sizeof error->message, "out of memory");
+    return LOBASS_OUT_OF_MEMORY;
+}
+
+/* One element where N is 0, so that NULL means what it says. */
+static void *allocate(size_t n, size_t size)
+{
+    return calloc(n > 0 ? n : 1, size);
+}
+
+/* ---- tokens --------------------------------------------------------------------------------- */
+
+/* Before any other call on the run: the row's pointers do not outlive it. */
+static lobass_status copy_tokens(cli_shown_row *shown, lobass_error *error)
+{
+    const lobass_row *row = &shown->row;
+    uint32_t turn = 0;
+    size_t n_scored = 0;
+
+    shown->tokens = allocate(row->n_tokens, sizeof *shown->tokens);
+    shown->reason = row->reason != NULL ? strdup(row->reason) : NULL;
+    if (shown->tokens == NULL || (row->reason != NULL && shown->reason == NULL))
+    {
+        return out_of_memory(error);
+    }
+    for (size_t i = 0; i < row->n_tokens; i++)
+    {
+        cli_shown_token *token = &shown->tokens[i];
+        token->id = row->ids[i];
+        token->flags = row->flags[i];
+        turn += (token->flags & LOBASS_TOKEN_FIRST) != 0 ? 1 : 0;
+        token->turn = turn;
+        token->scored_at = n_scored;
+        n_scored += (token->flags & LOBASS_TOKEN_SCORED) != 0 ? 1 : 0;
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status load_texts(cli_shown_row *shown, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+
+    if (shown->row.n_tokens > 0)
+    {
+        status = lobass_run_tokenizer(&shown->tokenizer, shown->run, error);
+    }
+    for (size_t i = 0; i < shown->row.n_tokens && status == LOBASS_OK; i++)
+    {
+        cli_shown_token *token = &shown->tokens[i];
+        status = lobass_tokenizer_piece_text(&token->text, &token->size_bytes, shown->tokenizer,
+                                             token->id, error);
+    }
+    return status;
+}
+
+static lobass_status load_losses(cli_shown_row *shown, uint64_t row_number, lobass_error *error)
+{
+    size_t n_scored = shown->row.n_scored;
+
+    shown->losses = allocate(shown->info.n_models, sizeof *shown->losses);
+    if (shown->losses == NULL)
+    {
+        return out_of_memory(error);
+    }
+    for (size_t i = 0; i < shown->info.n_models && n_scored > 0; i++)
+    {
+        float *losses = allocate(n_scored, sizeof *losses);
+        if (losses == NULL)
+        {
+            return out_of_memory(error);
+        }
+        lobass_status status =
+            lobass_run_losses(shown->run, row_number, i, losses, n_scored, error);
+        if (status == LOBASS_OK)
+        {
+            shown->losses[i] = losses;
+            continue;
+        }
+        free(losses);
+        if (status != LOBASS_NOT_FOUND)
+        {
+            return status;
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* ---- scores --------------------------------------------------------------------------------- */
+
+/* Takes one line out of the table and stops. */
+typedef struct line_catcher
+{
+    uint64_t wanted, line;
+    char *data;
+    size_t size_bytes, capacity;
+    bool is_complete, has_no_memory;
+} line_catcher;
+
+static bool keep_byte(line_catcher *catcher, char byte)
+{
+    if (catcher->size_bytes == catcher->capacity)
+    {
+        size_t capacity = 2 * catcher->capacity + 512;
+        char *larger = realloc(catcher->data, capacity);
+        if (larger == NULL)
+        {
+            catcher->has_no_memory = true;
+            return false;
+        }
+        catcher->data = larger;
+        catcher->capacity = capacity;
+    }
+    catcher->data[catcher->size_bytes++] = byte;
+    return true;
+}
+
+static bool catch_line(void *context, const char *data, size_t size_bytes)
+{
+    line_catcher *catcher = context;
+
+    for (size_t i = 0; i < size_bytes && !catcher->is_complete; i++)
+    {
+        if (data[i] == '\n')
+        {
+            catcher->is_complete = catcher->line == catcher->wanted;
+            catcher->line++;
+        }
+        else if (catcher->line == catcher->wanted && !keep_byte(catcher, data[i]))
+        {
+            return false;
+        }
+    }
+    return !catcher->is_complete;
+}
+
+static lobass_status load_scores(cli_shown_row *shown, uint64_t row_number, lobass_error *error)
+{
+    line_catcher catcher = {.wanted = row_number};
+    lobass_status status =
+        lobass_run_scores(shown->run, LOBASS_TABLE_JSONL, catch_line, &catcher, error);
+
+    shown->scores_line = catcher.data;
+    shown->scores_size = catcher.size_bytes;
+    if (catcher.has_no_memory)
+    {
+        return out_of_memory(error);
+    }
+    if (catcher.is_complete)
+    {
+        *error = (lobass_error){0}; /* stopping early was our own doing */
+        shown->scores = json_loadb(catcher.data, catcher.size_bytes, 0, NULL);
+        return LOBASS_OK;
+    }
+    return status;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_t row_number,
+                                 lobass_error *error)
+{
+    lobass_status status = lobass_run_open(&shown->run, path, error);
+
+    if (status == LOBASS_OK)
+    {
+        status = lobass_run_describe(shown->run, &shown->info, error);
+    }
+    if (status == LOBASS_OK)
+    {
+        status = lobass_run_row(shown->run, row_number, &shown->row, error);
+    }
+    if (status == LOBASS_OK)
+    {
+        status = copy_tokens(shown, error);
+    }
+    if (status == LOBASS_OK)
+    {
+        shown->source = lobass_run_source_at(shown->run, shown->row.source);
+        status = load_texts(shown, error);
+    }
+    if (status == LOBASS_OK)
+    {
+        status = load_losses(shown, row_number, error);
+    }
+    if (status == LOBASS_OK)
+    {
+        status = load_scores(shown, row_number, error);
+    }
+    return status;
+}
+
+void cli_shown_row_free(cli_shown_row *shown)
+{
+    for (size_t i = 0; i < shown->row.n_tokens && shown->tokens != NULL; i++)
+    {
+        free(shown->tokens[i].text);
+    }
+    for (size_t i = 0; i < shown->info.n_models && shown->losses != NULL; i++)
+    {
+        free(shown->losses[i]);
+    }
+    free(shown->tokens);
+    free(shown->losses);
+    free(shown->reason);
+    free(shown->scores_line);
+    json_decref(shown->scores);
+    lobass_run_close(shown->run);
+    *shown = (cli_shown_row){0};
+}
+
+const char *cli_token_kind(uint8_t flags)
+{
+    if ((flags & LOBASS_TOKEN_BOS) != 0)
+    {
+        return "bos";
+    }
+    if ((flags & LOBASS_TOKEN_END) != 0)
+    {
+        return "end";
+    }
+    return (flags & LOBASS_TOKEN_RESPONSE) != 0 ? "response" : "prompt";
+}
+
+const float *cli_losses_find(const cli_shown_row *shown, const char *name)
+{
+    for (size_t i = 0; i < shown->info.n_models; i++)
+    {
+        if (strcmp(lobass_run_model_at(shown->run, i)->name, name) == 0)
+        {
+            return shown->losses[i];
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rotary position embedding (Su et al. 2021) in Hugging Face's layout: within every head the pair
+ * (x[i], x[i + s/2]) is rotated in place by the angle position * frequency[i], the position being
+ * counted from the start of the sequence. Angles, cosines and sines are computed in double and kept
+ * as a table in scratch memory; without memory for it they are computed where they are used.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compute/kernels.h"
+
+typedef struct rope
+{
+    const lb_rope_table *table; /* NULL: compute each angle where it is used */
+    float *x;
+    const lb_batch *batch;
+    const float *frequencies;
+    size_t n_heads, n_pairs, tokens_per_chunk;
+    float sign; /* of the angle: -1 in the backward */
+} rope;
+
+void lb_rope_table_free(lb_rope_table *table)
+{
+    free(table->frequencies);
+    free(table->cosine);
+    free(table->sine);
+    memset(table, 0, sizeof *table);
+}
+
+static size_t longest_sequence(const lb_batch *batch)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < batch->n_sequences; i++)
+    {
+        const size_t length = batch->starts[i + 1] - batch->starts[i];
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+static bool table_covers(const lb_rope_table *table, const float *frequencies, size_t n_pairs,
+                         size_t n_positions)
+{
+    return table->n_pairs == n_pairs && table->n_positions >= n_positions &&
+           memcmp(table->frequencies, frequencies, n_pairs * sizeof *frequencies) == 0;
+}
+
+/* True when the table covers these frequencies and positions, made anew where it must be. */
+static bool table_prepare(lb_rope_table *table, const float *frequencies, size_t n_pairs,
+                          size_t n_positions)
+{
+    if (table_covers(table, frequencies, n_pairs, n_positions))
+    {
+        return true;
+    }
+    lb_rope_table_free(table);
+    size_t count = 0;
+    if (!lb_size_multiply(n_positions, n_pairs, &count))
+    {
+        return false;
+    }
+    table->frequencies = (float *)lb_alloc(n_pairs, sizeof(float), NULL);
+    table->cosine = (float *)lb_alloc(count, sizeof(float), NULL);
+    table->sine = (float *)lb_alloc(count, sizeof(float), NULL);
+    if (table->frequencies == NULL || table->cosine == NULL || table->sine == NULL)
+    {
+        lb_rope_table_free(table);
+        return false;
+    }
+    memcpy(table->frequencies, frequencies, n_pairs * sizeof *frequencies);
+    table->n_pairs = n_pairs;
+    table->n_positions = n_positions;
+    for (size_t i = 0; i < count; i++)
+    {
+        const double angle = (double)(i / n_pairs) * (double)frequencies[i % n_pairs];
+        table->cosine[i] = (float)cos(angle);
+        table->sine[i] = (float)sin(angle);
+    }
+    return true;
+}
+
+/* (a, b) <- (a cos - b sin, a sin + b cos) for COUNT pairs of every head of one token. */
+static void rotate(const rope *r, float *x, size_t first, size_t count, const float *cosine,
+                   const float *sine)
+{
+    for (size_t head = 0; head < r->n_heads; head++)
+    {
+        float *restrict a = x + head * 2 * r->n_pairs + first;
+        float *restrict b = a + r->n_pairs;
+        for (size_t i = 0; i < count; i++)
+        {
+            const float from_a = a[i];
+            const float from_b = b[i];
+            const float s = r->sign * sine[i];
+            a[i] = from_a * cosine[i] - from_b * s;
+            b[i] = from_a * s + from_b * cosine[i];
+        }
+    }
+}
+
+static void rotate_token(const rope *r, float *x, size_t position)
+{
+    if (r->table != NULL)
+    {
+        const size_t row = position * r->n_pairs;
+        rotate(r, x, 0, r->n_pairs, r->table->cosine + row, r->table->sine + row);
+        return;
+    }
+    for (size_t i = 0; i < r->n_pairs; i++)
+    {
+        const double angle = (double)position * (double)r->frequencies[i];
+        const float cosine = (float)cos(angle);
+        const float sine = (float)sin(angle);
+        rotate(r, x, i, 1, &cosine, &sine);
+    }
+}
+
+/* The sequence that holds TOKEN: the last one that starts at or before it. */
+static size_t sequence_of(const lb_batch *batch, size_t token)
+{
+    size_t low = 0;
+    size_t high = batch->n_sequences;
+    while (high - low > 1)
+    {
+        const size_t middle = low + (high - low) / 2;
+        if (batch->starts[middle] <= token)
+        {
+            low = middle;
+        }
+        else
+        {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static void rope_chunk(void *context, size_t chunk, unsigned worker)
+{
+    const rope *r = (const rope *)context;
+    (void)worker;
+    const size_t first = chunk * r->tokens_per_chunk;
+    const size_t last = lb_min(r->batch->n_tokens, first + r->tokens_per_chunk);
+    size_t sequence = sequence_of(r->batch, first);
+    for (size_t token = first; token < last; token++)
+    {
+        while (token >= r->batch->starts[sequence + 1])
+        {
+            sequence++;
+        }
+        float *x = r->x + token * r->n_heads * 2 * r->n_pairs;
+        rotate_token(r, x, token - r->batch->starts[sequence]);
+    }
+}
+
+static void rope_run(lb_compute *c, float *x, const lb_batch *batch, const float *frequencies,
+                     size_t n_heads, size_t head_size, float sign)
+{
+    if (batch->n_tokens == 0)
+    {
+        return;
+    }
+    rope r = {.x = x,
+              .batch = batch,
+              .frequencies = frequencies,
+              .n_heads = n_heads,
+              .n_pairs = head_size / 2,
+              .sign = sign};
+    r.tokens_per_chunk = LB_ELEMENT_BLOCK / (n_heads * head_size + 1) + 1;
+    lb_rope_table *table = &c->scratch->rope;
+    if (table_prepare(table, frequencies, r.n_pairs, longest_sequence(batch)))
+    {
+        r.table = table;
+    }
+    lb_pool_run(c->pool, lb_blocks(batch->n_tokens, r.tokens_per_chunk), rope_chunk, &r);
+}
+
+void lb_rope_forward(lb_compute *c, float *x, const lb_batch *batch, const float *frequencies,
+                     size_t n_heads, size_t head_size)
+{
+    rope_run(c, x, batch, frequencies, n_heads, head_size, 1.0F);
+}
+
+/* A rotation is orthogonal: the gradient is rotated back, by the negative angle, in place. */
+void lb_rope_backward(lb_compute *c, float *grad_x, const lb_batch *batch, const float *frequencies,
+                      size_t n_heads, size_t head_size)
+{
+    rope_run(c, grad_x, batch, frequencies, n_heads, head_size, -1.0F);
+}

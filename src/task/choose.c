@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The choice itself, a pure function of scores: ranks and which rows are taken.
+ *     highest, lowest   by the score
+ *     middle            by the distance of the row's place, in ascending order of the score, from
+ *                       the median place (n - 1) / 2; of two at one distance the lower score first
+ * Ties: the order of the data. An amount is a number of rows, a share x of ALL n input records,
+ * floor(x n + 0.5), or a budget of scored tokens: rows are taken in the order of their ranks up to
+ * the first that does not fit, so that a larger budget keeps every row of a smaller one.
+ */
+#include "task/select_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Sorted by key, then by tie. */
+typedef struct entry
+{
+    double key;
+    uint64_t tie, row;
+} entry;
+
+static int compare_entries(const void *left, const void *right)
+{
+    const entry *a = left;
+    const entry *b = right;
+    if (a->key != b->key)
+    {
+        return a->key < b->key ? -1 : 1;
+    }
+    return (a->tie > b->tie) - (a->tie < b->tie);
+}
+
+lobass_status lb_direction_resolve(lobass_direction *direction, lobass_score by,
+                                   lobass_direction wanted, lobass_error *error)
+{
+    const lobass_score_info *info = lobass_score_describe(by);
+    if (info == NULL)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "score number %d: no such score", (int)by);
+    }
+    *direction = wanted == LOBASS_DIRECTION_DEFAULT ? info->direction : wanted;
+    if (lobass_direction_name(*direction) == NULL)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "score \"%s\": has no direction of its own; expected highest, lowest or "
+                       "middle to be told",
+                       info->name);
+    }
+    return LOBASS_OK;
+}
+
+static size_t collect(entry *entries, const lb_scores *scores, lobass_score by,
+                      lobass_direction direction)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < scores->n_rows; i++)
+    {
+        const lb_row_scores *row = &scores->rows[i];
+        if (lb_row_status_is_selectable(row->status) && row->has[by])
+        {
+            const double value = row->value[by];
+            entries[n].key = direction == LOBASS_DIRECTION_HIGHEST ? -value : value;
+            entries[n].tie = i;
+            entries[n].row = i;
+            n++;
+        }
+    }
+    return n;
+}
+
+static void sort(entry *entries, size_t n, lobass_direction direction)
+{
+    if (n == 0)
+    {
+        return;
+    }
+    qsort(entries, n, sizeof *entries, compare_entries);
+    if (direction == LOBASS_DIRECTION_MIDDLE)
+    {
+        for (size_t i = 0; i < n; i++)
+        {
+            entries[i].key = fabs((double)i - (double)(n - 1) / 2);
+            entries[i].tie = i;
+        }
+        qsort(entries, n, sizeof *entries, compare_entries);
+    }
+}
+
+static void take(lb_selection *selection, const lb_scores *scores, lobass_score by,
+                 lobass_amount amount)
+{
+    uint64_t n_most = selection->n_ranked;
+    if (amount.kind != LOBASS_AMOUNT_TOKENS)
+    {
+        n_most = amount.kind == LOBASS_AMOUNT_COUNT
+                     ? (uint64_t)amount.value
+                     : (uint64_t)floor(amount.value * (double)selection->n_rows + 0.5);
+    }
+    selection->n_wanted = n_most;
+    for (size_t i = 0; i < selection->n_ranked && i < n_most; i++)
+    {
+        const uint64_t row = selection->order[i];
+        const uint64_t n_tokens = scores->summaries[row].n_scored;
+        if (amount.kind == LOBASS_AMOUNT_TOKENS &&
+            (double)(selection->n_selected_tokens + n_tokens) > amount.value)
+        {
+            break;
+        }
+        selection->is_selected[row] = true;
+        selection->n_selected++;
+        selection->n_selected_tokens += n_tokens;
+        selection->cut = scores->rows[row].value[by];
+    }
+    if (amount.kind == LOBASS_AMOUNT_TOKENS)
+    {
+        selection->n_wanted = selection->n_selected;
+    }
+}
+
+static lobass_status check_amount(lobass_amount amount, lobass_error *error)
+{
+    const double most = amount.kind == LOBASS_AMOUNT_FRACTION ? 1 : 9007199254740992.0;
+    if (!(amount.value > 0 && amount.value <= most))
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "amount %g: expected a number above 0%s",
+                       amount.value, amount.kind == LOBASS_AMOUNT_FRACTION ? " and at most 1" : "");
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *scores,
+                                  lobass_score by, lobass_direction direction, lobass_amount amount,
+                                  lobass_error *error)
+{
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    const size_t n_rows = scores->n_rows;
+    *selection = NULL;
+    LB_TRY(check_amount(amount, error));
+    entry *entries = lb_alloc(n_rows, sizeof *entries, error);
+    lb_selection *made = lb_alloc(1, sizeof *made, error);
+    if (entries == NULL || made == NULL)
+    {
+        goto done;
+    }
+    made->n_rows = n_rows;
+    made->direction = direction;
+    made->cut = NAN;
+    made->order = lb_alloc(n_rows, sizeof *made->order, error);
+    made->ranks = lb_alloc(n_rows, sizeof *made->ranks, error);
+    made->is_selected = lb_alloc(n_rows, sizeof *made->is_selected, error);
+    if (made->order == NULL || made->ranks == NULL || made->is_selected == NULL)
+    {
+        goto done;
+    }
+    made->n_ranked = collect(entries, scores, by, direction);
+    sort(entries, made->n_ranked, direction);
+    for (size_t i = 0; i < made->n_ranked; i++)
+    {
+        made->order[i] = entries[i].row;
+        made->ranks[entries[i].row] = i + 1;
+    }
+    take(made, scores, by, amount);
+    *selection = made;
+    made = NULL;
+    status = LOBASS_OK;
+done:
+    lb_selection_free(made);
+    free(entries);
+    return status;
+}
+
+void lb_selection_free(lb_selection *selection)
+{
+    if (selection != NULL)
+    {
+        free(selection->order);
+        free(selection->ranks);
+        free(selection->is_selected);
+        free(selection);
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Steps' seconds and rows' counts, see facts.h. A step's clock is saved with every transaction of
+ * the step, so that a killed process loses only the seconds since its last one.
+ */
+#include "task/facts.h"
+
+#include <stdlib.h>
+
+static lobass_status seconds_load(double *seconds, lb_store *store, const char *fact,
+                                  lobass_error *error)
+{
+    char *text = NULL;
+    LB_TRY(lb_store_fact_load(&text, store, fact, error));
+    *seconds = text != NULL ? strtod(text, NULL) : 0;
+    free(text);
+    return LOBASS_OK;
+}
+
+lobass_status lb_step_seconds_load(double *seconds, lb_store *store, const char *step,
+                                   lobass_error *error)
+{
+    char fact[sizeof((lb_step_clock *)NULL)->fact];
+    (void)snprintf(fact, sizeof fact, "seconds.%s", step);
+    return seconds_load(seconds, store, fact, error);
+}
+
+lobass_status lb_step_clock_begin(lb_step_clock *clock, lb_store *store, const char *step,
+                                  lobass_error *error)
+{
+    (void)snprintf(clock->fact, sizeof clock->fact, "seconds.%s", step);
+    clock->began_seconds = lb_clock_seconds();
+    return seconds_load(&clock->before_seconds, store, clock->fact, error);
+}
+
+lobass_status lb_step_clock_save(const lb_step_clock *clock, lb_store *store, lobass_error *error)
+{
+    char text[32];
+    const double seconds = clock->before_seconds + lb_clock_seconds() - clock->began_seconds;
+    (void)snprintf(text, sizeof text, "%.3f", seconds);
+    return lb_store_fact_save(store, clock->fact, text, error);
+}
+
+void lb_summaries_count(const lb_row_summary *summaries, size_t n_rows,
+                        uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64_t *n_tokens,
+                        uint64_t *n_scored_tokens)
+{
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        const lb_row_summary *summary = &summaries[i];
+        statuses[summary->status]++;
+        if (summary->n_scored > 0)
+        {
+            *n_tokens += summary->n_tokens;
+            *n_scored_tokens += summary->n_scored;
+        }
+    }
+}

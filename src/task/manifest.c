@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * RUN/manifest.json: everything from which the selection can be made again, for people and scripts:
+ * versions, options of every step, sources and models with their hashes, counts, the choice, the
+ * machine and the seconds. Also the short form of a selection's options that the database keeps.
+ * Timings stand here and in no other file.
+ */
+#include "task/facts.h"
+#include "task/json_writer.h"
+#include "task/prepare_private.h"
+#include "task/select_private.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char *const amount_names[] = {[LOBASS_AMOUNT_COUNT] = "count",
+                                           [LOBASS_AMOUNT_FRACTION] = "fraction",
+                                           [LOBASS_AMOUNT_TOKENS] = "tokens"};
+
+/* ---- the selection's options ------------------------------------------------------------------
+ */
+
+static void put_choice(lb_json_writer *writer, const lobass_select_options *options,
+                       lobass_direction direction)
+{
+    lb_json_put_text(writer, "score", lobass_score_describe(options->by)->name);
+    lb_json_put_text(writer, "direction", lobass_direction_name(direction));
+    lb_json_put_text(writer, "amount_kind", amount_names[options->amount.kind]);
+    lb_json_put_real(writer, "amount", options->amount.value);
+    lb_json_put_real(writer, "floor", options->floor);
+    lb_json_put_boolean(writer, "ranked", options->is_ranked);
+}
+
+lobass_status lb_selection_to_json(char **text, const lobass_select_options *options,
+                                   lobass_direction direction, const char *output,
+                                   lobass_error *error)
+{
+    lb_buffer buffer = {0};
+    char seed[32];
+    *text = NULL;
+    (void)snprintf(seed, sizeof seed, "%" PRIu64, options->seed);
+    lb_json_writer writer = lb_json_writer_begin(&buffer, false, error);
+    lb_json_open(&writer, NULL, '{');
+    put_choice(&writer, options, direction);
+    /* As text: JSON integers of 64 bits without a sign do not survive every reader. */
+    lb_json_put_text(&writer, "seed", seed);
+    lb_json_put_text(&writer, "output", output);
+    lb_json_close(&writer, '}');
+    if (writer.status != LOBASS_OK)
+    {
+        lb_buffer_free(&buffer);
+        return writer.status;
+    }
+    *text = buffer.data;
+    return LOBASS_OK;
+}
+
+lobass_status lb_selection_recall(double *floor, uint64_t *seed, bool *has_selection,
+                                  lb_store *store, lobass_error *error)
+{
+    const lobass_select_options defaults = lobass_select_options_default();
+    lobass_status status = LOBASS_OK;
+    char *text = NULL;
+    json_t *object = NULL;
+    const char *digits = NULL;
+    *floor = defaults.floor;
+    *seed = defaults.seed;
+    LB_TRY(lb_store_fact_load(&text, store, LB_FACT_SELECTION, error));
+    *has_selection = text != NULL;
+    if (text != NULL)
+    {
+        const char *where = lb_store_path(store);
+        LB_TRY_GOTO(lb_json_parse(&object, text, strlen(text), where, error));
+        LB_TRY_GOTO(lb_json_real(object, where, "floor", false, floor, error));
+        LB_TRY_GOTO(lb_json_text(object, where, "seed", false, &digits, error));
+        *seed = strtoull(digits, NULL, 10);
+    }
+done:
+    json_decref(object);
+    free(text);
+    return status;
+}
+
+/* ---- parts of the manifest --------------------------------------------------------------------
+ */
+
+static lobass_status put_fact(lb_json_writer *writer, const char *key, lb_store *store,
+                              const char *fact, bool is_json, lobass_error *error)
+{
+    char *value = NULL;
+    LB_TRY(lb_store_fact_load(&value, store, fact, error));
+    if (value != NULL && is_json)
+    {
+        lb_json_put_value(writer, key, value);
+    }
+    else if (value != NULL)
+    {
+        lb_json_put_text(writer, key, value);
+    }
+    free(value);
+    return writer->status;
+}
+
+static lobass_status put_seconds(lb_json_writer *writer, lb_store *store, const char *step,
+                                 lobass_error *error)
+{
+    double seconds = 0;
+    LB_TRY(lb_step_seconds_load(&seconds, store, step, error));
+    if (seconds > 0)
+    {
+        lb_json_put_real(writer, step, seconds);
+    }
+    return writer->status;
+}
+
+/* The hash of a source's record hashes: what was read, not what the file holds now. */
+static lobass_status records_hash(char text[LB_HASH_TEXT_SIZE], const lb_scores *scores,
+                                  size_t source, lobass_error *error)
+{
+    lb_hasher *hasher = NULL;
+    LB_TRY(lb_hasher_create(&hasher, 0, error));
+    for (size_t i = 0; i < scores->n_rows; i++)
+    {
+        const lb_row_summary *summary = &scores->summaries[i];
+        if (summary->source == source)
+        {
+            char part[LB_HASH_TEXT_SIZE];
+            lb_hash_text((lb_hash){.high = summary->hash[0], .low = summary->hash[1]}, part);
+            lb_hasher_update(hasher, part, sizeof part);
+        }
+    }
+    lb_hash_text(lb_hasher_value(hasher), text);
+    lb_hasher_free(hasher);
+    return LOBASS_OK;
+}
+
+static lobass_status put_sources(lb_json_writer *writer, const lb_scores *scores, lb_store *store,
+                                 lobass_error *error)
+{
+    lb_store_source *sources = NULL;
+    size_t n_sources = 0;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_sources_load(&sources, &n_sources, store, error));
+    lb_json_open(writer, "sources", '[');
+    for (size_t i = 0; i < n_sources; i++)
+    {
+        char hash[LB_HASH_TEXT_SIZE];
+        struct stat found;
+        LB_TRY_GOTO(records_hash(hash, scores, i, error));
+        lb_json_open(writer, NULL, '{');
+        lb_json_put_text(writer, "name", sources[i].name);
+        lb_json_put_text(writer, "path", sources[i].path);
+        lb_json_put_count(writer, "records", sources[i].n_records);
+        if (stat(sources[i].path, &found) == 0 && found.st_size >= 0)
+        {
+            lb_json_put_count(writer, "size_bytes", (uint64_t)found.st_size);
+        }
+        lb_json_put_text(writer, "records_hash", hash);
+        lb_json_close(writer, '}');
+    }
+    lb_json_close(writer, ']');
+    status = writer->status;
+done:
+    lb_store_sources_free(sources, n_sources);
+    return status;
+}
+
+static lobass_status put_models(lb_json_writer *writer, lb_store *store, lobass_error *error)
+{
+    lb_store_model *models = NULL;
+    size_t n_models = 0;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_models_load(&models, &n_models, store, error));
+    lb_json_open(writer, "models", '[');
+    for (size_t i = 0; i < n_models; i++)
+    {
+        char fact[128];
+        (void)snprintf(fact, sizeof fact, "machine.measure %s", models[i].name);
+        lb_json_open(writer, NULL, '{');
+        lb_json_put_text(writer, "name", models[i].name);
+        lb_json_put_text(writer, "path", models[i].path);
+        lb_json_put_text(writer, "fingerprint", models[i].fingerprint);
+        lb_json_put_text(writer, "dtype", models[i].dtype);
+        LB_TRY_GOTO(put_fact(writer, "measured_with", store, fact, true, error));
+        lb_json_close(writer, '}');
+    }
+    lb_json_close(writer, ']');
+    status = writer->status;
+done:
+    lb_store_models_free(models, n_models);
+    return status;
+}
+
+static lobass_status put_training(lb_json_writer *writer, lb_store *store, lobass_error *error)
+{
+    lobass_train_result result;
+    bool is_there = false;
+    LB_TRY(lb_reference_recall(&result, &is_there, store, error));
+    if (!is_there)
+    {
+        return LOBASS_OK;
+    }
+    lb_json_open(writer, "train", '{');
+    LB_TRY(put_fact(writer, "recipe", store, LB_FACT_REFERENCE_RECIPE, true, error));
+    lb_json_put_count(writer, "rows", result.n_rows);
+    lb_json_put_count(writer, "steps", result.n_steps);
+    lb_json_put_count(writer, "tokens", result.n_tokens);
+    lb_json_put_count(writer, "tokens_scored", result.n_scored_tokens);
+    lb_json_put_real(writer, "first_loss", result.first_loss);
+    lb_json_put_real(writer, "last_loss", result.last_loss);
+    lb_json_close(writer, '}');
+    return writer->status;
+}
+
+static void put_selection(lb_json_writer *writer, const lb_manifest *manifest)
+{
+    const lb_selection *selection = manifest->selection;
+    char hash[LB_HASH_TEXT_SIZE];
+    lb_hash_text(manifest->output_hash, hash);
+    lb_json_open(writer, "selection", '{');
+    put_choice(writer, manifest->options, selection->direction);
+    lb_json_put_text(writer, "formula", lobass_score_describe(manifest->options->by)->formula);
+    lb_json_put_count(writer, "seed", manifest->options->seed);
+    lb_json_put_count(writer, "rankable", selection->n_ranked);
+    lb_json_put_count(writer, "selected", selection->n_selected);
+    lb_json_put_count(writer, "selected_tokens", selection->n_selected_tokens);
+    lb_json_put_real(writer, "cut", selection->cut);
+    lb_json_put_text(writer, "output", manifest->result->output);
+    lb_json_put_text(writer, "output_hash", hash);
+    lb_json_close(writer, '}');
+}
+
+/* "model name : ..." of the first processor, or nothing. */
+static void put_processor(lb_json_writer *writer)
+{
+    static const char key[] = "model name";
+    char line[512];
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
+    {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, key, sizeof key - 1) == 0 && colon != NULL)
+        {
+            line[strcspn(line, "\n")] = '\0';
+            lb_json_put_text(writer, "processor", colon + strspn(colon, ": "));
+            break;
+        }
+    }
+    if (file != NULL)
+    {
+        (void)fclose(file);
+    }
+}
+
+static void put_machine(lb_json_writer *writer)
+{
+    const lb_cpu cpu = lb_cpu_detect();
+    lb_json_open(writer, "machine", '{');
+    put_processor(writer);
+    lb_json_put_count(writer, "processors", lb_processor_count());
+    lb_json_put_boolean(writer, "avx2", cpu.has_avx2);
+    lb_json_put_boolean(writer, "avx512", cpu.has_avx512);
+    lb_json_put_boolean(writer, "avx512_bf16", cpu.has_avx512_bf16);
+    lb_json_put_boolean(writer, "amx_bf16", cpu.has_amx_bf16);
+    lb_json_close(writer, '}');
+}
+
+static lobass_status put_elapsed(lb_json_writer *writer, const lb_manifest *manifest,
+                                 lb_store *store, lobass_error *error)
+{
+    lb_store_model *models = NULL;
+    size_t n_models = 0;
+    lobass_status status = LOBASS_OK;
+    lb_json_open(writer, "elapsed_seconds", '{');
+    LB_TRY(put_seconds(writer, store, "prepare", error));
+    LB_TRY(lb_store_models_load(&models, &n_models, store, error));
+    for (size_t i = 0; i < n_models; i++)
+    {
+        char step[96];
+        (void)snprintf(step, sizeof step, "measure %s", models[i].name);
+        LB_TRY_GOTO(put_seconds(writer, store, step, error));
+    }
+    LB_TRY_GOTO(put_seconds(writer, store, "train reference", error));
+    lb_json_put_real(writer, "select", manifest->result->elapsed_seconds);
+    lb_json_close(writer, '}');
+    status = writer->status;
+done:
+    lb_store_models_free(models, n_models);
+    return status;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------
+ */
+
+static lobass_status put_counts(lb_json_writer *writer, const lobass_select_result *result)
+{
+    lb_json_put_count(writer, "records", result->n_records);
+    lb_json_open(writer, "statuses", '{');
+    for (int i = 0; i < LOBASS_ROW_STATUS_COUNT; i++)
+    {
+        lb_json_put_count(writer, lobass_row_status_name((lobass_row_status)i),
+                          result->statuses[i]);
+    }
+    lb_json_close(writer, '}');
+    return writer->status;
+}
+
+static lobass_status put_all(lb_json_writer *writer, const lb_manifest *manifest, lb_store *store,
+                             lobass_error *error)
+{
+    lb_json_open(writer, NULL, '{');
+    lb_json_put_text(writer, "lobass", lobass_version());
+    if (manifest->options->command != NULL)
+    {
+        lb_json_put_text(writer, "command", manifest->options->command);
+    }
+    lb_json_put_text(writer, "run", lb_store_path(store));
+    LB_TRY(put_fact(writer, "model", store, LB_FACT_MODEL, false, error));
+    LB_TRY(put_fact(writer, "format", store, LB_FACT_OPTIONS, true, error));
+    LB_TRY(put_fact(writer, "tokenizer_hash", store, LB_FACT_TOKENIZER_HASH, false, error));
+    LB_TRY(put_fact(writer, "tokenization_hash", store, LB_FACT_TOKENIZATION, false, error));
+    LB_TRY(put_sources(writer, manifest->scores, store, error));
+    LB_TRY(put_counts(writer, manifest->result));
+    LB_TRY(put_models(writer, store, error));
+    LB_TRY(put_training(writer, store, error));
+    put_selection(writer, manifest);
+    put_machine(writer);
+    LB_TRY(put_elapsed(writer, manifest, store, error));
+    lb_json_close(writer, '}');
+    return writer->status;
+}
+
+lobass_status lb_manifest_write(const lb_manifest *manifest, lb_store *store, lobass_error *error)
+{
+    lb_buffer text = {0};
+    lb_json_writer writer = lb_json_writer_begin(&text, true, error);
+    lobass_status status = put_all(&writer, manifest, store, error);
+    char *path = NULL;
+    if (status == LOBASS_OK)
+    {
+        status = lb_buffer_append_text(&text, "\n", error);
+    }
+    if (status == LOBASS_OK)
+    {
+        path = lb_path_join(lb_store_path(store), LB_RUN_MANIFEST, error);
+        status = path == NULL ? LOBASS_OUT_OF_MEMORY
+                              : lb_file_write(path, text.data, text.size, true, error);
+    }
+    free(path);
+    lb_buffer_free(&text);
+    return status;
+}

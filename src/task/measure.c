@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass_measure: -ln p(token | everything before it) of every scored token of a run under a model.
+ * All rows with a scored token are planned into packs, a pure function of their lengths; packs run
+ * side by side, one thread each, in waves that end in a commit. A pack is measured whole or not at
+ * all, so that a measuring that was stopped ends with the same bits as one that was not, and so
+ * does one with another number of threads.
+ */
+#include "task/facts.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "task/json_writer.h"
+
+#define PACK_TOKENS 2048      /* enough to make use of every pass over the weights */
+#define MOST_PACKS_A_THREAD 8 /* in one wave */
+#define WAVE_SECONDS 1.0      /* about how much work a kill may cost */
+
+/* One pack of the wave at hand. */
+typedef struct pack_slot
+{
+    lb_pack pack;
+    lb_batch_builder builder;
+    float *nll; /* [nll_capacity] */
+    size_t nll_capacity;
+    lobass_status status;
+    lobass_error error;
+} pack_slot;
+
+typedef struct worker
+{
+    lb_compute *compute;
+    lb_decoder *decoder;
+} worker;
+
+typedef struct measurer
+{
+    const lobass_measure_options *options;
+    lb_store *store;
+    lb_dtype dtype;
+    lb_store_model record;
+    lb_row_summary *summaries; /* [n_rows] */
+    size_t n_rows;
+    bool *is_measured; /* [n_rows] */
+    uint64_t n_due, n_done;
+    size_t max_tokens; /* of a pack */
+    lb_plan *plan;
+    lb_model *model;
+    lb_pool *pool;
+    worker *workers; /* [n_workers] */
+    unsigned n_workers;
+    pack_slot *slots; /* [n_slots] */
+    size_t n_slots;
+    double nll_sum; /* of everything measured under the name so far, in nats */
+    uint64_t n_scored;
+    lobass_measure_result *result;
+    char stage_name[96];
+    lb_stage stage;
+    lb_step_clock clock;
+} measurer;
+
+/* ---- the name and the model -------------------------------------------------------------------
+ */
+
+static lobass_status check_arguments(const lobass_measure_options *options, lobass_error *error)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+    if (options->run == NULL || options->model == NULL || options->name == NULL)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "measure: expected a run, a model and a name");
+    }
+    const size_t size = strlen(options->name);
+    if (size == 0 || size >= sizeof((lb_store_model *)NULL)->name ||
+        strspn(options->name, allowed) != size)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "name \"%.100s\": expected 1 to 63 of a-z, 0-9, _ and -", options->name);
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status model_identify(measurer *m, lobass_error *error)
+{
+    lobass_tokenizer *tokenizer = NULL;
+    lb_config config;
+    lb_hash weights;
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_config_load(&config, m->options->model, error));
+    LB_TRY_GOTO(lobass_tokenizer_load(&tokenizer, m->options->model, error));
+    LB_TRY_GOTO(lb_run_check_model(m->store, m->options->model, tokenizer, &config, error));
+    LB_TRY_GOTO(lb_model_fingerprint(&weights, m->options->model, error));
+    LB_TRY_GOTO(lb_compute_dtype_choose(&m->dtype, m->options->dtype, error));
+    (void)snprintf(m->record.name, sizeof m->record.name, "%s", m->options->name);
+    (void)snprintf(m->record.dtype, sizeof m->record.dtype, "%s",
+                   m->dtype == LB_BF16 ? "bf16" : "fp32");
+    lb_hash_text(lb_fingerprint_combine(weights, tokenizer), m->record.fingerprint);
+    m->record.path = realpath(m->options->model, NULL);
+    if (m->record.path == NULL)
+    {
+        status = lb_fail_errno(error, m->options->model, "resolve");
+    }
+done:
+    lobass_tokenizer_free(tokenizer);
+    return status;
+}
+
+static lobass_status fail_other_model(const measurer *m, const lb_store_model *stored,
+                                      lobass_error *error)
+{
+    return lb_fail(error, LOBASS_CONFLICT,
+                   "%s: \"%s\" was measured under %s (fingerprint %s, %s), now %s (fingerprint %s, "
+                   "%s); overwrite it (-f) or use another name",
+                   m->options->run, stored->name, stored->path, stored->fingerprint, stored->dtype,
+                   m->record.path, m->record.fingerprint, m->record.dtype);
+}
+
+/* Finds the name's losses, or makes room for them. */
+static lobass_status name_claim(measurer *m, lobass_error *error)
+{
+    lb_store_model stored;
+    lobass_error found;
+    lobass_status status = lb_store_model_load(&stored, m->store, m->record.name, &found);
+    if (status != LOBASS_OK && status != LOBASS_NOT_FOUND)
+    {
+        return lb_fail(error, status, "%s", found.message);
+    }
+    const bool is_there = status == LOBASS_OK;
+    bool is_same = is_there && strcmp(stored.fingerprint, m->record.fingerprint) == 0 &&
+                   strcmp(stored.dtype, m->record.dtype) == 0;
+    status = LOBASS_OK;
+    if (is_there && !is_same && !m->options->overwrite)
+    {
+        status = fail_other_model(m, &stored, error);
+    }
+    lb_store_model_clear(&stored);
+    LB_TRY(status);
+    LB_TRY_GOTO(lb_store_begin(m->store, error));
+    if (is_there && !is_same)
+    {
+        LB_TRY_GOTO(lb_store_model_remove(m->store, m->record.name, error));
+        m->clock.before_seconds = 0;
+    }
+    LB_TRY_GOTO(lb_store_model_save(m->store, &m->record, error));
+    LB_TRY_GOTO(lb_store_commit(m->store, error));
+done:
+    if (status != LOBASS_OK)
+    {
+        lb_store_rollback(m->store);
+    }
+    return status;
+}
+
+/* ---- what is to be measured -------------------------------------------------------------------
+ */
+
+static lobass_status add_losses(void *context, uint64_t row, const float *nll, size_t n_scored,
+                                lobass_error *error)
+{
+    measurer *m = context;
+    (void)row;
+    (void)error;
+    for (size_t i = 0; i < n_scored; i++)
+    {
+        m->nll_sum += (double)nll[i];
+    }
+    m->n_scored += n_scored;
+    m->n_done++;
+    return LOBASS_OK;
+}
+
+/* In row order, whatever order they were measured in: the same sum after any resume. */
+static lobass_status totals_load(measurer *m, lobass_error *error)
+{
+    m->nll_sum = 0;
+    m->n_scored = 0;
+    m->n_done = 0;
+    return lb_store_losses_walk(m->store, m->record.id, add_losses, m, error);
+}
+
+static lobass_status rows_plan(measurer *m, lobass_error *error)
+{
+    LB_TRY(lb_store_summaries_load(&m->summaries, &m->n_rows, m->store, error));
+    LB_TRY(lb_store_measured_load(&m->is_measured, m->n_rows, m->store, m->record.id, error));
+    uint32_t *lengths = lb_alloc(m->n_rows, sizeof *lengths, error);
+    if (lengths == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    m->max_tokens = PACK_TOKENS;
+    for (size_t i = 0; i < m->n_rows; i++)
+    {
+        lengths[i] = m->summaries[i].n_scored > 0 ? m->summaries[i].n_tokens : 0;
+        m->max_tokens = lengths[i] > m->max_tokens ? lengths[i] : m->max_tokens;
+        m->n_due += lengths[i] > 0 ? 1 : 0;
+    }
+    const lobass_status status = lb_plan_create(&m->plan, lengths, m->n_rows, PACK_TOKENS, error);
+    free(lengths);
+    LB_TRY(status);
+    return totals_load(m, error);
+}
+
+static lobass_status workers_create(measurer *m, lobass_error *error)
+{
+    LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, LB_MODEL_SCORE, error));
+    LB_TRY(lb_pool_create(&m->pool, m->options->n_threads, error));
+    const unsigned n_threads = lb_pool_thread_count(m->pool);
+    m->workers = lb_alloc(n_threads, sizeof *m->workers, error);
+    const size_t n_slots = (size_t)n_threads * MOST_PACKS_A_THREAD;
+    m->slots = m->workers == NULL ? NULL : lb_alloc(n_slots, sizeof *m->slots, error);
+    if (m->slots == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    m->n_slots = n_slots;
+    while (m->n_workers < n_threads)
+    {
+        worker *made = &m->workers[m->n_workers++];
+        LB_TRY(lb_compute_create(&made->compute, NULL, 1, error));
+        LB_TRY(lb_decoder_create(&made->decoder, m->model, made->compute, m->max_tokens, false,
+                                 error));
+    }
+    return LOBASS_OK;
+}
+
+/* ---- a wave -----------------------------------------------------------------------------------
+ */
+
+static lobass_status slot_fill(measurer *m, pack_slot *slot, lb_pack pack, lobass_error *error)
+{
+    slot->pack = pack;
+    lb_batch_builder_reset(&slot->builder);
+    for (size_t i = 0; i < pack.n_rows; i++)
+    {
+        lobass_row row;
+        LB_TRY(lb_store_row_load(&row, m->store, pack.rows[i], error));
+        LB_TRY(lb_batch_builder_add(&slot->builder, row.ids, row.flags, row.n_tokens, error));
+    }
+    const size_t n_scored = slot->builder.batch.n_scored;
+    if (n_scored > slot->nll_capacity || slot->nll == NULL)
+    {
+        free(slot->nll);
+        slot->nll_capacity = 0;
+        slot->nll = lb_alloc(n_scored, sizeof *slot->nll, error);
+        if (slot->nll == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
+        slot->nll_capacity = n_scored;
+    }
+    return LOBASS_OK;
+}
+
+static void slot_measure(void *context, size_t chunk, unsigned worker_index)
+{
+    measurer *m = context;
+    pack_slot *slot = &m->slots[chunk];
+    slot->status = lb_decoder_forward(m->workers[worker_index].decoder, &slot->builder.batch,
+                                      slot->nll, &slot->error);
+}
+
+/* The scored tokens of the batch lie row after row, as the rows were added. */
+static lobass_status slot_save(measurer *m, const pack_slot *slot, lobass_error *error)
+{
+    const float *nll = slot->nll;
+    size_t n_left = slot->builder.batch.n_scored;
+    for (size_t i = 0; i < slot->pack.n_rows; i++)
+    {
+        const uint32_t row = slot->pack.rows[i];
+        const lb_row_summary *summary = &m->summaries[row];
+        if (summary->n_scored > n_left)
+        {
+            return lb_fail(error, LOBASS_BAD_FORMAT,
+                           "%s: row %" PRIu32
+                           ": its flags mark fewer scored tokens than the %" PRIu32
+                           " it was stored with",
+                           m->options->run, row, summary->n_scored);
+        }
+        LB_TRY(lb_store_losses_save(m->store, m->record.id, row, nll, summary->n_scored, error));
+        LB_TRY(add_losses(m, row, nll, summary->n_scored, error));
+        nll += summary->n_scored;
+        n_left -= summary->n_scored;
+        m->is_measured[row] = true;
+        m->result->n_rows++;
+        m->result->n_tokens += summary->n_tokens;
+        m->result->n_scored_tokens += summary->n_scored;
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status wave_save(measurer *m, size_t n_packs, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_begin(m->store, error));
+    for (size_t i = 0; i < n_packs; i++)
+    {
+        LB_TRY_GOTO(slot_save(m, &m->slots[i], error));
+    }
+    LB_TRY_GOTO(lb_step_clock_save(&m->clock, m->store, error));
+    LB_TRY_GOTO(lb_store_commit(m->store, error));
+done:
+    if (status != LOBASS_OK)
+    {
+        lb_store_rollback(m->store);
+    }
+    return status;
+}
+
+static lobass_status wave_run(measurer *m, size_t n_packs, lobass_error *error)
+{
+    lb_pool_run(m->pool, n_packs, slot_measure, m);
+    for (size_t i = 0; i < n_packs; i++)
+    {
+        if (m->slots[i].status != LOBASS_OK)
+        {
+            return lb_fail(error, m->slots[i].status, "%s", m->slots[i].error.message);
+        }
+    }
+    const uint64_t n_tokens_before = m->result->n_tokens;
+    LB_TRY(wave_save(m, n_packs, error));
+    return lb_stage_advance(&m->stage, m->n_done, m->result->n_tokens - n_tokens_before,
+                            m->n_scored > 0 ? m->nll_sum / (double)m->n_scored : NAN, error);
+}
+
+static bool is_pack_done(const measurer *m, lb_pack pack)
+{
+    for (size_t i = 0; i < pack.n_rows; i++)
+    {
+        if (!m->is_measured[pack.rows[i]])
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Waves grow or shrink with the speed of the model; what is in a pack never depends on it. */
+static lobass_status packs_measure(measurer *m, lobass_error *error)
+{
+    const size_t n_packs = lb_plan_count(m->plan);
+    const size_t n_least = lb_pool_thread_count(m->pool);
+    size_t n_wanted = n_least;
+    size_t n_filled = 0;
+    for (size_t i = 0; i < n_packs; i++)
+    {
+        const lb_pack pack = lb_plan_at(m->plan, i);
+        if (!is_pack_done(m, pack))
+        {
+            LB_TRY(slot_fill(m, &m->slots[n_filled], pack, error));
+            n_filled++;
+        }
+        if (n_filled == n_wanted || (i + 1 == n_packs && n_filled > 0))
+        {
+            const double began = lb_clock_seconds();
+            LB_TRY(wave_run(m, n_filled, error));
+            const double seconds = lb_clock_seconds() - began;
+            if (seconds < WAVE_SECONDS / 2 && 2 * n_wanted <= m->n_slots)
+            {
+                n_wanted *= 2;
+            }
+            else if (seconds > WAVE_SECONDS && n_wanted / 2 >= n_least)
+            {
+                n_wanted /= 2;
+            }
+            n_filled = 0;
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------
+ */
+
+static lobass_status machine_record(measurer *m, lobass_error *error)
+{
+    lb_buffer text = {0};
+    char fact[128];
+    lobass_status status = LOBASS_OK;
+    lb_json_writer writer = lb_json_writer_begin(&text, false, error);
+    lb_json_open(&writer, NULL, '{');
+    lb_json_put_text(&writer, "backend", m->workers[0].compute->ops->name);
+    lb_json_put_count(&writer, "threads", m->n_workers);
+    lb_json_close(&writer, '}');
+    LB_TRY_GOTO(writer.status);
+    (void)snprintf(fact, sizeof fact, "machine.%s", m->stage_name);
+    status = lb_store_fact_save(m->store, fact, text.data, error);
+done:
+    lb_buffer_free(&text);
+    return status;
+}
+
+static lobass_status measure_with(measurer *m, const lobass_observer *observer, lobass_error *error)
+{
+    memset(m->result, 0, sizeof *m->result);
+    LB_TRY(check_arguments(m->options, error));
+    (void)snprintf(m->stage_name, sizeof m->stage_name, "measure %s", m->options->name);
+    LB_TRY(lb_store_open(&m->store, m->options->run, LB_STORE_WRITE, error));
+    LB_TRY(lb_step_clock_begin(&m->clock, m->store, m->stage_name, error));
+    LB_TRY(model_identify(m, error));
+    LB_TRY(name_claim(m, error));
+    LB_TRY(rows_plan(m, error));
+    if (m->n_done < m->n_due)
+    {
+        LB_TRY(workers_create(m, error));
+        LB_TRY(machine_record(m, error));
+        lb_stage_begin(&m->stage, observer, m->stage_name, "rows", m->n_done, m->n_due);
+        LB_TRY(packs_measure(m, error));
+        LB_TRY(totals_load(m, error));
+        m->stage.progress.mean_loss = m->nll_sum / (double)m->n_scored;
+        LB_TRY(lb_stage_end(&m->stage, error));
+    }
+    m->result->n_rows_total = m->n_done;
+    m->result->mean_loss = m->n_scored > 0 ? m->nll_sum / (double)m->n_scored : NAN;
+    return lb_step_seconds_load(&m->result->elapsed_seconds, m->store, m->stage_name, error);
+}
+
+static void measurer_release(measurer *m)
+{
+    for (size_t i = 0; i < m->n_slots; i++)
+    {
+        lb_batch_builder_free(&m->slots[i].builder);
+        free(m->slots[i].nll);
+    }
+    for (unsigned i = 0; i < m->n_workers; i++)
+    {
+        lb_decoder_free(m->workers[i].decoder);
+        lb_compute_free(m->workers[i].compute);
+    }
+    free(m->slots);
+    free(m->workers);
+    lb_pool_free(m->pool);
+    lb_model_free(m->model);
+    lb_plan_free(m->plan);
+    free(m->is_measured);
+    free(m->summaries);
+    lb_store_model_clear(&m->record);
+    lb_store_close(m->store);
+}
+
+lobass_status lobass_measure(const lobass_measure_options *options, const lobass_observer *observer,
+                             lobass_measure_result *result, lobass_error *error)
+{
+    lobass_measure_result unused;
+    measurer m = {.options = options, .result = result != NULL ? result : &unused};
+    const lobass_status status = measure_with(&m, observer, error);
+    measurer_release(&m);
+    return status;
+}

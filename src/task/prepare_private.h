@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of prepare share: the run's folder and its sources (run_folder.c), records frozen
+ * side by side (freeze_batch.c), and the rows seen before (duplicates.c). prepare.c puts them
+ * together.
+ */
+#ifndef LB_TASK_PREPARE_PRIVATE_H
+#define LB_TASK_PREPARE_PRIVATE_H
+
+#include "task/task.h"
+
+/* ---- folder and sources (run_folder.c) ------------------------------------------------------- */
+
+#define LB_RUN_DATABASE "run.db"
+#define LB_RUN_TOKENIZER "tokenizer"
+#define LB_RUN_REFERENCE "reference"
+#define LB_RUN_SELECTED "selected.jsonl"
+#define LB_RUN_SCORES "scores.jsonl"
+#define LB_RUN_MANIFEST "manifest.json"
+
+/* Refuses a folder that holds something else and no run; *HAS_RUN: it holds a database. */
+lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *error);
+/* Removes what lobass wrote into the folder and nothing else; refuses one that is in use. */
+lobass_status lb_run_folder_clear(const char *run, lobass_error *error);
+/* Copies the files of MODEL that say how text becomes ids into RUN/tokenizer. */
+lobass_status lb_run_tokenizer_keep(const char *run, const char *model, lobass_error *error);
+
+/* Absolute paths and unique names of the data files, in the order they were given; nothing is
+ * opened. Yours: lb_store_sources_free(). */
+lobass_status lb_sources_name(lb_store_source **sources, const char *const *data, size_t n_data,
+                              lobass_error *error);
+/* Tries to open each of them. */
+lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
+                               lobass_error *error);
+/* The file that is read for a source: standard input is kept in the run. Yours: free(). */
+char *lb_source_file(const char *run, const char *path, lobass_error *error);
+/* Copies standard input into the run; one that is there already must have the same bytes, or
+ * standard input must be empty or a terminal. */
+lobass_status lb_standard_input_keep(const char *run, lobass_error *error);
+
+/* ---- records frozen side by side (freeze_batch.c) -------------------------------------------- */
+
+typedef struct lb_freeze_batch lb_freeze_batch;
+
+lobass_status lb_freeze_batch_create(lb_freeze_batch **batch, const lobass_tokenizer *tokenizer,
+                                     const lobass_format_options *options, const lb_config *config,
+                                     unsigned n_threads, lobass_error *error);
+void lb_freeze_batch_free(lb_freeze_batch *batch);
+void lb_freeze_batch_clear(lb_freeze_batch *batch);
+bool lb_freeze_batch_is_full(const lb_freeze_batch *batch);
+/* Copies a record. */
+lobass_status lb_freeze_batch_add(lb_freeze_batch *batch, const lb_record *record,
+                                  lobass_error *error);
+/* Freezes all records; PATH opens the message of a record that cannot be frozen. */
+lobass_status lb_freeze_batch_run(lb_freeze_batch *batch, const char *path, lobass_error *error);
+size_t lb_freeze_batch_count(const lb_freeze_batch *batch);
+/* Row and source numbers are the caller's to fill in; lives until the batch is cleared. */
+lobass_row *lb_freeze_batch_at(lb_freeze_batch *batch, size_t index);
+
+/* ---- rows seen before (duplicates.c) --------------------------------------------------------- */
+
+/* A hash table of lb_row_hash() -> row number; {0} is empty. */
+typedef struct lb_duplicates
+{
+    struct lb_duplicate *entries; /* [capacity], a power of two */
+    size_t capacity, count;
+} lb_duplicates;
+
+/* *EARLIER: the number of the row that was added with the same hash, or ROW itself, added now. */
+lobass_status lb_duplicates_add(lb_duplicates *duplicates, lb_hash hash, uint64_t row,
+                                uint64_t *earlier, lobass_error *error);
+void lb_duplicates_free(lb_duplicates *duplicates);
+
+#endif

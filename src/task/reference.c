@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the training of RUN/reference came to, when it was done by an earlier call: its steps and
+ * losses from train_log.jsonl, which lies beside the weights, its rows and tokens from the run.
+ */
+#include "task/facts.h"
+#include "task/prepare_private.h"
+#include "task/select_private.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOG_NAME "train_log.jsonl"
+
+static lobass_status log_line_read(double *loss, const char *line, size_t size, const char *path,
+                                   lobass_error *error)
+{
+    json_t *object = NULL;
+    LB_TRY(lb_json_parse(&object, line, size, path, error));
+    const lobass_status status = lb_json_real(object, path, "loss", false, loss, error);
+    json_decref(object);
+    return status;
+}
+
+static lobass_status log_read(lobass_train_result *result, const char *path, lobass_error *error)
+{
+    lb_record_reader *reader = NULL;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_record_reader_open(&reader, path, error));
+    for (;;)
+    {
+        lb_record record;
+        bool has_record = false;
+        LB_TRY_GOTO(lb_record_reader_next(reader, &record, &has_record, error));
+        if (!has_record)
+        {
+            break;
+        }
+        LB_TRY_GOTO(log_line_read(&result->last_loss, record.data, record.size, path, error));
+        result->first_loss = result->n_steps == 0 ? result->last_loss : result->first_loss;
+        result->n_steps++;
+    }
+done:
+    lb_record_reader_close(reader);
+    return status;
+}
+
+/* Epochs times what the rows have, as lobass_train() counts. */
+static lobass_status tokens_count(lobass_train_result *result, lb_store *store, lobass_error *error)
+{
+    lb_row_summary *summaries = NULL;
+    size_t n_rows = 0;
+    char *recipe = NULL;
+    json_t *object = NULL;
+    int64_t n_epochs = 1;
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_store_fact_load(&recipe, store, LB_FACT_REFERENCE_RECIPE, error));
+    if (recipe != NULL)
+    {
+        LB_TRY_GOTO(lb_json_parse(&object, recipe, strlen(recipe), lb_store_path(store), error));
+        LB_TRY_GOTO(lb_json_integer(object, lb_store_path(store), "epochs", 1, INT32_MAX, false,
+                                    &n_epochs, error));
+    }
+    LB_TRY_GOTO(lb_store_summaries_load(&summaries, &n_rows, store, error));
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        const lb_row_summary *summary = &summaries[i];
+        if (lb_row_status_is_selectable((lobass_row_status)summary->status) &&
+            summary->n_scored > 0)
+        {
+            result->n_rows++;
+            result->n_tokens += (uint64_t)n_epochs * summary->n_tokens;
+            result->n_scored_tokens += (uint64_t)n_epochs * summary->n_scored;
+        }
+    }
+done:
+    json_decref(object);
+    free(recipe);
+    free(summaries);
+    return status;
+}
+
+lobass_status lb_reference_recall(lobass_train_result *result, bool *is_there, lb_store *store,
+                                  lobass_error *error)
+{
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    memset(result, 0, sizeof *result);
+    result->first_loss = NAN;
+    result->last_loss = NAN;
+    char *folder = lb_path_join(lb_store_path(store), LB_RUN_REFERENCE, error);
+    char *path = folder == NULL ? NULL : lb_path_join(folder, LOG_NAME, error);
+    if (path == NULL)
+    {
+        goto done;
+    }
+    status = LOBASS_OK;
+    *is_there = lb_path_look(path) == LB_PATH_FILE;
+    if (*is_there)
+    {
+        LB_TRY_GOTO(log_read(result, path, error));
+        LB_TRY_GOTO(tokens_count(result, store, error));
+        LB_TRY_GOTO(
+            lb_step_seconds_load(&result->elapsed_seconds, store, "train reference", error));
+    }
+done:
+    free(path);
+    free(folder);
+    return status;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass_run_all: the whole method in one folder.
+ *     prepare -> measure initial -> train RUN/reference -> measure reference -> select
+ * Every step finds out by itself what is done already; only the training is looked at here: it is
+ * skipped where RUN/reference stands finished and the recipe recorded for it is the one asked for.
+ */
+#include "task/facts.h"
+#include "task/prepare_private.h"
+#include "task/select_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TRAIN_STEP "train " LB_RUN_REFERENCE
+
+static lobass_status measure_as(const lobass_run_options *options, const char *name,
+                                const char *model, const lobass_observer *observer,
+                                lobass_measure_result *result, lobass_error *error)
+{
+    lobass_measure_options measure = lobass_measure_options_default();
+    measure.run = options->prepare.run;
+    measure.model = model;
+    measure.name = name;
+    measure.dtype = options->dtype;
+    measure.n_threads = options->n_threads;
+    return lobass_measure(&measure, observer, result, error);
+}
+
+/* ---- the reference ----------------------------------------------------------------------------
+ */
+
+/* What stands in the run's folder of the reference's training. */
+typedef struct reference
+{
+    char *output; /* RUN/reference */
+    bool is_done, is_begun;
+} reference;
+
+static lobass_status reference_look(reference *found, const char *run, lobass_error *error)
+{
+    lb_buffer partial = {0};
+    found->output = lb_path_join(run, LB_RUN_REFERENCE, error);
+    if (found->output == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    LB_TRY(lb_buffer_print(&partial, error, "%s.partial", found->output));
+    const bool has_output = lb_path_look(found->output) != LB_PATH_MISSING;
+    const bool has_partial = lb_path_look(partial.data) != LB_PATH_MISSING;
+    found->is_done = has_output && !has_partial;
+    found->is_begun = has_output || has_partial;
+    lb_buffer_free(&partial);
+    return LOBASS_OK;
+}
+
+/* A training that began must have had the recipe that is asked for now. */
+static lobass_status recipe_claim(lb_store *store, const lobass_train_options *train,
+                                  const reference *found, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    lb_dtype dtype = LB_F32;
+    char *wanted = NULL;
+    char *recorded = NULL;
+    LB_TRY_GOTO(lb_compute_dtype_choose(&dtype, train->dtype, error));
+    LB_TRY_GOTO(lb_recipe_to_json(&wanted, train, dtype, error));
+    LB_TRY_GOTO(lb_store_fact_load(&recorded, store, LB_FACT_REFERENCE_RECIPE, error));
+    if (!found->is_begun)
+    {
+        status = lb_store_fact_save(store, LB_FACT_REFERENCE_RECIPE, wanted, error);
+    }
+    else if (recorded == NULL)
+    {
+        status = lb_fail(error, LOBASS_CONFLICT,
+                         "%s: was not trained by `run`, its recipe is not known; measure it as "
+                         "\"reference\" and select, overwrite the run (-f), or use another folder",
+                         found->output);
+    }
+    else
+    {
+        status = lb_options_compare(recorded, wanted, found->output, error);
+    }
+done:
+    free(wanted);
+    free(recorded);
+    return status;
+}
+
+static lobass_status seconds_record(const char *run, double seconds, lobass_error *error)
+{
+    lb_store *store = NULL;
+    lb_step_clock clock;
+    LB_TRY(lb_store_open(&store, run, LB_STORE_WRITE, error));
+    lobass_status status = lb_step_clock_begin(&clock, store, TRAIN_STEP, error);
+    if (status == LOBASS_OK)
+    {
+        clock.began_seconds -= seconds;
+        status = lb_step_clock_save(&clock, store, error);
+    }
+    lb_store_close(store);
+    return status;
+}
+
+static lobass_status train_now(const lobass_train_options *train, const lobass_observer *observer,
+                               lobass_train_result *result, lobass_error *error)
+{
+    const double began = lb_clock_seconds();
+    const lobass_status status = lobass_train(train, observer, result, error);
+    const double seconds = lb_clock_seconds() - began;
+    if (status != LOBASS_OK)
+    {
+        if (status == LOBASS_CANCELLED)
+        {
+            (void)seconds_record(train->run, seconds, NULL);
+        }
+        return status;
+    }
+    return seconds_record(train->run, seconds, error);
+}
+
+static lobass_status reference_train(const lobass_run_options *options, const reference *found,
+                                     const lobass_observer *observer, lobass_train_result *result,
+                                     lobass_error *error)
+{
+    lobass_train_options train = options->train;
+    lb_store *store = NULL;
+    bool has_log = false;
+    train.model = options->prepare.model;
+    train.run = options->prepare.run;
+    train.data = NULL;
+    train.n_data = 0;
+    train.output = found->output;
+    train.dtype = options->dtype;
+    train.n_threads = options->n_threads;
+    train.overwrite = false;
+    LB_TRY(lb_store_open(&store, options->prepare.run, LB_STORE_WRITE, error));
+    const lobass_status status = recipe_claim(store, &train, found, error);
+    lb_store_close(store);
+    LB_TRY(status);
+    if (!found->is_done)
+    {
+        LB_TRY(train_now(&train, observer, result, error));
+    }
+    /* Whichever call did the work, the account is the same. */
+    LB_TRY(lb_store_open(&store, options->prepare.run, LB_STORE_READ, error));
+    const lobass_status recalled = lb_reference_recall(result, &has_log, store, error);
+    lb_store_close(store);
+    return recalled;
+}
+
+/* ---- the whole --------------------------------------------------------------------------------
+ */
+
+static lobass_status check_arguments(const lobass_run_options *options, lobass_error *error)
+{
+    lobass_direction direction = LOBASS_DIRECTION_DEFAULT;
+    if (options->prepare.run == NULL || options->prepare.model == NULL)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "run: expected a model and a run's folder");
+    }
+    /* What would fail only in the last step fails now. */
+    LB_TRY(lb_direction_resolve(&direction, options->select.by, options->select.direction, error));
+    const char *output = options->select.output;
+    if (output != NULL && !options->select.overwrite && lb_path_look(output) != LB_PATH_MISSING)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: exists already; overwrite it (-f) or name another output", output);
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status steps_take(const lobass_run_options *options, const reference *found,
+                                const lobass_observer *observer, lobass_run_result *result,
+                                lobass_error *error)
+{
+    LB_TRY(
+        measure_as(options, "initial", options->prepare.model, observer, &result->initial, error));
+    LB_TRY(reference_train(options, found, observer, &result->train, error));
+    LB_TRY(measure_as(options, "reference", found->output, observer, &result->reference, error));
+    lobass_select_options select = options->select;
+    select.run = options->prepare.run;
+    return lobass_select(&select, observer, &result->select, error);
+}
+
+lobass_status lobass_run_all(const lobass_run_options *options, const lobass_observer *observer,
+                             lobass_run_result *result, lobass_error *error)
+{
+    lobass_run_result unused;
+    lobass_run_result *filled = result != NULL ? result : &unused;
+    lobass_prepare_options prepare = options->prepare;
+    reference found = {0};
+    memset(filled, 0, sizeof *filled);
+    LB_TRY(check_arguments(options, error));
+    prepare.n_threads = options->n_threads;
+    LB_TRY(lobass_prepare(&prepare, observer, &filled->prepare, error));
+    lobass_status status = reference_look(&found, prepare.run, error);
+    if (status == LOBASS_OK)
+    {
+        status = steps_take(options, &found, observer, filled, error);
+    }
+    free(found.output);
+    return status;
+}

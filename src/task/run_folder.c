@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The folder of a run: what belongs to it, what may be removed from it, the copy of the tokenizer's
+ * files, and its sources. A folder that holds anything else and no run.db is somebody's own and is
+ * never written to; an overwritten run loses the files named here and no other.
+ */
+#include "task/prepare_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOCK_NAME "lock"
+#define SOURCES_NAME "sources"
+#define STANDARD_INPUT_NAME "stdin.jsonl"
+#define COPY_BYTES ((size_t)1 << 16)
+
+static const char *const run_files[] = {LB_RUN_DATABASE,        LB_RUN_DATABASE "-wal",
+                                        LB_RUN_DATABASE "-shm", LB_RUN_SELECTED,
+                                        LB_RUN_SCORES,          LB_RUN_MANIFEST};
+static const char *const run_folders[] = {LB_RUN_REFERENCE, LB_RUN_REFERENCE ".partial",
+                                          LB_RUN_TOKENIZER, SOURCES_NAME};
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+/* ---- the folder -------------------------------------------------------------------------------
+ */
+
+static bool is_ours(const char *name)
+{
+    bool is_known =
+        strcmp(name, LOCK_NAME) == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    for (size_t i = 0; i < COUNT_OF(run_files); i++)
+    {
+        is_known = is_known || strcmp(name, run_files[i]) == 0;
+    }
+    for (size_t i = 0; i < COUNT_OF(run_folders); i++)
+    {
+        is_known = is_known || strcmp(name, run_folders[i]) == 0;
+    }
+    return is_known;
+}
+
+static lobass_status check_entries(const char *run, lobass_error *error)
+{
+    DIR *folder = opendir(run);
+    if (folder == NULL)
+    {
+        return lb_fail_errno(error, run, "open");
+    }
+    lobass_status status = LOBASS_OK;
+    for (const struct dirent *entry = readdir(folder); entry != NULL && status == LOBASS_OK;
+         entry = readdir(folder))
+    {
+        if (!is_ours(entry->d_name))
+        {
+            status = lb_fail(error, LOBASS_CONFLICT,
+                             "%s: not empty and no lobass run (it holds \"%.200s\" and no "
+                             "" LB_RUN_DATABASE "); expected a run, an empty folder or none",
+                             run, entry->d_name);
+        }
+    }
+    (void)closedir(folder);
+    return status;
+}
+
+lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *error)
+{
+    *has_run = false;
+    const lb_path_kind kind = lb_path_look(run);
+    if (kind == LB_PATH_MISSING)
+    {
+        return LOBASS_OK;
+    }
+    if (kind != LB_PATH_FOLDER)
+    {
+        return lb_fail(error, LOBASS_CONFLICT, "%s: expected a folder, found a file", run);
+    }
+    char *database = lb_path_join(run, LB_RUN_DATABASE, error);
+    if (database == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    *has_run = lb_path_look(database) == LB_PATH_FILE;
+    free(database);
+    return *has_run ? LOBASS_OK : check_entries(run, error);
+}
+
+static lobass_status remove_one(const char *run, const char *name, bool is_folder,
+                                lobass_error *error)
+{
+    char *path = lb_path_join(run, name, error);
+    lobass_status status = path == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+    if (path != NULL && is_folder && lb_path_look(path) != LB_PATH_MISSING)
+    {
+        status = lb_folder_remove(path, error);
+    }
+    else if (path != NULL && !is_folder && unlink(path) != 0 && errno != ENOENT)
+    {
+        status = lb_fail_errno(error, path, "remove");
+    }
+    free(path);
+    return status;
+}
+
+lobass_status lb_run_folder_clear(const char *run, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    lb_lock lock = {0};
+    char *path = lb_path_join(run, LOCK_NAME, error);
+    if (path == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    /* The lock's own file stays: see base/lock.c. */
+    LB_TRY_GOTO(lb_lock_acquire(&lock, path, error));
+    for (size_t i = 0; i < COUNT_OF(run_files); i++)
+    {
+        LB_TRY_GOTO(remove_one(run, run_files[i], false, error));
+    }
+    for (size_t i = 0; i < COUNT_OF(run_folders); i++)
+    {
+        LB_TRY_GOTO(remove_one(run, run_folders[i], true, error));
+    }
+done:
+    lb_lock_release(&lock);
+    free(path);
+    return status;
+}
+
+static lobass_status copy_if_there(const char *from_folder, const char *to_folder, const char *name,
+                                   lobass_error *error)
+{
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    char *from = lb_path_join(from_folder, name, error);
+    char *to = lb_path_join(to_folder, name, error);
+    if (from != NULL && to != NULL)
+    {
+        status = lb_path_look(from) == LB_PATH_MISSING ? LOBASS_OK : lb_file_copy(from, to, error);
+    }
+    free(from);
+    free(to);
+    return status;
+}
+
+lobass_status lb_run_tokenizer_keep(const char *run, const char *model, lobass_error *error)
+{
+    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
+                                        "special_tokens_map.json", "config.json"};
+    char *folder = lb_path_join(run, LB_RUN_TOKENIZER, error);
+    if (folder == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    lobass_status status = lb_folder_create(folder, error);
+    for (size_t i = 0; i < COUNT_OF(names) && status == LOBASS_OK; i++)
+    {
+        status = copy_if_there(model, folder, names[i], error);
+    }
+    free(folder);
+    return status;
+}
+
+/* ---- sources ----------------------------------------------------------------------------------
+ */
+
+static bool is_standard_input(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+/* The same file has the same path whatever the working folder; one that is gone keeps its name. */
+static char *absolute_path(const char *path, lobass_error *error)
+{
+    char *resolved = realpath(path, NULL);
+    if (resolved != NULL)
+    {
+        return resolved;
+    }
+    char here[4096];
+    if (path[0] == '/' || getcwd(here, sizeof here) == NULL)
+    {
+        return lb_copy_text(path, strlen(path), error);
+    }
+    return lb_path_join(here, path, error);
+}
+
+static bool is_taken(const lb_store_source *sources, size_t n_sources, const char *name)
+{
+    for (size_t i = 0; i < n_sources; i++)
+    {
+        if (strcmp(sources[i].name, name) == 0)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static lobass_status source_name(lb_store_source *sources, size_t index, lobass_error *error)
+{
+    const char *path = sources[index].path;
+    const char *base = is_standard_input(path) ? "stdin" : lb_path_name(path);
+    lb_buffer name = {0};
+    lobass_status status = lb_buffer_append_text(&name, base, error);
+    for (unsigned n = 2; status == LOBASS_OK && is_taken(sources, index, name.data); n++)
+    {
+        lb_buffer_clear(&name);
+        status = lb_buffer_print(&name, error, "%s (%u)", base, n);
+    }
+    sources[index].name = name.data; /* freed with the sources, whatever became of it */
+    return status;
+}
+
+lobass_status lb_sources_name(lb_store_source **sources, const char *const *data, size_t n_data,
+                              lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    size_t n_standard_input = 0;
+    lb_store_source *made = lb_alloc(n_data, sizeof *made, error);
+    if (made == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < n_data && status == LOBASS_OK; i++)
+    {
+        const bool is_standard = is_standard_input(data[i]);
+        n_standard_input += is_standard ? 1 : 0;
+        made[i].path = is_standard ? lb_copy_text("-", 1, error) : absolute_path(data[i], error);
+        status = made[i].path == NULL ? LOBASS_OUT_OF_MEMORY : source_name(made, i, error);
+    }
+    if (status == LOBASS_OK && n_standard_input > 1)
+    {
+        status =
+            lb_fail(error, LOBASS_BAD_ARGUMENT,
+                    "-: standard input was named %zu times; it can be read once", n_standard_input);
+    }
+    if (status != LOBASS_OK)
+    {
+        lb_store_sources_free(made, n_data);
+        return status;
+    }
+    *sources = made;
+    return LOBASS_OK;
+}
+
+lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
+                               lobass_error *error)
+{
+    for (size_t i = 0; i < n_sources; i++)
+    {
+        if (!is_standard_input(sources[i].path))
+        {
+            lb_record_reader *reader = NULL;
+            LB_TRY(lb_record_reader_open(&reader, sources[i].path, error));
+            lb_record_reader_close(reader);
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* ---- standard input ---------------------------------------------------------------------------
+ */
+
+static char *standard_input_path(const char *run, lobass_error *error)
+{
+    char *folder = lb_path_join(run, SOURCES_NAME, error);
+    char *path = folder == NULL ? NULL : lb_path_join(folder, STANDARD_INPUT_NAME, error);
+    free(folder);
+    return path;
+}
+
+char *lb_source_file(const char *run, const char *path, lobass_error *error)
+{
+    return is_standard_input(path) ? standard_input_path(run, error)
+                                   : lb_copy_text(path, strlen(path), error);
+}
+
+static lobass_status input_read(unsigned char *bytes, size_t *n_read, lobass_error *error)
+{
+    ssize_t count = -1;
+    do
+    {
+        count = read(STDIN_FILENO, bytes, COPY_BYTES);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0)
+    {
+        return lb_fail_errno(error, "standard input", "read");
+    }
+    *n_read = (size_t)count;
+    return LOBASS_OK;
+}
+
+static lobass_status input_copy(const char *path, unsigned char *bytes, lobass_error *error)
+{
+    lb_output *output = NULL;
+    lobass_status status = LOBASS_OK;
+    size_t n_read = 1;
+    LB_TRY(lb_output_open(&output, path, false, error));
+    while (n_read > 0)
+    {
+        LB_TRY_GOTO(input_read(bytes, &n_read, error));
+        LB_TRY_GOTO(lb_output_write(output, bytes, n_read, error));
+    }
+    return lb_output_commit(output, error);
+done:
+    lb_output_discard(output);
+    return status;
+}
+
+static lobass_status input_compare(const char *path, unsigned char *bytes, lobass_error *error)
+{
+    lb_mapping kept;
+    lobass_status status = LOBASS_OK;
+    size_t n_same = 0;
+    size_t n_read = 1;
+    LB_TRY(lb_mapping_open(&kept, path, error));
+    while (n_read > 0 && isatty(STDIN_FILENO) == 0)
+    {
+        LB_TRY_GOTO(input_read(bytes, &n_read, error));
+        const bool is_end = n_read == 0 && n_same > 0 && n_same < kept.size;
+        if (is_end || n_read > kept.size - n_same ||
+            (n_read > 0 && memcmp(kept.data + n_same, bytes, n_read) != 0))
+        {
+            status = lb_fail(error, LOBASS_CONFLICT,
+                             "standard input: differs near byte %zu from what %s keeps of the "
+                             "stopped run; give the same input again or none, overwrite the run "
+                             "(-f), or use another folder",
+                             n_same, path);
+            goto done;
+        }
+        n_same += n_read;
+    }
+done:
+    lb_mapping_close(&kept);
+    return status;
+}
+
+lobass_status lb_standard_input_keep(const char *run, lobass_error *error)
+{
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    unsigned char *bytes = lb_alloc(COPY_BYTES, 1, error);
+    char *folder = lb_path_join(run, SOURCES_NAME, error);
+    char *path = standard_input_path(run, error);
+    if (bytes == NULL || folder == NULL || path == NULL)
+    {
+        goto done;
+    }
+    LB_TRY_GOTO(lb_folder_create(folder, error));
+    status = lb_path_look(path) == LB_PATH_FILE ? input_compare(path, bytes, error)
+                                                : input_copy(path, bytes, error);
+done:
+    free(bytes);
+    free(folder);
+    free(path);
+    return status;
+}

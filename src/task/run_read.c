@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass_run_*: a run as its readers see it. Sources, models and options are read when the run is
+ * opened and stay as they were; counts, rows, losses and scores are read when they are asked for,
+ * from the last commit of whoever is writing.
+ */
+#include "task/facts.h"
+#include "task/prepare_private.h"
+#include "task/select_private.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct lobass_run
+{
+    lb_store *store;
+    lb_store_source *stored_sources; /* [n_sources] */
+    lobass_run_source *sources;      /* [n_sources], views of the stored ones */
+    size_t n_sources;
+    lb_store_model *stored_models; /* [n_models] */
+    lobass_run_model *models;      /* [n_models], views of the stored ones */
+    size_t n_models;
+    char *model_path, *options_json, *tokenization_hash;
+    const char *template_name;
+    lobass_tokenizer *tokenizer; /* NULL until it is asked for */
+};
+
+/* ---- opening ----------------------------------------------------------------------------------
+ */
+
+typedef struct loss_total
+{
+    double nll_sum;
+    uint64_t n_rows, n_scored;
+} loss_total;
+
+static lobass_status add_losses(void *context, uint64_t row, const float *nll, size_t n_scored,
+                                lobass_error *error)
+{
+    loss_total *total = context;
+    (void)row;
+    (void)error;
+    for (size_t i = 0; i < n_scored; i++)
+    {
+        total->nll_sum += (double)nll[i];
+    }
+    total->n_scored += n_scored;
+    total->n_rows++;
+    return LOBASS_OK;
+}
+
+static lobass_status due_count(uint64_t *n_due, lb_store *store, lobass_error *error)
+{
+    lb_row_summary *summaries = NULL;
+    size_t n_rows = 0;
+    *n_due = 0;
+    LB_TRY(lb_store_summaries_load(&summaries, &n_rows, store, error));
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        *n_due += summaries[i].n_scored > 0 ? 1 : 0;
+    }
+    free(summaries);
+    return LOBASS_OK;
+}
+
+static lobass_status models_read(lobass_run *run, lobass_error *error)
+{
+    uint64_t n_due = 0;
+    LB_TRY(lb_store_models_load(&run->stored_models, &run->n_models, run->store, error));
+    LB_TRY(due_count(&n_due, run->store, error));
+    run->models = lb_alloc(run->n_models, sizeof *run->models, error);
+    if (run->models == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < run->n_models; i++)
+    {
+        const lb_store_model *stored = &run->stored_models[i];
+        loss_total total = {0};
+        LB_TRY(lb_store_losses_walk(run->store, stored->id, add_losses, &total, error));
+        run->models[i] = (lobass_run_model){
+            .name = stored->name,
+            .path = stored->path,
+            .fingerprint = stored->fingerprint,
+            .dtype = stored->dtype,
+            .n_rows = total.n_rows,
+            .n_rows_due = n_due,
+            .mean_loss = total.n_scored > 0 ? total.nll_sum / (double)total.n_scored : NAN};
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status sources_read(lobass_run *run, lobass_error *error)
+{
+    LB_TRY(lb_store_sources_load(&run->stored_sources, &run->n_sources, run->store, error));
+    run->sources = lb_alloc(run->n_sources, sizeof *run->sources, error);
+    if (run->sources == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < run->n_sources; i++)
+    {
+        const lb_store_source *stored = &run->stored_sources[i];
+        run->sources[i] = (lobass_run_source){
+            .path = stored->path, .name = stored->name, .n_records = stored->n_records};
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status facts_read(lobass_run *run, lobass_error *error)
+{
+    lobass_format_options options;
+    const char *path = lb_store_path(run->store);
+    LB_TRY(lb_store_fact_load(&run->model_path, run->store, LB_FACT_MODEL, error));
+    LB_TRY(lb_store_fact_load(&run->options_json, run->store, LB_FACT_OPTIONS, error));
+    if (run->model_path == NULL || run->options_json == NULL)
+    {
+        return lb_fail(error, LOBASS_NOT_FOUND,
+                       "%s: an empty run: its `prepare` was stopped before it began", path);
+    }
+    LB_TRY(lb_format_options_from_json(&options, run->options_json, path, error));
+    run->template_name = options.template_name;
+    return lb_store_fact_load(&run->tokenization_hash, run->store, LB_FACT_TOKENIZATION, error);
+}
+
+lobass_status lobass_run_open(lobass_run **run, const char *path, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    *run = NULL;
+    lobass_run *opened = lb_alloc(1, sizeof *opened, error);
+    if (opened == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    LB_TRY_GOTO(lb_store_open(&opened->store, path, LB_STORE_READ, error));
+    LB_TRY_GOTO(facts_read(opened, error));
+    LB_TRY_GOTO(sources_read(opened, error));
+    LB_TRY_GOTO(models_read(opened, error));
+    *run = opened;
+    opened = NULL;
+done:
+    lobass_run_close(opened);
+    return status;
+}
+
+void lobass_run_close(lobass_run *run)
+{
+    if (run == NULL)
+    {
+        return;
+    }
+    lobass_tokenizer_free(run->tokenizer);
+    free(run->model_path);
+    free(run->options_json);
+    free(run->tokenization_hash);
+    free(run->sources);
+    free(run->models);
+    lb_store_sources_free(run->stored_sources, run->n_sources);
+    lb_store_models_free(run->stored_models, run->n_models);
+    lb_store_close(run->store);
+    free(run);
+}
+
+/* ---- what it is -------------------------------------------------------------------------------
+ */
+
+static lobass_status selected_count(uint64_t *n_selected, lobass_run *run, size_t n_rows,
+                                    lobass_error *error)
+{
+    uint64_t *ranks = NULL;
+    bool *is_selected = NULL;
+    *n_selected = 0;
+    LB_TRY(lb_store_selection_load(&ranks, &is_selected, n_rows, run->store, error));
+    for (size_t i = 0; is_selected != NULL && i < n_rows; i++)
+    {
+        *n_selected += is_selected[i] ? 1 : 0;
+    }
+    free(ranks);
+    free(is_selected);
+    return LOBASS_OK;
+}
+
+/* With losses at hand the statuses that they decide are known too. */
+static lobass_status counts_read(lobass_run *run, lobass_run_info *info, lobass_error *error)
+{
+    double floor = 0;
+    uint64_t seed = 0;
+    bool has_selection = false;
+    lb_scores *scores = NULL;
+    uint64_t stored_statuses[LOBASS_ROW_STATUS_COUNT] = {0};
+    LB_TRY(lb_selection_recall(&floor, &seed, &has_selection, run->store, error));
+    LB_TRY(lb_scores_compute(&scores, run->store, floor, seed, error));
+    info->n_records = scores->n_rows;
+    lb_summaries_count(scores->summaries, scores->n_rows, stored_statuses, &info->n_tokens,
+                       &info->n_scored_tokens);
+    for (size_t i = 0; i < scores->n_rows; i++)
+    {
+        info->statuses[scores->rows[i].status]++;
+    }
+    const size_t n_rows = scores->n_rows;
+    lb_scores_free(scores);
+    return has_selection ? selected_count(&info->n_selected, run, n_rows, error) : LOBASS_OK;
+}
+
+lobass_status lobass_run_describe(lobass_run *run, lobass_run_info *info, lobass_error *error)
+{
+    memset(info, 0, sizeof *info);
+    if (run->tokenization_hash == NULL)
+    {
+        /* Whoever prepares it may have come to an end meanwhile. */
+        LB_TRY(
+            lb_store_fact_load(&run->tokenization_hash, run->store, LB_FACT_TOKENIZATION, error));
+    }
+    info->path = lb_store_path(run->store);
+    info->model_path = run->model_path;
+    info->template_name = run->template_name;
+    info->tokenization_hash = run->tokenization_hash;
+    info->options_json = run->options_json;
+    info->n_sources = run->n_sources;
+    info->n_models = run->n_models;
+    info->is_prepared = run->tokenization_hash != NULL;
+    return counts_read(run, info, error);
+}
+
+const lobass_run_source *lobass_run_source_at(const lobass_run *run, size_t index)
+{
+    return index < run->n_sources ? &run->sources[index] : NULL;
+}
+
+const lobass_run_model *lobass_run_model_at(const lobass_run *run, size_t index)
+{
+    return index < run->n_models ? &run->models[index] : NULL;
+}
+
+/* ---- rows, losses, scores ---------------------------------------------------------------------
+ */
+
+lobass_status lobass_run_row(lobass_run *run, uint64_t row_number, lobass_row *row,
+                             lobass_error *error)
+{
+    return lb_store_row_load(row, run->store, row_number, error);
+}
+
+lobass_status lobass_run_losses(lobass_run *run, uint64_t row_number, size_t model_index,
+                                float *nll, size_t n_scored, lobass_error *error)
+{
+    const float *stored = NULL;
+    size_t n_stored = 0;
+    if (model_index >= run->n_models)
+    {
+        return lb_fail(error, LOBASS_NOT_FOUND, "%s: model %zu: the run was measured under %zu",
+                       lb_store_path(run->store), model_index, run->n_models);
+    }
+    LB_TRY(lb_store_losses_load(&stored, &n_stored, run->store, run->stored_models[model_index].id,
+                                row_number, error));
+    if (n_stored != n_scored)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "%s: row %" PRIu64 ": has %zu stored losses, room for %zu was given",
+                       lb_store_path(run->store), row_number, n_stored, n_scored);
+    }
+    if (n_scored > 0)
+    {
+        memcpy(nll, stored, n_scored * sizeof *nll);
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lobass_run_scores(lobass_run *run, lobass_table_format format, lobass_sink sink,
+                                void *context, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    lb_score_table table = {.sources = run->stored_sources, .n_sources = run->n_sources};
+    lb_scores *scores = NULL;
+    uint64_t *ranks = NULL;
+    bool *is_selected = NULL;
+    uint64_t seed = 0;
+    bool has_selection = false;
+    LB_TRY_GOTO(lb_selection_recall(&table.floor, &seed, &has_selection, run->store, error));
+    LB_TRY_GOTO(lb_scores_compute(&scores, run->store, table.floor, seed, error));
+    if (has_selection)
+    {
+        LB_TRY_GOTO(
+            lb_store_selection_load(&ranks, &is_selected, scores->n_rows, run->store, error));
+    }
+    if (has_selection && is_selected == NULL)
+    {
+        /* Nothing could be ranked: nothing is selected. */
+        is_selected = lb_alloc(scores->n_rows, sizeof *is_selected, error);
+        status = is_selected == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+        LB_TRY_GOTO(status);
+    }
+    table.scores = scores;
+    table.ranks = ranks;
+    table.is_selected = is_selected;
+    status = lb_score_table_write(&table, run->store, format, sink, context, error);
+done:
+    free(ranks);
+    free(is_selected);
+    lb_scores_free(scores);
+    return status;
+}
+
+lobass_status lobass_run_tokenizer(const lobass_tokenizer **tokenizer, lobass_run *run,
+                                   lobass_error *error)
+{
+    *tokenizer = NULL;
+    if (run->tokenizer == NULL)
+    {
+        char *path = lb_path_join(lb_store_path(run->store), LB_RUN_TOKENIZER, error);
+        if (path == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
+        const lobass_status status = lobass_tokenizer_load(&run->tokenizer, path, error);
+        free(path);
+        LB_TRY(status);
+    }
+    *tokenizer = run->tokenizer;
+    return LOBASS_OK;
+}

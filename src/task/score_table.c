@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of scores, one line a record in the order of the data, as JSON Lines or CSV with the
+ * same columns in the same order:
+ *     row, source, record, status, n_tokens (scored tokens, N), initial_loss, reference_loss,
+ *     learnability, rho_sum, rho_mean, ppl, random, rank, selected, reason
+ * What does not exist is absent in JSON and an empty cell in CSV. The scores `loss` and `length`
+ * are initial_loss and n_tokens and are not repeated. Reals read back as the same double.
+ */
+#include "task/json_writer.h"
+#include "task/select_private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* One row's cells. */
+typedef struct cells
+{
+    uint64_t row, record;
+    const char *source, *reason; /* reason NULL: none */
+    const lb_row_scores *scores;
+    uint64_t n_scored, rank;
+    bool has_selection, is_selected;
+} cells;
+
+static const lobass_score columns[] = {LOBASS_SCORE_LEARNABILITY, LOBASS_SCORE_RHO_SUM,
+                                       LOBASS_SCORE_RHO_MEAN, LOBASS_SCORE_PPL,
+                                       LOBASS_SCORE_RANDOM};
+#define N_COLUMNS (sizeof columns / sizeof *columns)
+
+/* ---- JSON Lines -------------------------------------------------------------------------------
+ */
+
+static lobass_status line_json(lb_buffer *line, const cells *c, lobass_error *error)
+{
+    const lb_row_scores *scores = c->scores;
+    lb_json_writer writer = lb_json_writer_begin(line, false, error);
+    lb_json_open(&writer, NULL, '{');
+    lb_json_put_count(&writer, "row", c->row);
+    lb_json_put_text(&writer, "source", c->source);
+    lb_json_put_count(&writer, "record", c->record);
+    lb_json_put_text(&writer, "status", lobass_row_status_name(scores->status));
+    lb_json_put_count(&writer, "n_tokens", c->n_scored);
+    if (scores->has_initial)
+    {
+        lb_json_put_real(&writer, "initial_loss", scores->initial_loss);
+    }
+    if (scores->has_reference)
+    {
+        lb_json_put_real(&writer, "reference_loss", scores->reference_loss);
+    }
+    for (size_t i = 0; i < N_COLUMNS; i++)
+    {
+        if (scores->has[columns[i]])
+        {
+            lb_json_put_real(&writer, lobass_score_describe(columns[i])->name,
+                             scores->value[columns[i]]);
+        }
+    }
+    if (c->rank > 0)
+    {
+        lb_json_put_count(&writer, "rank", c->rank);
+    }
+    if (c->has_selection)
+    {
+        lb_json_put_boolean(&writer, "selected", c->is_selected);
+    }
+    if (c->reason != NULL)
+    {
+        lb_json_put_text(&writer, "reason", c->reason);
+    }
+    lb_json_close(&writer, '}');
+    LB_TRY(writer.status);
+    return lb_buffer_append_text(line, "\n", error);
+}
+
+/* ---- CSV (RFC 4180, with line feeds) ----------------------------------------------------------
+ */
+
+static lobass_status cell_text(lb_buffer *line, const char *text, lobass_error *error)
+{
+    LB_TRY(lb_buffer_append_text(line, ",", error));
+    if (text == NULL || strpbrk(text, ",\"\r\n") == NULL)
+    {
+        return lb_buffer_append_text(line, text != NULL ? text : "", error);
+    }
+    LB_TRY(lb_buffer_append_text(line, "\"", error));
+    for (const char *c = text; *c != '\0'; c++)
+    {
+        LB_TRY(lb_buffer_append(line, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1, error));
+    }
+    return lb_buffer_append_text(line, "\"", error);
+}
+
+static lobass_status cell_real(lb_buffer *line, bool exists, double value, lobass_error *error)
+{
+    LB_TRY(lb_buffer_append_text(line, ",", error));
+    return exists ? lb_json_append_real(line, value, error) : LOBASS_OK;
+}
+
+static lobass_status header_csv(lb_buffer *line, lobass_error *error)
+{
+    LB_TRY(lb_buffer_append_text(
+        line, "row,source,record,status,n_tokens,initial_loss,reference_loss", error));
+    for (size_t i = 0; i < N_COLUMNS; i++)
+    {
+        LB_TRY(cell_text(line, lobass_score_describe(columns[i])->name, error));
+    }
+    return lb_buffer_append_text(line, ",rank,selected,reason\n", error);
+}
+
+static lobass_status line_csv(lb_buffer *line, const cells *c, lobass_error *error)
+{
+    const lb_row_scores *scores = c->scores;
+    LB_TRY(lb_buffer_print(line, error, "%" PRIu64, c->row));
+    LB_TRY(cell_text(line, c->source, error));
+    LB_TRY(lb_buffer_print(line, error, ",%" PRIu64, c->record));
+    LB_TRY(cell_text(line, lobass_row_status_name(scores->status), error));
+    LB_TRY(lb_buffer_print(line, error, ",%" PRIu64, c->n_scored));
+    LB_TRY(cell_real(line, scores->has_initial, scores->initial_loss, error));
+    LB_TRY(cell_real(line, scores->has_reference, scores->reference_loss, error));
+    for (size_t i = 0; i < N_COLUMNS; i++)
+    {
+        LB_TRY(cell_real(line, scores->has[columns[i]], scores->value[columns[i]], error));
+    }
+    LB_TRY(lb_buffer_append_text(line, ",", error));
+    if (c->rank > 0)
+    {
+        LB_TRY(lb_buffer_print(line, error, "%" PRIu64, c->rank));
+    }
+    const char *selected = c->is_selected ? "true" : "false";
+    LB_TRY(cell_text(line, c->has_selection ? selected : NULL, error));
+    LB_TRY(cell_text(line, c->reason, error));
+    return lb_buffer_append_text(line, "\n", error);
+}
+
+/* ---- the table --------------------------------------------------------------------------------
+ */
+
+/* Why a row is not selectable: what was stored, or what its losses say. */
+static lobass_status reason_find(lb_buffer *reason, const lb_score_table *table, lb_store *store,
+                                 uint64_t row, lobass_error *error)
+{
+    const lb_row_scores *scores = &table->scores->rows[row];
+    lobass_row stored;
+    lb_buffer_clear(reason);
+    if (scores->status == LOBASS_ROW_NONFINITE)
+    {
+        return lb_buffer_append_text(reason, "a token's loss is not a finite number", error);
+    }
+    if (scores->status == LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR)
+    {
+        return lb_buffer_print(reason, error, "the initial loss is below the floor of %g nats",
+                               table->floor);
+    }
+    LB_TRY(lb_store_row_load(&stored, store, row, error));
+    return lb_buffer_append_text(reason, stored.reason != NULL ? stored.reason : "", error);
+}
+
+static lobass_status send(lb_buffer *line, lobass_sink sink, void *context, lobass_error *error)
+{
+    const bool is_taken = sink(context, line->data, line->size);
+    lb_buffer_clear(line);
+    return is_taken ? LOBASS_OK
+                    : lb_fail(error, LOBASS_IO, "the scores could not be written: output refused");
+}
+
+static lobass_status rows_write(const lb_score_table *table, lb_store *store,
+                                lobass_table_format format, lobass_sink sink, void *context,
+                                lb_buffer *line, lb_buffer *reason, lobass_error *error)
+{
+    uint64_t record = 0;
+    for (uint64_t i = 0; i < table->scores->n_rows; i++)
+    {
+        const lb_row_summary *summary = &table->scores->summaries[i];
+        const lb_row_scores *scores = &table->scores->rows[i];
+        const bool is_new_source = i == 0 || summary->source != (summary - 1)->source;
+        record = is_new_source ? 0 : record + 1;
+        cells c = {.row = i,
+                   .record = record,
+                   .source = summary->source < table->n_sources
+                                 ? table->sources[summary->source].name
+                                 : "",
+                   .scores = scores,
+                   .n_scored = summary->n_scored,
+                   .has_selection = table->is_selected != NULL};
+        c.rank = table->ranks != NULL ? table->ranks[i] : 0;
+        c.is_selected = c.has_selection && table->is_selected[i];
+        if (!lb_row_status_is_selectable(scores->status))
+        {
+            LB_TRY(reason_find(reason, table, store, i, error));
+            c.reason = reason->size > 0 ? reason->data : NULL;
+        }
+        LB_TRY(format == LOBASS_TABLE_CSV ? line_csv(line, &c, error) : line_json(line, &c, error));
+        LB_TRY(send(line, sink, context, error));
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_score_table_write(const lb_score_table *table, lb_store *store,
+                                   lobass_table_format format, lobass_sink sink, void *context,
+                                   lobass_error *error)
+{
+    lb_buffer line = {0};
+    lb_buffer reason = {0};
+    lobass_status status = LOBASS_OK;
+    if (format == LOBASS_TABLE_CSV)
+    {
+        LB_TRY_GOTO(header_csv(&line, error));
+        LB_TRY_GOTO(send(&line, sink, context, error));
+    }
+    status = rows_write(table, store, format, sink, context, &line, &reason, error);
+done:
+    lb_buffer_free(&line);
+    lb_buffer_free(&reason);
+    return status;
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lobass_select: scores -> choice -> files. Everything is a pure function of the run and the
+ * options, so the same command makes the same bytes. Files are written first, each whole or not at
+ * all, and the choice enters the database last: whatever is killed in between is made again by the
+ * same command.
+ */
+#include "task/facts.h"
+#include "task/prepare_private.h"
+#include "task/select_private.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct selector
+{
+    const lobass_select_options *options;
+    const lobass_observer *observer;
+    lobass_select_result *result;
+    lobass_direction direction;
+    lb_store *store;
+    lb_scores *scores;
+    lb_selection *selection;
+    lb_store_source *sources;
+    size_t n_sources;
+    lb_select_output output;
+    char *own_output; /* RUN/selected.jsonl */
+    lb_stage stage;
+    lb_step_clock clock;
+} selector;
+
+/* ---- what must be there -----------------------------------------------------------------------
+ */
+
+static lobass_status check_prepared(selector *s, lobass_error *error)
+{
+    char *tokenization = NULL;
+    LB_TRY(lb_store_fact_load(&tokenization, s->store, LB_FACT_TOKENIZATION, error));
+    if (tokenization == NULL)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "%s: not prepared to its end; run the same `prepare` again",
+                       s->options->run);
+    }
+    free(tokenization);
+    return LOBASS_OK;
+}
+
+static lobass_status check_measured(selector *s, const char *name, lobass_error *error)
+{
+    const char *score = lobass_score_describe(s->options->by)->name;
+    lb_store_model model;
+    lobass_error found;
+    bool *is_measured = NULL;
+    const lobass_status status = lb_store_model_load(&model, s->store, name, &found);
+    if (status == LOBASS_NOT_FOUND)
+    {
+        return lb_fail(
+            error, LOBASS_NOT_FOUND,
+            "%s: the score \"%s\" needs losses under \"%s\", and there are none; measure "
+            "them first",
+            s->options->run, score, name);
+    }
+    if (status != LOBASS_OK)
+    {
+        return lb_fail(error, status, "%s", found.message);
+    }
+    const int64_t id = model.id;
+    lb_store_model_clear(&model);
+    const size_t n_rows = s->scores->n_rows;
+    uint64_t n_due = 0;
+    uint64_t n_done = 0;
+    LB_TRY(lb_store_measured_load(&is_measured, n_rows, s->store, id, error));
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        n_due += s->scores->summaries[i].n_scored > 0 ? 1 : 0;
+        n_done += is_measured[i] ? 1 : 0;
+    }
+    free(is_measured);
+    if (n_done < n_due)
+    {
+        return lb_fail(error, LOBASS_NOT_FOUND,
+                       "%s: the score \"%s\" needs losses under \"%s\", and %" PRIu64 " of %" PRIu64
+                       " rows have them; run the same `measure` again",
+                       s->options->run, score, name, n_done, n_due);
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status check_losses(selector *s, lobass_error *error)
+{
+    static const bool needs_initial[LOBASS_SCORE_COUNT] = {
+        [LOBASS_SCORE_LEARNABILITY] = true, [LOBASS_SCORE_RHO_SUM] = true,
+        [LOBASS_SCORE_RHO_MEAN] = true,     [LOBASS_SCORE_LOSS] = true,
+        [LOBASS_SCORE_PPL] = true,
+    };
+    static const bool needs_reference[LOBASS_SCORE_COUNT] = {
+        [LOBASS_SCORE_LEARNABILITY] = true,
+        [LOBASS_SCORE_RHO_SUM] = true,
+        [LOBASS_SCORE_RHO_MEAN] = true,
+    };
+    if (needs_initial[s->options->by])
+    {
+        LB_TRY(check_measured(s, "initial", error));
+    }
+    return needs_reference[s->options->by] ? check_measured(s, "reference", error) : LOBASS_OK;
+}
+
+/* ---- where it goes ----------------------------------------------------------------------------
+ */
+
+static bool is_same_file(const char *a, const char *b)
+{
+    char *first = realpath(a, NULL);
+    char *second = realpath(b, NULL);
+    const bool is_same = first != NULL && second != NULL && strcmp(first, second) == 0;
+    free(first);
+    free(second);
+    return is_same;
+}
+
+static lobass_status output_find(selector *s, lobass_error *error)
+{
+    s->own_output = lb_path_join(s->options->run, LB_RUN_SELECTED, error);
+    if (s->own_output == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    const char *path = s->options->output != NULL ? s->options->output : s->own_output;
+    const bool is_own = strcmp(path, s->own_output) == 0 || is_same_file(path, s->own_output);
+    for (size_t i = 0; i < s->n_sources; i++)
+    {
+        if (is_same_file(path, s->sources[i].path))
+        {
+            return lb_fail(error, LOBASS_CONFLICT,
+                           "%s: is a data file of the run; expected another output", path);
+        }
+    }
+    if (!is_own && !s->options->overwrite && lb_path_look(path) != LB_PATH_MISSING)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: exists already; overwrite it (-f) or name another output", path);
+    }
+    if (strlen(path) >= sizeof s->result->output)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "output: a path of %zu bytes, expected at most %zu", strlen(path),
+                       sizeof s->result->output - 1);
+    }
+    s->output = (lb_select_output){.path = path,
+                                   .overwrite = is_own || s->options->overwrite,
+                                   .is_ranked = s->options->is_ranked};
+    return LOBASS_OK;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+typedef struct table_file
+{
+    lb_output *output;
+    lobass_status status;
+    lobass_error *error;
+} table_file;
+
+static bool table_sink(void *context, const char *data, size_t size_bytes)
+{
+    table_file *file = context;
+    file->status = lb_output_write(file->output, data, size_bytes, file->error);
+    return file->status == LOBASS_OK;
+}
+
+static lobass_status table_write(selector *s, lobass_error *error)
+{
+    const lb_score_table table = {.scores = s->scores,
+                                  .sources = s->sources,
+                                  .n_sources = s->n_sources,
+                                  .floor = s->options->floor,
+                                  .ranks = s->selection->ranks,
+                                  .is_selected = s->selection->is_selected};
+    table_file file = {.error = error};
+    lobass_error refused = {0};
+    char *path = lb_path_join(s->options->run, LB_RUN_SCORES, error);
+    if (path == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    lobass_status status = lb_output_open(&file.output, path, true, error);
+    free(path);
+    LB_TRY(status);
+    status =
+        lb_score_table_write(&table, s->store, LOBASS_TABLE_JSONL, table_sink, &file, &refused);
+    if (status != LOBASS_OK)
+    {
+        lb_output_discard(file.output);
+        /* A failed write has told its own reason already. */
+        return file.status != LOBASS_OK ? file.status
+                                        : lb_fail(error, status, "%s", refused.message);
+    }
+    return lb_output_commit(file.output, error);
+}
+
+static lobass_status selection_record(selector *s, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    char *choice = NULL;
+    LB_TRY_GOTO(lb_selection_to_json(&choice, s->options, s->direction, s->output.path, error));
+    LB_TRY_GOTO(lb_store_begin(s->store, error));
+    LB_TRY_GOTO(lb_store_selection_save(s->store, s->selection->ranks, s->selection->is_selected,
+                                        s->selection->n_rows, error));
+    LB_TRY_GOTO(lb_store_fact_save(s->store, LB_FACT_SELECTION, choice, error));
+    LB_TRY_GOTO(lb_step_clock_save(&s->clock, s->store, error));
+    LB_TRY_GOTO(lb_store_commit(s->store, error));
+done:
+    if (status != LOBASS_OK)
+    {
+        lb_store_rollback(s->store);
+    }
+    free(choice);
+    return status;
+}
+
+static void result_fill(selector *s)
+{
+    lobass_select_result *result = s->result;
+    result->n_records = s->scores->n_rows;
+    for (size_t i = 0; i < s->scores->n_rows; i++)
+    {
+        result->statuses[s->scores->rows[i].status]++;
+    }
+    result->n_selected = s->selection->n_selected;
+    result->n_selected_tokens = s->selection->n_selected_tokens;
+    result->cut = s->selection->cut;
+    result->direction = s->direction;
+    (void)snprintf(result->output, sizeof result->output, "%s", s->output.path);
+}
+
+static lobass_status files_write(selector *s, lobass_error *error)
+{
+    lb_stage_begin(&s->stage, s->observer, "select", "records", 0, s->scores->n_rows);
+    LB_TRY(lb_selection_write(&s->output, s->selection, s->scores, s->store, &s->stage, error));
+    LB_TRY(table_write(s, error));
+    s->result->elapsed_seconds = lb_clock_seconds() - s->clock.began_seconds;
+    const lb_manifest manifest = {.options = s->options,
+                                  .selection = s->selection,
+                                  .scores = s->scores,
+                                  .result = s->result,
+                                  .output_hash = s->output.hash};
+    LB_TRY(lb_manifest_write(&manifest, s->store, error));
+    LB_TRY(selection_record(s, error));
+    s->stage.progress.done = s->scores->n_rows;
+    return lb_stage_end(&s->stage, error);
+}
+
+/* ---- the whole --------------------------------------------------------------------------------
+ */
+
+static void warn_short(const selector *s)
+{
+    const lb_selection *selection = s->selection;
+    if (selection->n_selected == 0)
+    {
+        lb_observer_log(s->observer, LOBASS_LOG_WARNING,
+                        "%s: nothing is selected: %zu of %zu rows are selectable, and the amount "
+                        "comes to none of them",
+                        s->options->run, selection->n_ranked, selection->n_rows);
+    }
+    else if (selection->n_selected < selection->n_wanted)
+    {
+        lb_observer_log(s->observer, LOBASS_LOG_WARNING,
+                        "%s: %" PRIu64 " rows were asked for, all %" PRIu64
+                        " selectable ones are taken",
+                        s->options->run, selection->n_wanted, selection->n_selected);
+    }
+}
+
+static lobass_status select_with(selector *s, lobass_error *error)
+{
+    const lobass_select_options *options = s->options;
+    memset(s->result, 0, sizeof *s->result);
+    if (options->run == NULL)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "select: expected a run");
+    }
+    if (!(options->floor >= 0 && isfinite(options->floor)))
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "floor %g: expected a loss of 0 or more nats",
+                       options->floor);
+    }
+    LB_TRY(lb_direction_resolve(&s->direction, options->by, options->direction, error));
+    LB_TRY(lb_store_open(&s->store, options->run, LB_STORE_WRITE, error));
+    LB_TRY(lb_step_clock_begin(&s->clock, s->store, "select", error));
+    LB_TRY(check_prepared(s, error));
+    LB_TRY(lb_store_sources_load(&s->sources, &s->n_sources, s->store, error));
+    LB_TRY(output_find(s, error));
+    LB_TRY(lb_scores_compute(&s->scores, s->store, options->floor, options->seed, error));
+    LB_TRY(check_losses(s, error));
+    LB_TRY(lb_selection_choose(&s->selection, s->scores, options->by, s->direction, options->amount,
+                               error));
+    warn_short(s);
+    result_fill(s);
+    return files_write(s, error);
+}
+
+lobass_status lobass_select(const lobass_select_options *options, const lobass_observer *observer,
+                            lobass_select_result *result, lobass_error *error)
+{
+    lobass_select_result unused;
+    selector s = {
+        .options = options, .observer = observer, .result = result != NULL ? result : &unused};
+    const lobass_status status = select_with(&s, error);
+    lb_selection_free(s.selection);
+    lb_scores_free(s.scores);
+    lb_store_sources_free(s.sources, s.n_sources);
+    free(s.own_output);
+    lb_store_close(s.store);
+    return status;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The selected records as their own bytes. Every source is read again, and a selected record whose
+ * XXH3-128 is not that of its row stops the writing: the file changed since it was prepared.
+ * JSON Lines: a record and a line feed; a record that spans lines gets a space for each carriage
+ * return and line feed in it, which in JSON can only stand between tokens. JSON array (a path that
+ * ends in .json): "[\n", records parted by ",\n", "\n]\n", every byte of a record kept. In the
+ * order of the data records stream through; ranked ones are kept in memory, the selected alone.
+ */
+#include "task/prepare_private.h"
+#include "task/select_private.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ADVANCE_RECORDS 256 /* between two looks at the clock */
+
+typedef struct place
+{
+    size_t start, size; /* in the kept bytes */
+} place;
+
+typedef struct emitter
+{
+    lb_select_output *target;
+    lb_output *output;
+    lb_hasher *hasher;
+    bool is_array;
+    uint64_t n_written;
+    lb_buffer folded; /* a record without its line breaks */
+    lb_buffer kept;   /* ranked: selected records, in the order of the data */
+    place *places;    /* ranked: [n_ranked] by rank - 1 */
+} emitter;
+
+static lobass_status put(emitter *e, const char *data, size_t size, lobass_error *error)
+{
+    lb_hasher_update(e->hasher, data, size);
+    return lb_output_write(e->output, data, size, error);
+}
+
+static lobass_status put_folded(emitter *e, const char *data, size_t size, lobass_error *error)
+{
+    lb_buffer_clear(&e->folded);
+    LB_TRY(lb_buffer_append(&e->folded, data, size, error));
+    for (size_t i = 0; i < size; i++)
+    {
+        if (data[i] == '\n' || data[i] == '\r')
+        {
+            e->folded.data[i] = ' ';
+        }
+    }
+    return put(e, e->folded.data, size, error);
+}
+
+static lobass_status put_record(emitter *e, const char *data, size_t size, lobass_error *error)
+{
+    const bool is_first = e->n_written++ == 0;
+    if (e->is_array)
+    {
+        LB_TRY(put(e, is_first ? "[\n" : ",\n", 2, error));
+        return put(e, data, size, error);
+    }
+    LB_TRY(memchr(data, '\n', size) == NULL ? put(e, data, size, error)
+                                            : put_folded(e, data, size, error));
+    return put(e, "\n", 1, error);
+}
+
+static lobass_status put_end(emitter *e, lobass_error *error)
+{
+    if (!e->is_array)
+    {
+        return LOBASS_OK;
+    }
+    return e->n_written == 0 ? put(e, "[]\n", 3, error) : put(e, "\n]\n", 3, error);
+}
+
+static lobass_status fail_changed(const char *path, const lb_record *record, uint64_t row,
+                                  lobass_error *error)
+{
+    if (record == NULL)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: ends before row %" PRIu64 ", which was read from it: it changed since "
+                       "it was prepared",
+                       path, row);
+    }
+    return lb_fail(error, LOBASS_CONFLICT,
+                   "%s:%" PRIu64 ": not the record that was prepared as row %" PRIu64
+                   ": the file changed since",
+                   path, record->line, row);
+}
+
+static lobass_status record_take(emitter *e, const lb_selection *selection,
+                                 const lb_row_summary *summary, uint64_t row, const char *path,
+                                 const lb_record *record, lobass_error *error)
+{
+    const lb_hash hash = lb_hash_bytes(record->data, record->size, 0);
+    if (hash.high != summary->hash[0] || hash.low != summary->hash[1])
+    {
+        return fail_changed(path, record, row, error);
+    }
+    if (!e->target->is_ranked)
+    {
+        return put_record(e, record->data, record->size, error);
+    }
+    place *where = &e->places[selection->ranks[row] - 1];
+    where->start = e->kept.size;
+    where->size = record->size;
+    return lb_buffer_append(&e->kept, record->data, record->size, error);
+}
+
+/* Rows [*ROW, N_END) of one source. */
+static lobass_status source_write(emitter *e, const lb_selection *selection,
+                                  const lb_scores *scores, const char *path, uint64_t row,
+                                  uint64_t n_end, lb_stage *stage, lobass_error *error)
+{
+    lb_record_reader *reader = NULL;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_record_reader_open(&reader, path, error));
+    for (; row < n_end; row++)
+    {
+        lb_record record;
+        bool has_record = false;
+        LB_TRY_GOTO(lb_record_reader_next(reader, &record, &has_record, error));
+        if (!has_record)
+        {
+            status = fail_changed(path, NULL, row, error);
+            goto done;
+        }
+        if (selection->is_selected[row])
+        {
+            LB_TRY_GOTO(
+                record_take(e, selection, &scores->summaries[row], row, path, &record, error));
+        }
+        if (row % ADVANCE_RECORDS == 0)
+        {
+            LB_TRY_GOTO(lb_stage_advance(stage, row, 0, NAN, error));
+        }
+    }
+done:
+    lb_record_reader_close(reader);
+    return status;
+}
+
+static lobass_status sources_write(emitter *e, const lb_selection *selection,
+                                   const lb_scores *scores, lb_store *store, lb_stage *stage,
+                                   lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    lb_store_source *sources = NULL;
+    size_t n_sources = 0;
+    uint64_t row = 0;
+    LB_TRY(lb_store_sources_load(&sources, &n_sources, store, error));
+    for (size_t i = 0; i < n_sources && status == LOBASS_OK; i++)
+    {
+        uint64_t n_end = row;
+        uint64_t n_needed = row; /* nothing behind the last selected row need be read */
+        for (; n_end < scores->n_rows && scores->summaries[n_end].source == i; n_end++)
+        {
+            n_needed = selection->is_selected[n_end] ? n_end + 1 : n_needed;
+        }
+        char *path = lb_source_file(lb_store_path(store), sources[i].path, error);
+        if (path == NULL)
+        {
+            status = LOBASS_OUT_OF_MEMORY;
+        }
+        else if (n_needed > row)
+        {
+            status = source_write(e, selection, scores, path, row, n_needed, stage, error);
+        }
+        free(path);
+        row = n_end;
+    }
+    lb_store_sources_free(sources, n_sources);
+    return status;
+}
+
+static bool ends_in_json(const char *path)
+{
+    static const char ending[] = ".json";
+    const size_t size = strlen(path);
+    return size >= sizeof ending - 1 && strcmp(path + size - (sizeof ending - 1), ending) == 0;
+}
+
+static lobass_status all_write(emitter *e, const lb_selection *selection, const lb_scores *scores,
+                               lb_store *store, lb_stage *stage, lobass_error *error)
+{
+    if (e->target->is_ranked)
+    {
+        e->places = lb_alloc(selection->n_ranked, sizeof *e->places, error);
+        if (e->places == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
+    }
+    LB_TRY(sources_write(e, selection, scores, store, stage, error));
+    for (size_t i = 0; e->target->is_ranked && i < selection->n_selected; i++)
+    {
+        LB_TRY(put_record(e, e->kept.data + e->places[i].start, e->places[i].size, error));
+    }
+    return put_end(e, error);
+}
+
+lobass_status lb_selection_write(lb_select_output *output, const lb_selection *selection,
+                                 const lb_scores *scores, lb_store *store, lb_stage *stage,
+                                 lobass_error *error)
+{
+    emitter e = {.target = output, .is_array = ends_in_json(output->path)};
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_hasher_create(&e.hasher, 0, error));
+    LB_TRY_GOTO(lb_output_open(&e.output, output->path, output->overwrite, error));
+    LB_TRY_GOTO(all_write(&e, selection, scores, store, stage, error));
+    status = lb_output_commit(e.output, error);
+    e.output = NULL;
+    output->hash = lb_hasher_value(e.hasher);
+done:
+    lb_output_discard(e.output);
+    lb_hasher_free(e.hasher);
+    lb_buffer_free(&e.folded);
+    lb_buffer_free(&e.kept);
+    free(e.places);
+    return status;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of selecting share: the choice (choose.c), the records' own bytes
+ * (select_output.c), the table of scores (score_table.c), the manifest (manifest.c) and what was
+ * recorded of the reference's training (reference.c). select.c puts them together; run_read.c reads
+ * them back.
+ */
+#ifndef LB_TASK_SELECT_PRIVATE_H
+#define LB_TASK_SELECT_PRIVATE_H
+
+#include "task/task.h"
+
+/* ---- the choice (choose.c) ------------------------------------------------------------------- */
+
+typedef struct lb_selection
+{
+    uint64_t *order;   /* [n_ranked] row numbers, best first */
+    uint64_t *ranks;   /* [n_rows] from 1; 0: not selectable, or without the score */
+    bool *is_selected; /* [n_rows] */
+    size_t n_rows, n_ranked;
+    uint64_t n_wanted; /* rows; of a budget of tokens: n_selected */
+    uint64_t n_selected, n_selected_tokens;
+    double cut; /* the score of the last row taken; NaN if none */
+    lobass_direction direction;
+} lb_selection;
+
+/* The direction that is used; LOBASS_BAD_ARGUMENT where the score has none and none was told. */
+lobass_status lb_direction_resolve(lobass_direction *direction, lobass_score by,
+                                   lobass_direction wanted, lobass_error *error);
+/* Ranks all rows that are selectable and have the score, and takes AMOUNT of them. Ties: the order
+ * of the data. A budget of tokens ends at the first row that does not fit. */
+lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *scores,
+                                  lobass_score by, lobass_direction direction, lobass_amount amount,
+                                  lobass_error *error);
+void lb_selection_free(lb_selection *selection);
+
+/* ---- the records' own bytes (select_output.c) ------------------------------------------------ */
+
+typedef struct lb_select_output
+{
+    const char *path;
+    bool overwrite, is_ranked;
+    lb_hash hash; /* set: of the file's bytes */
+} lb_select_output;
+
+/* Reads every source again and writes the selected records. A record that is no longer what was
+ * prepared is LOBASS_CONFLICT, with its place. */
+lobass_status lb_selection_write(lb_select_output *output, const lb_selection *selection,
+                                 const lb_scores *scores, lb_store *store, lb_stage *stage,
+                                 lobass_error *error);
+
+/* ---- the table of scores (score_table.c) ----------------------------------------------------- */
+
+typedef struct lb_score_table
+{
+    const lb_scores *scores;
+    const lb_store_source *sources; /* [n_sources] */
+    size_t n_sources;
+    double floor;
+    const uint64_t *ranks;   /* [n_rows], or NULL before a selection */
+    const bool *is_selected; /* [n_rows], or NULL */
+} lb_score_table;
+
+lobass_status lb_score_table_write(const lb_score_table *table, lb_store *store,
+                                   lobass_table_format format, lobass_sink sink, void *context,
+                                   lobass_error *error);
+
+/* ---- what was recorded (manifest.c, reference.c) --------------------------------------------- */
+
+typedef struct lb_manifest
+{
+    const lobass_select_options *options;
+    const lb_selection *selection;
+    const lb_scores *scores;
+    const lobass_select_result *result;
+    lb_hash output_hash;
+} lb_manifest;
+
+/* RUN/manifest.json. */
+lobass_status lb_manifest_write(const lb_manifest *manifest, lb_store *store, lobass_error *error);
+
+/* The options of a selection as the fact LB_FACT_SELECTION; yours: free(). */
+lobass_status lb_selection_to_json(char **text, const lobass_select_options *options,
+                                   lobass_direction direction, const char *output,
+                                   lobass_error *error);
+/* Floor and seed of the latest selection, or the defaults. *HAS_SELECTION: there was one. */
+lobass_status lb_selection_recall(double *floor, uint64_t *seed, bool *has_selection,
+                                  lb_store *store, lobass_error *error);
+
+/* What the training of RUN/reference came to, from its log and the run's rows; *IS_THERE false
+ * where there is no log. */
+lobass_status lb_reference_recall(lobass_train_result *result, bool *is_there, lb_store *store,
+                                  lobass_error *error);
+
+#endif

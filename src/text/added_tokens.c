@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The added_tokens of tokenizer.json: texts that are one token wherever they stand, cut out before
+ * the model sees anything. Those with normalized = false are looked for in the text as it is, the
+ * others, themselves normalised, in the normalised text. single_word asks for borders on both
+ * sides; lstrip and rstrip let a token swallow the white space beside it.
+ *
+ * A token that the model's vocabulary knows has its id there; the others follow one another behind
+ * the vocabulary, which is how the Hugging Face library numbers them whatever the file says. A file
+ * that says otherwise is refused, since nobody could tell which ids its model was trained with.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/format.h"
+#include "text/tokenizer_private.h"
+
+#define MAX_SHOWN 40
+#define WHERE_SIZE 640
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+static lobass_status read_token(lb_added_token *token, const lb_loader *loader, const json_t *value,
+                                size_t index, lobass_error *error)
+{
+    char where[WHERE_SIZE];
+    int64_t id = 0;
+
+    (void)snprintf(where, sizeof where, "%s: added_tokens: number %zu", loader->path, index);
+    if (!json_is_object(value))
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an object, found %s", where,
+                       lb_json_kind(value));
+    }
+    LB_TRY(lb_json_integer(value, where, "id", 0, LB_MAX_TOKEN_ID, false, &id, error));
+    LB_TRY(lb_part_text(value, loader, where, "content", &token->text, &token->size, error));
+    LB_TRY(lb_json_boolean(value, where, "single_word", true, &token->is_single_word, error));
+    LB_TRY(lb_json_boolean(value, where, "lstrip", true, &token->strips_left, error));
+    LB_TRY(lb_json_boolean(value, where, "rstrip", true, &token->strips_right, error));
+    LB_TRY(lb_json_boolean(value, where, "special", true, &token->is_special, error));
+    token->is_normalized = !token->is_special;
+    LB_TRY(lb_json_boolean(value, where, "normalized", true, &token->is_normalized, error));
+    token->id = (int32_t)id;
+    if (token->size == 0 || strlen(token->text) != token->size)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"content\": %s", where,
+                       token->size == 0 ? "it is empty" : "it holds a NUL");
+    }
+    return LOBASS_OK;
+}
+
+const lb_added_token *lb_added_tokens_find(const lb_added_tokens *added, const char *text,
+                                           size_t size_bytes)
+{
+    for (size_t i = 0; i < added->n_tokens; i++)
+    {
+        const lb_added_token *token = &added->tokens[i];
+        if (token->size == size_bytes && memcmp(token->text, text, size_bytes) == 0)
+        {
+            return token;
+        }
+    }
+    return NULL;
+}
+
+/* Checks each id against the one that the library would give and enters new pieces; VOCAB has room
+ * for all of them. */
+static lobass_status check_ids(lb_added_tokens *added, lb_vocab *vocab, const lb_loader *loader,
+                               lobass_error *error)
+{
+    size_t next = vocab->n_pieces;
+
+    for (size_t i = 0; i < added->n_tokens; i++)
+    {
+        const lb_added_token *token = &added->tokens[i];
+        const int32_t known = lb_vocab_find(vocab, token->text, token->size);
+        const size_t expected = known >= 0 ? (size_t)known : next;
+        if ((size_t)token->id != expected)
+        {
+            return lb_fail(error, LOBASS_BAD_FORMAT,
+                           "%s: added_tokens: \"%.*s\" has id %d; expected %zu, %s", loader->path,
+                           MAX_SHOWN, token->text, token->id, expected,
+                           known >= 0 ? "as in the vocabulary" : "the next id behind all others");
+        }
+        lb_piece *piece = &vocab->pieces[token->id];
+        if (known < 0 && piece->text != NULL)
+        {
+            return lb_fail(error, LOBASS_BAD_FORMAT,
+                           "%s: added_tokens: \"%.*s\" has id %d, which belongs to \"%.*s\"",
+                           loader->path, MAX_SHOWN, token->text, token->id, MAX_SHOWN,
+                           piece->text);
+        }
+        if (known < 0)
+        {
+            *piece = (lb_piece){token->text, (uint32_t)token->size};
+            vocab->n_pieces++;
+        }
+        next = expected + 1 > next ? expected + 1 : next;
+        vocab->count = expected + 1 > vocab->count ? expected + 1 : vocab->count;
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status read_tokens(lb_added_tokens *added, lb_vocab *vocab, const lb_loader *loader,
+                                 const json_t *list, lobass_error *error)
+{
+    const size_t n_tokens = json_array_size(list);
+    const size_t n_known = vocab->count > vocab->n_pieces ? vocab->count : vocab->n_pieces;
+    const size_t n_pieces = n_known + n_tokens;
+
+    added->tokens = lb_arena_alloc(loader->arena, n_tokens, sizeof *added->tokens, error);
+    lb_piece *pieces = lb_arena_alloc(loader->arena, n_pieces, sizeof *pieces, error);
+    if (added->tokens == NULL || pieces == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    memset(added->tokens, 0, n_tokens * sizeof *added->tokens);
+    memset(pieces, 0, n_pieces * sizeof *pieces);
+    memcpy(pieces, vocab->pieces, vocab->count * sizeof *pieces);
+    vocab->pieces = pieces;
+    for (size_t i = 0; i < n_tokens; i++)
+    {
+        LB_TRY(read_token(&added->tokens[i], loader, json_array_get(list, i), i, error));
+        added->n_tokens++;
+    }
+    return check_ids(added, vocab, loader, error);
+}
+
+/* ---- building the tries -------------------------------------------------------------------------- */
+
+/* A token's text as it is looked for; a normalised one is copied into the arena. */
+static lobass_status make_pattern(lb_trie_pattern *pattern, const lb_added_token *token,
+                                  const lb_normalizers *normalizers, lb_scratch *scratch,
+                                  const lb_loader *loader, lobass_error *error)
+{
+    lb_view view = {token->text, token->size, NULL};
+
+    if (token->is_normalized)
+    {
+        const lb_scope scope = {.takes_prefix = true, .is_origin = true};
+        LB_TRY(lb_normalizers_apply(normalizers, scratch, view, scope, &view, error));
+        if (view.size == 0)
+        {
+            return lb_fail(error, LOBASS_UNSUPPORTED,
+                           "%s: added_tokens: nothing is left of \"%.*s\" when it is normalised",
+                           loader->path, MAX_SHOWN, token->text);
+        }
+    }
+    pattern->text = lb_arena_text(loader->arena, view.data, view.size, error);
+    pattern->size = view.size;
+    return pattern->text == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+}
+
+static lobass_status build_trie(lb_trie *trie, const lb_added_tokens *added, bool is_normalized,
+                                const lb_normalizers *normalizers, lb_scratch *scratch,
+                                const lb_loader *loader, lobass_error *error)
+{
+    lb_trie_pattern *patterns = lb_alloc(added->n_tokens, sizeof *patterns, error);
+    size_t n_patterns = 0;
+    lobass_status status = LOBASS_OK;
+
+    if (patterns == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < added->n_tokens; i++)
+    {
+        const lb_added_token *token = &added->tokens[i];
+        if (token->is_normalized == is_normalized)
+        {
+            patterns[n_patterns].index = (int32_t)i;
+            LB_TRY_GOTO(make_pattern(&patterns[n_patterns], token, normalizers, scratch, loader,
+                                     error));
+            n_patterns++;
+        }
+    }
+    LB_TRY_GOTO(lb_trie_build(trie, loader->arena, patterns, n_patterns, error));
+    if (trie->has_equal_patterns)
+    {
+        status = lb_fail(error, LOBASS_UNSUPPORTED,
+                         "%s: added_tokens: two are the same%s; expected different ones",
+                         loader->path, is_normalized ? " when they are normalised" : "");
+    }
+done:
+    free(patterns);
+    return status;
+}
+
+lobass_status lb_added_tokens_load(lb_added_tokens *added, lb_vocab *vocab,
+                                   const lb_normalizers *normalizers, lb_scratch *scratch,
+                                   const lb_loader *loader, const json_t *file, lobass_error *error)
+{
+    const json_t *list = json_object_get(file, "added_tokens");
+
+    if (list == NULL || json_is_null(list))
+    {
+        return LOBASS_OK;
+    }
+    if (!json_is_array(list))
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: field \"added_tokens\": expected an array, found %s", loader->path,
+                       lb_json_kind(list));
+    }
+    LB_TRY(read_tokens(added, vocab, loader, list, error));
+    LB_TRY(build_trie(&added->plain, added, false, normalizers, scratch, loader, error));
+    return build_trie(&added->normalized, added, true, normalizers, scratch, loader, error);
+}
+
+/* ---- finding -------------------------------------------------------------------------------------- */
+
+static bool is_word_before(lb_view text, size_t offset)
+{
+    uint32_t code_point;
+
+    if (offset == 0)
+    {
+        return false;
+    }
+    (void)lb_utf8_decode(text.data + lb_utf8_previous(text.data, offset), &code_point);
+    return lb_char_is_word(code_point);
+}
+
+static bool is_word_after(lb_view text, size_t offset)
+{
+    uint32_t code_point;
+
+    if (offset == text.size)
+    {
+        return false;
+    }
+    (void)lb_utf8_decode(text.data + offset, &code_point);
+    return lb_char_is_word(code_point);
+}
+
+static size_t skip_space_back(lb_view text, size_t offset, size_t least)
+{
+    while (offset > least)
+    {
+        uint32_t code_point;
+        const size_t before = lb_utf8_previous(text.data, offset);
+        (void)lb_utf8_decode(text.data + before, &code_point);
+        if (before < least || !lb_char_is_space(code_point))
+        {
+            break;
+        }
+        offset = before;
+    }
+    return offset;
+}
+
+static size_t skip_space(lb_view text, size_t offset)
+{
+    while (offset < text.size)
+    {
+        uint32_t code_point;
+        const size_t length = lb_utf8_decode(text.data + offset, &code_point);
+        if (!lb_char_is_space(code_point))
+        {
+            break;
+        }
+        offset += length;
+    }
+    return offset;
+}
+
+bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_view text,
+                          lb_added_cursor *cursor, lb_range *range, int32_t *id)
+{
+    int32_t index;
+
+    while (lb_trie_find(trie, text.data, text.size, cursor->searched, range, &index))
+    {
+        const lb_added_token *token = &added->tokens[index];
+        cursor->searched = range->to;
+        if (token->is_single_word &&
+            (is_word_before(text, range->from) || is_word_after(text, range->to)))
+        {
+            continue;
+        }
+        if (token->strips_left)
+        {
+            range->from = skip_space_back(text, range->from, cursor->taken);
+        }
+        if (token->strips_right)
+        {
+            range->to = skip_space(text, range->to);
+        }
+        /* White space that an earlier token took may hold this one: nothing is taken twice. */
+        range->from = range->from < cursor->taken ? cursor->taken : range->from;
+        range->to = range->to < cursor->taken ? cursor->taken : range->to;
+        cursor->taken = range->to;
+        *id = token->id;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Texts that remember where they come from. Normalising and pre-tokenising change a text; the
+ * joint mode of encoding has to know at which byte of the original each token ends. A tracked text
+ * carries, for every byte, the original offset behind what the byte was made from; offsets never
+ * fall. Where nobody asks (is_tracked false) only the text is kept.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/tokenizer_private.h"
+
+#define FIRST_CAPACITY 256
+
+void lb_tracked_begin(lb_tracked *tracked, bool is_tracked)
+{
+    lb_buffer_clear(&tracked->text);
+    tracked->is_tracked = is_tracked;
+}
+
+static lobass_status reserve_ends(lb_tracked *tracked, size_t count, lobass_error *error)
+{
+    size_t capacity = tracked->ends_capacity == 0 ? FIRST_CAPACITY : tracked->ends_capacity;
+
+    if (count <= tracked->ends_capacity)
+    {
+        return LOBASS_OK;
+    }
+    while (capacity < count)
+    {
+        if (!lb_size_multiply(capacity, 2, &capacity))
+        {
+            return lb_fail_memory(error, count);
+        }
+    }
+    size_t size;
+    if (!lb_size_multiply(capacity, sizeof *tracked->ends, &size))
+    {
+        return lb_fail_memory(error, capacity);
+    }
+    size_t *ends = realloc(tracked->ends, size);
+    if (ends == NULL)
+    {
+        return lb_fail_memory(error, size);
+    }
+    tracked->ends = ends;
+    tracked->ends_capacity = capacity;
+    return LOBASS_OK;
+}
+
+lobass_status lb_tracked_append(lb_tracked *tracked, const char *data, size_t size_bytes,
+                                size_t end, lobass_error *error)
+{
+    const size_t before = tracked->text.size;
+
+    if (size_bytes == 0)
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(lb_buffer_append(&tracked->text, data, size_bytes, error));
+    if (tracked->is_tracked)
+    {
+        LB_TRY(reserve_ends(tracked, tracked->text.size, error));
+        for (size_t i = before; i < tracked->text.size; i++)
+        {
+            tracked->ends[i] = end;
+        }
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_tracked_copy(lb_tracked *tracked, lb_view source, size_t from, size_t to,
+                              lobass_error *error)
+{
+    const size_t before = tracked->text.size;
+
+    if (from == to)
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(lb_buffer_append(&tracked->text, source.data + from, to - from, error));
+    if (tracked->is_tracked)
+    {
+        LB_TRY(reserve_ends(tracked, tracked->text.size, error));
+        memcpy(tracked->ends + before, source.ends + from, (to - from) * sizeof *source.ends);
+    }
+    return LOBASS_OK;
+}
+
+lb_view lb_tracked_view(const lb_tracked *tracked)
+{
+    return (lb_view){tracked->text.data == NULL ? "" : tracked->text.data, tracked->text.size,
+                     tracked->is_tracked ? tracked->ends : NULL};
+}
+
+void lb_tracked_free(lb_tracked *tracked)
+{
+    lb_buffer_free(&tracked->text);
+    free(tracked->ends);
+    *tracked = (lb_tracked){0};
+}
+
+lb_view lb_view_slice(lb_view view, size_t from, size_t to)
+{
+    return (lb_view){view.data + from, to - from, view.ends == NULL ? NULL : view.ends + from};
+}
+
+size_t lb_view_end(lb_view view, size_t offset)
+{
+    return view.ends == NULL || offset == 0 ? 0 : view.ends[offset - 1];
+}

@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every command explains itself: each option stands in its help with its default.
+. "$(dirname "$0")/common.sh"
+
+has_option() # COMMAND OPTION [DEFAULT]
+{
+    expect 0 "$LOBASS" "$1" --help
+    grep -q -e "--$2\\( \\|\$\\)" out || fail "help of $1 lacks --$2"
+    if [ $# -gt 2 ]; then
+        # an entry runs until the next line that begins with an option
+        awk -v name="--$2" '
+            /^  (-|    --)/ { inside = index($0 " ", " " name " ") > 0 }
+            inside { print }' out | tr '\n' ' ' | tr -s ' ' | grep -qF "(default: $3)" ||
+            fail "help of $1: --$2 lacks its default $3"
+    fi
+}
+
+expect 0 "$LOBASS" --help
+cp out overview
+for command in run prepare measure train select scores show init tokens info; do
+    says overview "  $command "
+    expect 0 "$LOBASS" "$command" --help
+    cp out help
+    says help "Usage: lobass $command"
+    [ ! -s err ] || fail "help of $command writes to stderr"
+    expect 0 "$LOBASS" help "$command"
+    same out help
+    for option in json quiet verbose overwrite threads dtype seed; do
+        grep -q -e "--$option\\( \\|,\\|\$\\)" help || fail "help of $command lacks --$option"
+    done
+    widest=$(awk '{ if (length($0) > most) most = length($0) } END { print most }' help)
+    [ "$widest" -le 80 ] || fail "help of $command is $widest columns wide"
+done
+
+for command in prepare train run; do
+    has_option $command template alpaca
+    has_option $command max-length 512
+    has_option $command eos count
+    has_option $command boundary split
+    has_option $command turns all
+    has_option $command strict
+    has_option $command mark-duplicates
+    has_option $command threads 0
+done
+for command in train run; do
+    has_option $command epochs 3
+    has_option $command batch-size 128
+    has_option $command learning-rate 2e-05
+    has_option $command warmup 0.03
+    has_option $command weight-decay 0
+    has_option $command clip 1
+    has_option $command checkpoint-seconds
+    has_option $command dtype auto
+    has_option $command seed 0
+done
+for command in select run; do
+    has_option $command by learnability
+    has_option $command direction "the score's own"
+    has_option $command floor 0.001
+    has_option $command ranked
+done
+has_option run amount 6%
+has_option select output RUN/selected.jsonl
+has_option scores format jsonl
+has_option measure as
+has_option init like
+has_option init tokenizer
+has_option show all
+has_option tokens jsonl
+
+expect 0 "$LOBASS" --version
+grep -q '^lobass [0-9]*\.[0-9]*\.[0-9]*$' out || fail "version: $(cat out)"

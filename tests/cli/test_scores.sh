@@ -1,0 +1,63 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# scores: one line a record, as JSON lines, a table or one object; before, during and after the
+# measuring; a score that does not exist is absent.
+. "$(dirname "$0")/common.sh"
+
+make_model model
+{
+    records 12
+    echo '{"instruction": "a, \"b\"", "output": ""}'
+} >'da,ta.jsonl'
+records 5 >second.jsonl
+expect 0 "$LOBASS" prepare model 'da,ta.jsonl' second.jsonl -o run -q
+expect 0 "$LOBASS" scores run
+equals "$(lines out)" 18 "lines"
+lacks out initial_loss
+lacks out learnability
+lacks out null
+sed -n 14p out >line
+equals "$(number row line)" 13 "row of the second source's first record"
+equals "$(number record line)" 0 "its record"
+equals "$(text source line)" second.jsonl "its source"
+equals "$(text status line)" ok "its status"
+
+expect 0 "$LOBASS" measure run model --as initial -q
+expect 0 "$LOBASS" scores run
+says out '"initial_loss": '
+lacks out learnability
+expect 0 "$LOBASS" train model run -o reference --epochs 1 --batch-size 8 --learning-rate 1e-2 -q
+expect 0 "$LOBASS" measure run reference --as reference -q
+expect 0 "$LOBASS" select run -k 3 -q
+expect 0 "$LOBASS" scores run
+same out run/scores.jsonl
+equals "$(grep -c '"learnability": ' out)" 17 "rows with a score"
+sed -n 13p out >line
+equals "$(text status line)" empty_response "status of row 12"
+lacks line _loss
+lacks line null
+lacks out nan
+
+# learnability is what its formula says, for every row, to the last digit printed here.
+sed -n 's/.*"initial_loss": \([0-9.e+-]*\), "reference_loss": \([0-9.e+-]*\).*"learnability": \([-0-9.e+]*\).*/\1 \2 \3/p' out |
+    awk '{ d = ($1 - $2) / $1 - $3; if (d < 0) d = -d; if (d > 1e-12) bad++ }
+         END { if (NR != 17 || bad > 0) exit 1 }' || fail "learnability is not (L0 - L1) / L0"
+
+expect 0 "$LOBASS" scores run --format csv
+equals "$(lines out)" 19 "lines of the table, with its head"
+equals "$(head -n 1 out | cut -d, -f1-4)" "row,source,record,status" "head of the table"
+says out '"da,ta.jsonl"'
+cut -d, -f1 out | tail -n +2 >numbers
+seq 0 17 >wanted
+same numbers wanted
+columns=$(head -n 1 out | tr ',' '\n' | grep -c .)
+sed 's/"da,ta.jsonl"/x/' out | awk -F, -v n="$columns" 'NF != n { exit 1 }' ||
+    fail "rows of the table have different lengths"
+
+expect 0 "$LOBASS" scores run --json
+equals "$(lines out)" 1 "lines of --json"
+equals "$(tr '{' '\n' <out | grep -c '"row": ')" 18 "members of --json"
+expect 0 "$LOBASS" info run --json
+equals "$(number selected out)" 3 "selected rows in info"
+equals "$(sum_of_statuses out)" 18 "sum of the statuses in info"
+says out '"name": "reference"'

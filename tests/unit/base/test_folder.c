@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Folders are made with their parents, removed without following links, and moved without ever
+ * replacing what was not meant to be. The lock names its holder and dies with it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "unit/base/scratch.h"
+
+static void write_text(const char *path, const char *text)
+{
+    assert_int_equal(lb_file_write(path, text, strlen(text), true, NULL), LOBASS_OK);
+}
+
+static void test_create(void **state)
+{
+    (void)state;
+    lobass_error error = {0};
+    assert_int_equal(lb_folder_create(scratch_path("a/b//c/"), &error), LOBASS_OK);
+    assert_int_equal(lb_path_look(scratch_path("a/b/c")), LB_PATH_FOLDER);
+    assert_int_equal(lb_folder_create(scratch_path("a/b/c"), &error), LOBASS_OK);
+    assert_int_equal(lb_folder_create("/", &error), LOBASS_OK);
+    write_text(scratch_path("a/file"), "x");
+    assert_int_equal(lb_folder_create(scratch_path("a/file"), &error), LOBASS_CONFLICT);
+    assert_non_null(strstr(error.message, "a/file: found a file, expected a folder"));
+    assert_int_equal(lb_folder_create(scratch_path("a/file/x"), &error), LOBASS_CONFLICT);
+    assert_int_equal(lb_folder_create("", &error), LOBASS_BAD_ARGUMENT);
+}
+
+static void test_remove(void **state)
+{
+    (void)state;
+    lobass_error error = {0};
+    assert_int_equal(lb_folder_create(scratch_path("gone/deep/er"), &error), LOBASS_OK);
+    assert_int_equal(lb_folder_create(scratch_path("outside"), &error), LOBASS_OK);
+    write_text(scratch_path("outside/precious"), "x");
+    write_text(scratch_path("gone/deep/er/file"), "x");
+    assert_int_equal(symlink("../outside", scratch_path("gone/link")), 0);
+    assert_int_equal(lb_folder_remove(scratch_path("gone"), &error), LOBASS_OK);
+    assert_int_equal(lb_path_look(scratch_path("gone")), LB_PATH_MISSING);
+    assert_int_equal(lb_path_look(scratch_path("outside/precious")), LB_PATH_FILE);
+    assert_int_equal(lb_folder_remove(scratch_path("gone"), &error), LOBASS_NOT_FOUND);
+    assert_non_null(strstr(error.message, "gone: cannot remove the folder"));
+    assert_int_equal(lb_folder_remove(scratch_path("outside/precious"), &error), LOBASS_IO);
+}
+
+static void test_move(void **state)
+{
+    (void)state;
+    lobass_error error = {0};
+    assert_int_equal(lb_folder_create(scratch_path("new"), &error), LOBASS_OK);
+    write_text(scratch_path("new/n"), "new");
+    assert_int_equal(lb_folder_move(scratch_path("new"), scratch_path("place"), false, &error),
+                     LOBASS_OK);
+    assert_int_equal(lb_path_look(scratch_path("new")), LB_PATH_MISSING);
+    assert_int_equal(lb_folder_create(scratch_path("newer"), &error), LOBASS_OK);
+    write_text(scratch_path("newer/r"), "newer");
+    assert_int_equal(lb_folder_move(scratch_path("newer"), scratch_path("place"), false, &error),
+                     LOBASS_CONFLICT);
+    assert_non_null(strstr(error.message, "place: exists already"));
+    assert_int_equal(lb_path_look(scratch_path("place/n")), LB_PATH_FILE);
+    assert_int_equal(lb_folder_move(scratch_path("newer"), scratch_path("place"), true, &error),
+                     LOBASS_OK);
+    assert_int_equal(lb_path_look(scratch_path("place/r")), LB_PATH_FILE);
+    assert_int_equal(lb_path_look(scratch_path("place/n")), LB_PATH_MISSING);
+    assert_int_equal(lb_path_look(scratch_path("newer")), LB_PATH_MISSING);
+    /* An empty folder is not replaced either: plain rename(2) would. */
+    assert_int_equal(lb_folder_create(scratch_path("hollow"), &error), LOBASS_OK);
+    assert_int_equal(lb_folder_move(scratch_path("place"), scratch_path("hollow"), false, &error),
+                     LOBASS_CONFLICT);
+    write_text(scratch_path("file"), "x");
+    assert_int_equal(lb_folder_move(scratch_path("place"), scratch_path("file"), true, &error),
+                     LOBASS_CONFLICT);
+    assert_int_equal(lb_folder_move(scratch_path("file"), scratch_path("place"), true, &error),
+                     LOBASS_NOT_FOUND);
+    assert_int_equal(lb_folder_move(scratch_path("none"), scratch_path("other"), true, &error),
+                     LOBASS_NOT_FOUND);
+    assert_int_equal(lb_path_look(scratch_path("place/r")), LB_PATH_FILE);
+}
+
+static void test_lock(void **state)
+{
+    (void)state;
+    lobass_error error = {0};
+    lb_lock lock = {0};
+    lb_lock_release(&lock);
+    const char *path = scratch_path("lock");
+    int to_parent[2];
+    int to_child[2];
+    assert_int_equal(pipe(to_parent), 0);
+    assert_int_equal(pipe(to_child), 0);
+    const pid_t child = fork();
+    if (child == 0)
+    {
+        char byte = 0;
+        const lobass_status status = lb_lock_acquire(&lock, path, NULL);
+        const bool told = write(to_parent[1], "x", 1) == 1 && read(to_child[0], &byte, 1) == 1;
+        _exit(status == LOBASS_OK && told ? 0 : 1); /* dies with the lock held */
+    }
+    char byte = 0;
+    assert_int_equal(read(to_parent[0], &byte, 1), 1);
+    assert_int_equal(lb_lock_acquire(&lock, path, &error), LOBASS_CONFLICT);
+    char expected[SCRATCH_PATH_SIZE + 64];
+    (void)snprintf(expected, sizeof expected, "%s: run is in use by process %ld", path,
+                   (long)child);
+    assert_string_equal(error.message, expected);
+    assert_int_equal(write(to_child[1], "x", 1), 1);
+    int ended = 0;
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+    assert_int_equal(lb_lock_acquire(&lock, path, &error), LOBASS_OK);
+    lb_lock again = {0};
+    assert_int_equal(lb_lock_acquire(&again, path, &error), LOBASS_CONFLICT);
+    lb_lock_release(&again);
+    lb_lock_release(&lock);
+    assert_int_equal(lb_lock_acquire(&again, path, &error), LOBASS_OK);
+    lb_lock_release(&again);
+    lb_lock_release(&again);
+    lb_lock_release(NULL);
+    assert_int_equal(lb_lock_acquire(&lock, scratch_path("no/lock"), &error), LOBASS_NOT_FOUND);
+    for (int i = 0; i < 2; i++)
+    {
+        (void)close(to_parent[i]);
+        (void)close(to_child[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_create),
+        cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_move),
+        cmocka_unit_test(test_lock),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}

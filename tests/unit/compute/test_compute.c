@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Making a computation: backends by name and by environment, unknown ones refused by name; scratch
+ * memory that grows once and stays; products that never start threads of their own; padding sizes.
+ */
+#include <dirent.h>
+#include <omp.h>
+
+#include "op_setup.h"
+
+static void test_backends_by_name(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"plain", "onednn"};
+    for (size_t i = 0; i < 2; i++)
+    {
+        lb_compute *c = NULL;
+        assert_int_equal(lb_compute_create(&c, names[i], 3, NULL), LOBASS_OK);
+        assert_string_equal(c->ops->name, names[i]);
+        assert_int_equal(lb_pool_thread_count(c->pool), 3);
+        lb_compute_free(c);
+    }
+    lb_compute_free(NULL);
+}
+
+static void expect_refused(const char *name, const char *origin)
+{
+    lb_compute *c = NULL;
+    lobass_error error = {0};
+    assert_int_equal(lb_compute_create(&c, name, 1, &error), LOBASS_BAD_ARGUMENT);
+    assert_null(c);
+    assert_non_null(strstr(error.message, origin));
+    assert_non_null(strstr(error.message, "\"cuda9\""));
+    assert_non_null(strstr(error.message, "plain or onednn"));
+}
+
+static void test_unknown_backend(void **state)
+{
+    (void)state;
+    expect_refused("cuda9", "backend");
+    assert_int_equal(setenv("LOBASS_BACKEND", "cuda9", 1), 0);
+    expect_refused(NULL, "LOBASS_BACKEND");
+    assert_int_equal(unsetenv("LOBASS_BACKEND"), 0);
+}
+
+static void test_environment(void **state)
+{
+    (void)state;
+    lb_compute *c = NULL;
+    assert_int_equal(unsetenv("LOBASS_BACKEND"), 0);
+    assert_int_equal(lb_compute_create(&c, NULL, 1, NULL), LOBASS_OK);
+    assert_string_equal(c->ops->name, "onednn");
+    lb_compute_free(c);
+    assert_int_equal(setenv("LOBASS_BACKEND", "plain", 1), 0);
+    assert_int_equal(lb_compute_create(&c, NULL, 1, NULL), LOBASS_OK);
+    assert_string_equal(c->ops->name, "plain");
+    lb_compute_free(c);
+    assert_int_equal(lb_compute_create(&c, "onednn", 1, NULL), LOBASS_OK); /* a name wins */
+    assert_string_equal(c->ops->name, "onednn");
+    lb_compute_free(c);
+    assert_int_equal(unsetenv("LOBASS_BACKEND"), 0);
+}
+
+static void test_rows_padded(void **state)
+{
+    (void)state;
+    assert_int_equal(lb_rows_padded(0), 0);
+    for (size_t n = 1; n < 700; n++)
+    {
+        const size_t padded = lb_rows_padded(n);
+        assert_true(padded >= n && padded < n + LB_ROW_ROUND && padded % LB_ROW_ROUND == 0);
+        assert_int_equal(LB_ROW_BLOCK % LB_ROW_ROUND, 0);
+    }
+}
+
+static void test_scratch_stays(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < OP_N_SETUPS; k++)
+    {
+        lb_compute *c = op_compute_create(&op_setups[k], 2);
+        const void *memory = NULL;
+        const void *cosine = NULL;
+        for (size_t pass = 0; c != NULL && pass < 2; pass++)
+        {
+            for (size_t i = 0; i < OP_N_CASES; i++)
+            {
+                op_data *t = op_data_make(&op_cases[i], 1);
+                assert_int_equal(op_cases[i].kind->forward(c, t), LOBASS_OK);
+                assert_int_equal(op_cases[i].kind->backward(c, t), LOBASS_OK);
+                op_data_free(t);
+            }
+            assert_true(pass == 0 || c->scratch->memory == memory);
+            assert_true(pass == 0 || c->scratch->rope.cosine == cosine);
+            memory = c->scratch->memory;
+            cosine = c->scratch->rope.cosine;
+        }
+        lb_compute_free(c);
+    }
+}
+
+static void test_scratch_too_large(void **state)
+{
+    (void)state;
+    lb_compute *c = op_compute_create(&op_setups[0], 1);
+    size_t total = 0;
+    lb_scratch_add(&total, SIZE_MAX / 2, 4);
+    assert_true(total == SIZE_MAX);
+    lobass_error error = {0};
+    assert_int_equal(lb_scratch_reserve(c->scratch, total, 0, &error), LOBASS_OUT_OF_MEMORY);
+    assert_int_equal(lb_scratch_reserve(c->scratch, 100, 100, &error), LOBASS_OK);
+    lb_compute_free(c);
+}
+
+static size_t count_threads(void)
+{
+    DIR *folder = opendir("/proc/self/task");
+    if (folder == NULL)
+    {
+        return 0;
+    }
+    size_t count = 0;
+    while (readdir(folder) != NULL)
+    {
+        count++;
+    }
+    (void)closedir(folder);
+    return count;
+}
+
+/* The library would cut a product of this size over OpenMP threads, if it were allowed to. */
+static void test_products_start_no_threads(void **state)
+{
+    (void)state;
+    enum
+    {
+        N = 300,
+        D = 300
+    };
+    omp_set_num_threads(4);
+    float *x = (float *)op_alloc((size_t)(N + LB_ROW_ROUND) * D, sizeof *x);
+    float *y = (float *)op_alloc((size_t)(N + LB_ROW_ROUND) * D, sizeof *y);
+    uint16_t *bf16 = (uint16_t *)op_alloc((size_t)D * D, sizeof *bf16);
+    float *fp32 = (float *)op_alloc((size_t)D * D, sizeof *fp32);
+    const lb_matrix matrices[] = {{.n_out = D, .n_in = D, .fp32 = fp32},
+                                  {.n_out = D, .n_in = D, .bf16 = bf16}};
+    for (size_t k = 0; k < OP_N_SETUPS; k++)
+    {
+        lb_compute *c = op_compute_create(&op_setups[k], 1);
+        const size_t before = count_threads();
+        for (size_t i = 0; c != NULL && i < 2; i++)
+        {
+            assert_int_equal(c->ops->linear_forward(c, y, x, &matrices[i], NULL, N, NULL),
+                             LOBASS_OK);
+            assert_int_equal(
+                c->ops->linear_backward(c, x, NULL, NULL, y, x, &matrices[i], N, NULL), LOBASS_OK);
+        }
+        assert_int_equal(count_threads(), before);
+        assert_int_equal(omp_get_max_threads(), 4); /* the caller's setting is his own again */
+        lb_compute_free(c);
+    }
+    free(x);
+    free(y);
+    free(bf16);
+    free(fp32);
+}
+
+static void test_cpu_features_imply_each_other(void **state)
+{
+    (void)state;
+    const lb_cpu cpu = lb_cpu_detect();
+    print_message("avx2 %d avx512 %d avx512_bf16 %d amx_bf16 %d\n", cpu.has_avx2, cpu.has_avx512,
+                  cpu.has_avx512_bf16, cpu.has_amx_bf16);
+    assert_true(!cpu.has_avx512 || cpu.has_avx2);
+    assert_true(!cpu.has_avx512_bf16 || cpu.has_avx512);
+    assert_true(!cpu.has_amx_bf16 || cpu.has_avx512);
+    assert_int_equal(cpu.has_avx2, __builtin_cpu_supports("avx2") != 0);
+    assert_int_equal(cpu.has_avx512, __builtin_cpu_supports("avx512bw") != 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_backends_by_name),
+        cmocka_unit_test(test_unknown_backend),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_rows_padded),
+        cmocka_unit_test(test_scratch_stays),
+        cmocka_unit_test(test_scratch_too_large),
+        cmocka_unit_test(test_products_start_no_threads),
+        cmocka_unit_test(test_cpu_features_imply_each_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

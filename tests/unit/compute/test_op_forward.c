@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every forward, with every kind of product, against the double computation of op_kinds.h on the
+ * same inputs (already rounded where products are bf16, so bf16 changes nothing but the sums).
+ * Losses must be within 1e-5 nats. NaN in the padding must not show, and nothing may be written
+ * beyond the padded rows. The linear operation gives a row the same value whatever its neighbours.
+ */
+#include "op_setup.h"
+
+static const double usual_tolerance = 5e-6; /* of the root mean square of the outputs */
+static const double loss_tolerance = 1e-5;  /* nats */
+
+static double root_mean_square(const double *values, size_t count)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < count; i++)
+    {
+        sum += values[i] * values[i];
+    }
+    return sqrt(sum / (double)(count > 0 ? count : 1));
+}
+
+static void check_forward(lb_compute *c, const char *products, const op_case *which)
+{
+    op_data *t = op_data_make(which, 3);
+    assert_int_equal(which->kind->forward(c, t), LOBASS_OK);
+    which->kind->reference(t, t->out.exact);
+    const double tolerance = which->kind == &op_cross_entropy
+                                 ? loss_tolerance
+                                 : usual_tolerance * root_mean_square(t->out.exact, t->out.count);
+    for (size_t i = 0; i < t->out.count; i++)
+    {
+        if (!(fabs((double)t->out.value[i] - t->out.exact[i]) <=
+              tolerance + 1e-6 * fabs(t->out.exact[i])))
+        {
+            fail_msg("%s, %s: output %zu is %.9g, in double %.9g", products, which->name, i,
+                     (double)t->out.value[i], t->out.exact[i]);
+        }
+    }
+    if (!op_canaries_live(&t->out))
+    {
+        fail_msg("%s, %s: written beyond the padded rows", products, which->name);
+    }
+    op_data_free(t);
+}
+
+static void test_forward_against_double(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < OP_N_SETUPS; k++)
+    {
+        lb_compute *c = op_compute_create(&op_setups[k], 2);
+        for (size_t i = 0; c != NULL && i < OP_N_CASES; i++)
+        {
+            check_forward(c, op_setups[k].bf16->name, &op_cases[i]);
+        }
+        lb_compute_free(c);
+    }
+}
+
+/* Relative distance of a row computed alone from the same row among N others. */
+static double row_distance(lb_compute *c, const float *x, const lb_matrix *w, float *together,
+                           float *alone, size_t n)
+{
+    double worst = 0.0;
+    assert_int_equal(c->ops->linear_forward(c, together, x, w, NULL, n, NULL), LOBASS_OK);
+    for (size_t i = 0; i < n; i++)
+    {
+        assert_int_equal(c->ops->linear_forward(c, alone, x + i * w->n_in, w, NULL, 1, NULL),
+                         LOBASS_OK);
+        for (size_t j = 0; j < w->n_out; j++)
+        {
+            const double distance =
+                fabs((double)alone[j] - (double)together[i * w->n_out + j]);
+            worst = distance > worst ? distance : worst;
+        }
+    }
+    return worst;
+}
+
+/* Plain sums run over k in order for every value: exactly the same. The libraries may choose
+ * another kernel for fewer rows: the same within rounding. */
+static void test_rows_do_not_see_each_other(void **state)
+{
+    (void)state;
+    enum
+    {
+        N = 70,
+        N_IN = 90,
+        N_OUT = 110
+    };
+    lb_random random;
+    lb_random_init(&random, 5);
+    float *x = (float *)op_alloc((size_t)(N + LB_ROW_ROUND) * N_IN * 2, sizeof *x);
+    float *w = (float *)op_alloc((size_t)N_OUT * N_IN, sizeof *w);
+    float *together = (float *)op_alloc((size_t)(N + LB_ROW_ROUND) * N_OUT, sizeof *together);
+    float *alone = (float *)op_alloc((size_t)LB_ROW_ROUND * N_OUT, sizeof *alone);
+    for (size_t i = 0; i < (size_t)N_OUT * N_IN; i++)
+    {
+        w[i] = (float)lb_random_normal(&random);
+    }
+    for (size_t i = 0; i < (size_t)N * N_IN; i++)
+    {
+        x[i] = (float)lb_random_normal(&random);
+    }
+    const lb_matrix matrix = {.n_out = N_OUT, .n_in = N_IN, .fp32 = w};
+    for (size_t k = 0; k < 2; k++)
+    {
+        lb_compute *c = op_compute_create(&op_setups[k], 2);
+        const double distance = row_distance(c, x, &matrix, together, alone, N);
+        print_message("%s: a row alone differs by at most %.3g\n", op_setups[k].backend, distance);
+        assert_true(distance <= (k == 0 ? 0.0 : 2e-5));
+        lb_compute_free(c);
+    }
+    free(x);
+    free(w);
+    free(together);
+    free(alone);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_forward_against_double),
+        cmocka_unit_test(test_rows_do_not_see_each_other),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

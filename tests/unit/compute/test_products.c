@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every kind of product against a double computation over random shapes, layouts and row distances,
+ * one row and one column among them; bf16 kinds on operands they have converted themselves, against
+ * double on the rounded values. What lies between the rows of the result must not change.
+ */
+#include "op_setup.h"
+
+enum
+{
+    N_SHAPES = 120,
+    LONGEST = 300,
+    MOST_GAP = 20
+};
+
+typedef struct shape
+{
+    size_t m, n, k, lda, ldb, ldc;
+    bool is_a_transposed, is_b_transposed, is_added;
+} shape;
+
+static size_t random_size(lb_random *random)
+{
+    static const size_t usual[] = {1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 256};
+    const size_t n_usual = sizeof usual / sizeof usual[0];
+    const size_t pick = (size_t)lb_random_below(random, 2 * n_usual);
+    return pick < n_usual ? usual[pick] : 1 + (size_t)lb_random_below(random, LONGEST);
+}
+
+static shape random_shape(lb_random *random)
+{
+    shape s = {.m = random_size(random), .n = random_size(random), .k = random_size(random)};
+    s.is_a_transposed = lb_random_below(random, 2) == 0;
+    s.is_b_transposed = lb_random_below(random, 2) == 0;
+    s.is_added = lb_random_below(random, 2) == 0;
+    s.lda = (s.is_a_transposed ? s.m : s.k) + (size_t)lb_random_below(random, MOST_GAP);
+    s.ldb = (s.is_b_transposed ? s.k : s.n) + (size_t)lb_random_below(random, MOST_GAP);
+    s.ldc = s.n + 1 + (size_t)lb_random_below(random, MOST_GAP);
+    return s;
+}
+
+static double exact_value(const shape *s, const float *a, const float *b, size_t i, size_t j)
+{
+    double sum = 0.0;
+    for (size_t p = 0; p < s->k; p++)
+    {
+        const float from_a = s->is_a_transposed ? a[p * s->lda + i] : a[i * s->lda + p];
+        const float from_b = s->is_b_transposed ? b[j * s->ldb + p] : b[p * s->ldb + j];
+        sum += (double)from_a * (double)from_b;
+    }
+    return sum;
+}
+
+static float *random_values(lb_random *random, size_t count, bool is_bf16)
+{
+    float *values = (float *)op_alloc(count, sizeof *values);
+    for (size_t i = 0; i < count; i++)
+    {
+        const float value = (float)lb_random_normal(random);
+        values[i] = is_bf16 ? op_bf16_rounded(value) : value;
+    }
+    return values;
+}
+
+static const void *as_operand(lb_compute *c, const lb_gemm *gemm, void *memory, const float *values,
+                              size_t count)
+{
+    if (gemm->convert == NULL)
+    {
+        return values;
+    }
+    gemm->convert(c->scratch, memory, values, count);
+    return memory;
+}
+
+static void check_shape(lb_compute *c, const lb_gemm *gemm, const shape *s, lb_random *random)
+{
+    const size_t a_count = (s->is_a_transposed ? s->k : s->m) * s->lda;
+    const size_t b_count = (s->is_b_transposed ? s->n : s->k) * s->ldb;
+    float *a = random_values(random, a_count, gemm->convert != NULL);
+    float *b = random_values(random, b_count, gemm->convert != NULL);
+    float *c_values = (float *)op_alloc(s->m * s->ldc, sizeof *c_values);
+    void *a_memory = op_alloc(a_count, sizeof(float));
+    void *b_memory = op_alloc(b_count, sizeof(float));
+    for (size_t i = 0; i < s->m * s->ldc; i++)
+    {
+        c_values[i] = i % s->ldc >= s->n ? op_canary : s->is_added ? 1.0F : NAN;
+    }
+    const lb_product product = {s->m,
+                                s->n,
+                                s->k,
+                                as_operand(c, gemm, a_memory, a, a_count),
+                                as_operand(c, gemm, b_memory, b, b_count),
+                                s->lda,
+                                s->ldb,
+                                s->is_a_transposed,
+                                s->is_b_transposed,
+                                s->is_added,
+                                c_values,
+                                s->ldc};
+    assert_int_equal(gemm->multiply(c->scratch, 0, &product), 0);
+    for (size_t i = 0; i < s->m * s->ldc; i++)
+    {
+        const size_t row = i / s->ldc;
+        const size_t column = i % s->ldc;
+        if (column >= s->n)
+        {
+            assert_true(c_values[i] == op_canary);
+            continue;
+        }
+        const double expected = exact_value(s, a, b, row, column) + (s->is_added ? 1.0 : 0.0);
+        if (!(fabs((double)c_values[i] - expected) <= 2e-6 * sqrt((double)s->k) + 1e-6))
+        {
+            fail_msg("%s: m %zu n %zu k %zu, a %d b %d added %d: [%zu, %zu] is %.9g, not %.9g",
+                     gemm->name, s->m, s->n, s->k, (int)s->is_a_transposed,
+                     (int)s->is_b_transposed, (int)s->is_added, row, column, (double)c_values[i],
+                     expected);
+        }
+    }
+    free(a);
+    free(b);
+    free(c_values);
+    free(a_memory);
+    free(b_memory);
+}
+
+static void test_random_shapes(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < OP_N_SETUPS; k++)
+    {
+        lb_compute *c = op_compute_create(&op_setups[k], 1);
+        lb_random random;
+        lb_random_init(&random, 31);
+        for (size_t i = 0; c != NULL && i < N_SHAPES; i++)
+        {
+            const shape s = random_shape(&random);
+            check_shape(c, c->scratch->fp32, &s, &random);
+            check_shape(c, c->scratch->bf16, &s, &random);
+        }
+        lb_compute_free(c);
+    }
+}
+
+/* More shapes than a worker keeps primitives for: the table is emptied and goes on. */
+static void test_more_shapes_than_are_kept(void **state)
+{
+    (void)state;
+    lb_compute *c = op_compute_create(&op_setups[2], 1);
+    lb_random random;
+    lb_random_init(&random, 8);
+    for (size_t i = 0; c != NULL && i < 600; i++)
+    {
+        const size_t size = 1 + i % 300;
+        const shape s = {.m = 2, .n = 3, .k = size, .lda = size, .ldb = 3, .ldc = 4};
+        check_shape(c, &lb_gemm_onednn_bf16, &s, &random);
+    }
+    lb_compute_free(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_shapes),
+        cmocka_unit_test(test_more_shapes_than_are_kept),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

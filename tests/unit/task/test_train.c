@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a training computes: the loss of a step is the mean over the scored tokens of the whole
+ * batch, however the batch is cut in packs; the loss falls; threads do not show; what cannot be
+ * used is refused before anything is written.
+ */
+#include "unit/task/train_fixture.h"
+
+#include <math.h>
+
+/* A run of the fixture's rows, prepared in FOLDER/run. */
+static void run_prepare(const fixture *f, char run[PATH_SIZE])
+{
+    lobass_error error = {0};
+    lobass_prepare_options prepare = lobass_prepare_options_default();
+    path_print(run, f->folder, "run");
+    prepare.model = f->model;
+    prepare.data = f->data_list;
+    prepare.n_data = 1;
+    prepare.format = f->options.format;
+    prepare.run = run;
+    check_ok(lobass_prepare(&prepare, NULL, NULL, &error), &error);
+}
+
+/* The losses of the first N_STEPS steps with packs of PACK_TOKENS. */
+static void losses_compute(const fixture *f, const char *run, size_t pack_tokens, size_t n_steps,
+                           double *losses, double *norms)
+{
+    lobass_error error = {0};
+    lb_trainer *trainer = NULL;
+    check_ok(lb_trainer_create(&trainer, &f->options, run, pack_tokens, &error), &error);
+    assert_int_equal(trainer->n_rows, FIXTURE_ROWS);
+    assert_int_equal(trainer->n_steps, 12);
+    for (size_t i = 0; i < n_steps; ++i)
+    {
+        lb_train_step step;
+        check_ok(lb_trainer_step(trainer, &step, &error), &error);
+        losses[i] = step.loss;
+        norms[i] = step.gradient_norm;
+    }
+    lb_trainer_free(trainer);
+}
+
+static void test_packs_do_not_show(void **state)
+{
+    enum
+    {
+        N_STEPS = 8
+    };
+    static const size_t sizes[] = {1, 40, 100, 4096}; /* 1: every row alone */
+    const fixture *f = *state;
+    char run[PATH_SIZE];
+    double losses[4][N_STEPS];
+    double norms[4][N_STEPS];
+    run_prepare(f, run);
+    for (size_t i = 0; i < 4; ++i)
+    {
+        losses_compute(f, run, sizes[i], N_STEPS, losses[i], norms[i]);
+    }
+    for (size_t i = 0; i < 3; ++i)
+    {
+        for (size_t step = 0; step < N_STEPS; ++step)
+        {
+            /* Rounding in fp32 alone; a mean of means would differ in the second digit. */
+            assert_true(fabs(losses[i][step] - losses[3][step]) < 2e-5 * losses[3][step]);
+            assert_true(fabs(norms[i][step] - norms[3][step]) < 2e-4 * norms[3][step]);
+        }
+    }
+}
+
+/* One epoch of the first shuffle against the losses of the same rows, one at a time. */
+static void test_loss_is_mean_over_tokens(void **state)
+{
+    fixture *f = *state;
+    char run[PATH_SIZE];
+    lobass_error error = {0};
+    lb_trainer *trainer = NULL;
+    lb_train_step step;
+    double sum = 0;
+    double sum_of_means = 0;
+    size_t n_scored = 0;
+    run_prepare(f, run);
+    f->options.learning_rate = 0; /* the weights stay, so that the rows can be measured after it */
+    check_ok(lb_trainer_create(&trainer, &f->options, run, 0, &error), &error);
+    check_ok(lb_trainer_step(trainer, &step, &error), &error);
+    for (size_t i = 0; i < f->options.batch_size; ++i)
+    {
+        lobass_row row;
+        lb_batch_builder builder = {0};
+        float nll[96];
+        double row_sum = 0;
+        check_ok(lb_store_row_load(&row, trainer->store, trainer->order[i], &error), &error);
+        check_ok(lb_batch_builder_add(&builder, row.ids, row.flags, row.n_tokens, &error), &error);
+        check_ok(lb_decoder_forward(trainer->decoder, &builder.batch, nll, &error), &error);
+        for (size_t j = 0; j < row.n_scored; ++j)
+        {
+            row_sum += (double)nll[j];
+        }
+        sum += row_sum;
+        sum_of_means += row_sum / (double)row.n_scored;
+        n_scored += row.n_scored;
+        lb_batch_builder_free(&builder);
+    }
+    assert_int_equal(step.n_scored, n_scored);
+    assert_true(fabs(step.loss - sum / (double)n_scored) < 1e-5);
+    assert_true(fabs(step.loss - sum_of_means / f->options.batch_size) > 1e-4);
+    lb_trainer_free(trainer);
+}
+
+/* Every epoch sees every row once, in another order. */
+static void test_epochs_are_shuffled(void **state)
+{
+    const fixture *f = *state;
+    char run[PATH_SIZE];
+    lobass_error error = {0};
+    lb_trainer *trainer = NULL;
+    uint64_t first[FIXTURE_ROWS];
+    bool is_seen[FIXTURE_ROWS] = {false};
+    size_t n_moved = 0;
+    run_prepare(f, run);
+    check_ok(lb_trainer_create(&trainer, &f->options, run, 0, &error), &error);
+    for (size_t i = 0; i < 7; ++i)
+    {
+        lb_train_step step;
+        check_ok(lb_trainer_step(trainer, &step, &error), &error);
+        if (i == 0)
+        {
+            memcpy(first, trainer->order, sizeof first);
+        }
+    }
+    for (size_t i = 0; i < FIXTURE_ROWS; ++i)
+    {
+        assert_in_range(trainer->order[i], 0, FIXTURE_ROWS - 1);
+        assert_false(is_seen[trainer->order[i]]);
+        is_seen[trainer->order[i]] = true;
+        n_moved += trainer->order[i] != first[i] ? 1 : 0;
+    }
+    assert_in_range(n_moved, FIXTURE_ROWS / 2, FIXTURE_ROWS);
+    lb_trainer_free(trainer);
+}
+
+static void test_loss_falls(void **state)
+{
+    fixture *f = *state;
+    lobass_error error = {0};
+    lobass_train_result result;
+    f->options.n_epochs = 30;
+    f->options.learning_rate = 1e-2;
+    check_ok(lobass_train(&f->options, NULL, &result, &error), &error);
+    assert_int_equal(result.n_rows, FIXTURE_ROWS);
+    assert_int_equal(result.n_steps, 30 * 6);
+    assert_true(result.first_loss > 5.5 && result.first_loss < 7.5); /* about ln 512 = 6.2 */
+    assert_true(result.last_loss < 0.6 * result.first_loss);
+    assert_int_equal(line_count(f->output, "train_log.jsonl"), 30 * 6);
+    lobass_model_info info;
+    check_ok(lobass_model_describe(f->output, &info, &error), &error);
+    assert_string_equal(info.dtype, "F32");
+}
+
+static void test_threads_do_not_show(void **state)
+{
+    fixture *f = *state;
+    char other[PATH_SIZE];
+    lobass_error error = {0};
+    check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
+    path_print(other, f->folder, "threads");
+    f->options.output = other;
+    f->options.n_threads = 3;
+    check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
+    check_same_file(f->output, other, "model.safetensors");
+    check_same_file(f->output, other, "train_log.jsonl");
+}
+
+/* The first lines of the log, as they are documented. */
+static void test_log_lines(void **state)
+{
+    fixture *f = *state;
+    char path[PATH_SIZE];
+    lobass_error error = {0};
+    lb_buffer text = {0};
+    json_t *line = NULL;
+    f->options.warmup_ratio = 0.25; /* 3 of 12 steps */
+    check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
+    path_print(path, f->output, "train_log.jsonl");
+    check_ok(lb_file_read(&text, path, SIZE_MAX / 2, &error), &error);
+    check_ok(lb_json_parse(&line, text.data, strcspn(text.data, "\n"), path, &error), &error);
+    assert_int_equal(json_integer_value(json_object_get(line, "step")), 1);
+    assert_int_equal(json_integer_value(json_object_get(line, "epoch")), 1);
+    assert_true(json_real_value(json_object_get(line, "loss")) > 5);
+    assert_true(fabs(json_number_value(json_object_get(line, "learning_rate")) -
+                     lb_schedule_rate(5e-3, 0.25, 0, 12)) < 1e-12);
+    assert_true(json_number_value(json_object_get(line, "gradient_norm")) > 0);
+    assert_in_range(json_integer_value(json_object_get(line, "tokens")), 7 * 3, 7 * 96);
+    assert_int_equal(json_object_size(line), 6);
+    json_decref(line);
+    lb_buffer_free(&text);
+}
+
+static void test_existing_output_is_refused(void **state)
+{
+    fixture *f = *state;
+    char file[PATH_SIZE];
+    lobass_error error = {0};
+    check_ok(lb_folder_create(f->output, &error), &error);
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, f->output,
+                  "exists already");
+    assert_int_equal(lb_path_look(f->partial), LB_PATH_MISSING);
+    f->options.overwrite = true;
+    check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
+    assert_int_equal(lb_path_look(f->partial), LB_PATH_MISSING);
+    path_print(file, f->folder, "file");
+    text_write(file, "mine");
+    f->options.output = file;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, file,
+                  "found a file");
+}
+
+static void test_unwritable_output_is_refused(void **state)
+{
+    fixture *f = *state;
+    char file[PATH_SIZE];
+    char below[PATH_SIZE];
+    lobass_error error = {0};
+    path_print(file, f->folder, "file");
+    text_write(file, "not a folder");
+    path_print(below, file, "out");
+    f->options.output = below;
+    const lobass_status status = lobass_train(&f->options, NULL, NULL, &error);
+    assert_true(status == LOBASS_IO || status == LOBASS_CONFLICT || status == LOBASS_NOT_FOUND);
+    assert_non_null(strstr(error.message, file));
+}
+
+static void test_output_in_use_is_refused(void **state)
+{
+    fixture *f = *state;
+    char path[PATH_SIZE];
+    lobass_error error = {0};
+    lb_lock lock;
+    check_ok(lb_folder_create(f->partial, &error), &error);
+    path_print(path, f->partial, "lock");
+    check_ok(lb_lock_acquire(&lock, path, &error), &error);
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, path,
+                  "in use");
+    lb_lock_release(&lock);
+    check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
+}
+
+static void test_bad_options_are_refused(void **state)
+{
+    fixture *f = *state;
+    lobass_error error = {0};
+    const lobass_train_options good = f->options;
+    f->options.n_epochs = 0;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "epochs", "found 0");
+    f->options = good;
+    f->options.batch_size = 0;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "batch_size", "found 0");
+    f->options = good;
+    f->options.learning_rate = NAN;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "learning_rate", "nan");
+    f->options = good;
+    f->options.warmup_ratio = 1.5;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "warmup", "found 1.5");
+    f->options = good;
+    f->options.clip = -1;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "clip", "found -1");
+    f->options = good;
+    f->options.run = f->folder;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  f->output, "found both");
+    assert_int_equal(lb_path_look(f->partial), LB_PATH_MISSING);
+}
+
+/* A failed start leaves nothing that would stand in the way of the corrected command. */
+static void test_failed_start_leaves_nothing(void **state)
+{
+    fixture *f = *state;
+    lobass_error error = {0};
+    text_write(f->data, "{\"instruction\": \"Say nothing\", \"output\": \"\"}\n");
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "none of its 1 records", "ok or truncated");
+    assert_int_equal(lb_path_look(f->partial), LB_PATH_MISSING);
+    data_write(f, 1);
+    const char *const missing[] = {"/nowhere/data.jsonl"};
+    f->options.data = missing;
+    assert_int_equal(lobass_train(&f->options, NULL, NULL, &error), LOBASS_NOT_FOUND);
+    assert_int_equal(lb_path_look(f->partial), LB_PATH_MISSING);
+    f->options.data = f->data_list;
+    check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
+}
+
+static void test_nonfinite_names_the_step(void **state)
+{
+    fixture *f = *state;
+    lobass_error error = {0};
+    f->options.learning_rate = 1e3;
+    f->options.weight_decay = 1e3; /* every step multiplies the weights by -1e6 */
+    f->options.warmup_ratio = 0;
+    f->options.n_epochs = 8;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_NUMERIC, &error, f->output,
+                  "step ");
+    assert_int_equal(lb_path_look(f->output), LB_PATH_MISSING);
+}
+
+#define TRAIN_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_open, fixture_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TRAIN_TEST(test_packs_do_not_show),           TRAIN_TEST(test_loss_is_mean_over_tokens),
+        TRAIN_TEST(test_epochs_are_shuffled),         TRAIN_TEST(test_loss_falls),
+        TRAIN_TEST(test_threads_do_not_show),         TRAIN_TEST(test_log_lines),
+        TRAIN_TEST(test_existing_output_is_refused),  TRAIN_TEST(test_unwritable_output_is_refused),
+        TRAIN_TEST(test_output_in_use_is_refused),    TRAIN_TEST(test_bad_options_are_refused),
+        TRAIN_TEST(test_failed_start_leaves_nothing), TRAIN_TEST(test_nonfinite_names_the_step),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
