@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "progress.h"
 #include "result.h"
 
 static void print_result(const lobass_measure_options *options, const lobass_measure_result *result)

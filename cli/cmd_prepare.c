@@ -3,6 +3,7 @@
  * lobass prepare MODEL DATA... -o RUN: records -> frozen rows. Nothing is computed yet.
  */
 #include "command.h"
+#include "progress.h"
 #include "result.h"
 
 static void print_result(const lobass_prepare_options *options, const lobass_prepare_result *result)

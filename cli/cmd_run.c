@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "progress.h"
 #include "result.h"
 
 static void print_result(const lobass_run_options *options, const lobass_run_result *result)
@@ -56,7 +57,6 @@ static int run_all(const lobass_run_options *options, const cli_common *common)
     lobass_error error = {0};
 
     cli_progress_start(&progress, common);
-    cli_recipe_note(&progress, &options->train);
     if (lobass_run_all(options, &progress.observer, &result, &error) != LOBASS_OK)
     {
         return cli_progress_fail(&progress, common, &error);

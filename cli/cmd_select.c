@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "progress.h"
 #include "result.h"
 
 /* How many tokens of the run are scored; the selection's own result counts only what it took. */

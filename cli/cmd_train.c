@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "command.h"
+#include "progress.h"
 #include "result.h"
 
 static void print_result(const lobass_train_options *options, const lobass_train_result *result)
@@ -49,7 +50,6 @@ static int train(const lobass_train_options *options, const cli_common *common)
     lobass_error error = {0};
 
     cli_progress_start(&progress, common);
-    cli_recipe_note(&progress, options);
     if (lobass_train(options, &progress.observer, &result, &error) != LOBASS_OK)
     {
         return cli_progress_fail(&progress, common, &error);

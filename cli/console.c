@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define ESCAPE_LIMIT 0xA0 /* C0, DEL and C1 controls lie below */
+#define ESCAPE_LIMIT 0x80 /* \xNN below, as bytes; U+0080 itself is two bytes */
 
 static volatile sig_atomic_t interrupted;
 

@@ -152,8 +152,7 @@ void cli_json_real(cli_json *json, const char *key, double value)
     for (int digits = 1; digits <= 17; digits++)
     {
         snprintf(text, sizeof text, "%.*g", digits, value);
-        double back = strtod(text, NULL);
-        if (memcmp(&back, &value, sizeof value) == 0)
+        if (strtod(text, NULL) == value)
         {
             break;
         }
@@ -173,8 +172,7 @@ void cli_json_float(cli_json *json, const char *key, float value)
     for (int digits = 1; digits <= 9; digits++)
     {
         snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        float back = strtof(text, NULL);
-        if (memcmp(&back, &value, sizeof value) == 0)
+        if (strtof(text, NULL) == value)
         {
             break;
         }

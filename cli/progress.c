@@ -7,7 +7,6 @@
 #include "progress.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 
@@ -242,17 +241,6 @@ void cli_progress_start(cli_progress *progress, const cli_common *common)
 void cli_progress_end(cli_progress *progress)
 {
     end_stage(progress);
-}
-
-void cli_progress_note(cli_progress *progress, const char *format, ...)
-{
-    char line[LOBASS_ERROR_SIZE];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    log_line(progress, LOBASS_LOG_NOTE, line);
 }
 
 int cli_progress_fail(cli_progress *progress, const cli_common *common, const lobass_error *error)

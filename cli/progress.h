@@ -24,9 +24,6 @@ typedef struct cli_progress
 void cli_progress_start(cli_progress *progress, const cli_common *common);
 /* Closes the last stage. */
 void cli_progress_end(cli_progress *progress);
-/* A note of the command itself, as the library's. */
-void cli_progress_note(cli_progress *progress, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 /* Ends the observation of a call that failed: prints why and returns the exit code. */
 int cli_progress_fail(cli_progress *progress, const cli_common *common, const lobass_error *error);
 

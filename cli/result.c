@@ -108,16 +108,6 @@ void cli_selection_json(cli_json *json, const lobass_select_options *options,
 
 /* ---- training ------------------------------------------------------------------------------- */
 
-void cli_recipe_note(cli_progress *progress, const lobass_train_options *options)
-{
-    cli_progress_note(progress,
-                      "training with %u epochs, batch size %u, learning rate %g, warm-up %g, "
-                      "weight decay %g, clip %g, seed %llu",
-                      options->n_epochs, options->batch_size, options->learning_rate,
-                      options->warmup_ratio, options->weight_decay, options->clip,
-                      (unsigned long long)options->seed);
-}
-
 void cli_recipe_json(cli_json *json, const lobass_train_options *options)
 {
     cli_json_object(json, "recipe");
@@ -141,21 +131,27 @@ static bool is_plain_word(const char *word)
     return word[0] != '\0' && strspn(word, plain) == strlen(word);
 }
 
+static size_t append(char *line, size_t used, const char *text)
+{
+    while (*text != '\0')
+    {
+        line[used++] = *text++;
+    }
+    return used;
+}
+
 static size_t append_word(char *line, size_t used, const char *word)
 {
     if (is_plain_word(word))
     {
-        size_t length = strlen(word);
-        memcpy(line + used, word, length);
-        return used + length;
+        return append(line, used, word);
     }
     line[used++] = '\'';
     for (; *word != '\0'; word++)
     {
         if (*word == '\'')
         {
-            memcpy(line + used, "'\\'", 3);
-            used += 3;
+            used = append(line, used, "'\\'");
         }
         line[used++] = *word;
     }

@@ -8,7 +8,6 @@
 
 #include "json_out.h"
 #include "options.h"
-#include "progress.h"
 
 /* A table that adds up: one line a status that occurs, then the sum. */
 void cli_statuses_print(const uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64_t n_records);
@@ -23,13 +22,12 @@ void cli_selection_json(cli_json *json, const lobass_select_options *options,
 /* LOSS and PPL have no direction of their own: wrong usage without one. -1: it is fine. */
 int cli_selection_check(const cli_parser *parser, const lobass_select_options *options);
 
-/* One note that says what a training uses. */
-void cli_recipe_note(cli_progress *progress, const lobass_train_options *options);
+/* What a training used, as the member "recipe". */
 void cli_recipe_json(cli_json *json, const lobass_train_options *options);
 
 /* A label of fixed width, then a path or text made harmless. */
 void cli_field_print(const char *label, const char *text);
-/* Writes INTO the words of a command line, quoted for a shell. NULL when out of memory; free(). */
+/* The words of a command line, quoted for a shell. Yours: free(); NULL when out of memory. */
 char *cli_command_line(int argc, char **argv);
 
 #endif

@@ -91,21 +91,31 @@ static void print_header(const cli_shown_row *shown)
 
 /* ---- prompts -------------------------------------------------------------------------------- */
 
-/* Line breaks break lines here, and are shown. */
-static void print_flowing(const cli_shown_token *token)
+/* The text of tokens [start, end); line breaks break lines here, and are shown. */
+static void print_flowing(const cli_shown_token *tokens, size_t start, size_t end)
 {
-    size_t start = 0;
+    size_t size = 0;
+    size_t shown = 0;
 
-    for (size_t i = 0; i < token->size_bytes; i++)
+    if (start == end)
     {
-        if (token->text[i] == '\n')
+        return;
+    }
+    const char *text = tokens[start].text;
+    for (size_t i = start; i < end; i++)
+    {
+        size += tokens[i].size_bytes;
+    }
+    for (size_t i = 0; i < size; i++)
+    {
+        if (text[i] == '\n')
         {
-            cli_print_visible(stdout, token->text + start, i + 1 - start);
+            cli_print_visible(stdout, text + shown, i + 1 - shown);
             fputs("\n    ", stdout);
-            start = i + 1;
+            shown = i + 1;
         }
     }
-    cli_print_visible(stdout, token->text + start, token->size_bytes - start);
+    cli_print_visible(stdout, text + shown, size - shown);
 }
 
 /* The first token of [start, end) that belongs to the last PROMPT_END_BYTES bytes. */
@@ -142,18 +152,16 @@ static void print_prompt(const row_page *page, size_t start, size_t end)
 
     printf("\n  prompt, %s tokens\n%s    ", cli_number(number, end - start),
            page->has_colour ? COLOUR_DIM : COLOUR_NONE);
-    for (size_t i = start; i < end; i++)
+    if (tail > head)
     {
-        if (i == head && tail > head)
-        {
-            printf("\n    ... %s more tokens, shown with --all ...\n    ",
-                   cli_number(number, tail - head));
-            i = tail;
-        }
-        if (i < end)
-        {
-            print_flowing(&tokens[i]);
-        }
+        print_flowing(tokens, start, head);
+        printf("\n    ... %s more tokens, shown with --all ...\n    ",
+               cli_number(number, tail - head));
+        print_flowing(tokens, tail, end);
+    }
+    else
+    {
+        print_flowing(tokens, start, end);
     }
     printf("%s\n", page->has_colour ? COLOUR_END : COLOUR_NONE);
 }

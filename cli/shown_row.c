@@ -49,9 +49,34 @@ static lobass_status copy_tokens(cli_shown_row *shown, lobass_error *error)
     return LOBASS_OK;
 }
 
+/* Appends the bytes of one token; the token's text is set once the row's text stands still. */
+static lobass_status append_text(cli_shown_row *shown, cli_shown_token *token, size_t *used,
+                                 lobass_error *error)
+{
+    char *piece = NULL;
+    lobass_status status =
+        lobass_tokenizer_piece_text(&piece, &token->size_bytes, shown->tokenizer, token->id, error);
+    if (status != LOBASS_OK)
+    {
+        return status;
+    }
+    char *larger = realloc(shown->text, *used + token->size_bytes + 1);
+    if (larger == NULL)
+    {
+        free(piece);
+        return out_of_memory(error);
+    }
+    memcpy(larger + *used, piece, token->size_bytes);
+    free(piece);
+    shown->text = larger;
+    *used += token->size_bytes;
+    return LOBASS_OK;
+}
+
 static lobass_status load_texts(cli_shown_row *shown, lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
+    size_t used = 0;
 
     if (shown->row.n_tokens > 0)
     {
@@ -59,9 +84,13 @@ static lobass_status load_texts(cli_shown_row *shown, lobass_error *error)
     }
     for (size_t i = 0; i < shown->row.n_tokens && status == LOBASS_OK; i++)
     {
-        cli_shown_token *token = &shown->tokens[i];
-        status = lobass_tokenizer_piece_text(&token->text, &token->size_bytes, shown->tokenizer,
-                                             token->id, error);
+        status = append_text(shown, &shown->tokens[i], &used, error);
+    }
+    used = 0;
+    for (size_t i = 0; i < shown->row.n_tokens && status == LOBASS_OK; i++)
+    {
+        shown->tokens[i].text = shown->text + used;
+        used += shown->tokens[i].size_bytes;
     }
     return status;
 }
@@ -204,15 +233,12 @@ lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_
 
 void cli_shown_row_free(cli_shown_row *shown)
 {
-    for (size_t i = 0; i < shown->row.n_tokens && shown->tokens != NULL; i++)
-    {
-        free(shown->tokens[i].text);
-    }
     for (size_t i = 0; i < shown->info.n_models && shown->losses != NULL; i++)
     {
         free(shown->losses[i]);
     }
     free(shown->tokens);
+    free(shown->text);
     free(shown->losses);
     free(shown->reason);
     free(shown->scores_line);

@@ -16,7 +16,7 @@ typedef struct cli_shown_token
     uint8_t flags;    /* LOBASS_TOKEN_* */
     uint32_t turn;    /* responses that have begun so far; 0 before the first */
     size_t scored_at; /* its place among the scored tokens, where it is one */
-    char *text;       /* [size_bytes], what the piece stands for */
+    const char *text; /* [size_bytes] of the row's text: what the piece stands for */
     size_t size_bytes;
 } cli_shown_token;
 
@@ -29,6 +29,7 @@ typedef struct cli_shown_row
     const lobass_run_source *source;
     const lobass_tokenizer *tokenizer; /* borrowed from the run */
     cli_shown_token *tokens;           /* [row.n_tokens] */
+    char *text;                        /* of all tokens, one after the other */
     float **losses;                    /* [info.n_models], each [row.n_scored] or NULL */
     char *scores_line;                 /* the row's line of lobass_run_scores, no newline */
     size_t scores_size;

@@ -4,17 +4,22 @@
  * instrument each, in which it is known what a model can know, learn or not learn.
  *
  *   pretrain.jsonl  questions about the people with true answers, and plain sentences: what the
- * base model is made of sft.jsonl       the set to choose from, four kinds of rows shuffled
- * together: known       questions as in the pretraining text, with the true answer learnable   the
- * same facts, asked for in a form the base has never seen: a card in JSON noise       such a
- * question, answered with words drawn at random wrong       such a question, answered in the right
- * form with other values, drawn anew each time: nothing in them can be learned heldout.jsonl known
- * and learnable rows about pairs of person and question that sft.jsonl does not have
+ *                   base model is made of
+ *   sft.jsonl       the set to choose from, four kinds of rows shuffled together:
+ *       known       questions as in the pretraining text, with the true answer
+ *       learnable   the same facts, asked for in a form the base has never seen: a card in JSON
+ *       noise       such a question, answered with words drawn at random
+ *       wrong       such a question, answered in the right form with other values, drawn anew
+ *                   each time: nothing in them can be learned
+ *   heldout.jsonl   known and learnable rows about pairs of person and question that sft.jsonl
+ *                   does not have
  *
- * All four kinds ask for one to three facts and their answers have overlapping lengths. The kind
- * stands in a field of its own, which no record format of lobass reads. Deterministic.
+ * All four kinds ask for a few facts and their answers have overlapping lengths: a card for one to
+ * three, a sentence for one to four, noise for any. The kind stands in a field of its own, which no
+ * record format of lobass reads. Deterministic.
  */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +35,7 @@
 #define N_WRONG 400
 #define N_HELD_OUT 100 /* pairs of person and question kept out of sft.jsonl */
 #define N_SENTENCES 300
-#define N_NOISE_WORDS_MOST 24
+#define N_NOISE_WORDS_MOST 30
 #define N_NOISE_WORDS_LEAST 6
 
 /* ---- the world --------------------------------------------------------------------------------
@@ -45,7 +50,8 @@ static const char *const people[] = {
 #define N_PEOPLE LENGTH(people)
 #define N_ATTRIBUTES 5
 #define N_VALUES 10
-#define N_ASKED_MOST 3
+#define N_ASKED_MOST 4
+#define N_ASKED_MOST_OF_CARD 3 /* a fact takes more tokens on a card than in a sentence */
 
 typedef struct attribute
 {
@@ -102,7 +108,7 @@ typedef struct question
     unsigned n_asked;
 } question;
 
-#define N_SUBSETS 25 /* one, two or three attributes of five */
+#define N_SUBSETS 30 /* one to four attributes of five */
 #define N_QUESTIONS (N_PEOPLE * N_SUBSETS)
 
 typedef struct world
@@ -293,6 +299,11 @@ typedef struct row
     unsigned kind;
 } row;
 
+static bool kind_asks(unsigned kind, const question *q)
+{
+    return kind != LEARNABLE || q->n_asked <= N_ASKED_MOST_OF_CARD;
+}
+
 static void row_make(row *made, world *w, const question *q, unsigned kind)
 {
     unsigned values[N_ATTRIBUTES];
@@ -374,11 +385,15 @@ static void sft_write(FILE *file, world *w)
     size_t n_rows = 0;
     for (unsigned kind = 0; kind < LENGTH(counts); ++kind)
     {
-        for (size_t i = 0; i < counts[kind]; ++i)
+        /* Each kind starts elsewhere in the questions, so that they share people and forms. */
+        const size_t end = n_rows + counts[kind];
+        for (size_t i = (size_t)kind * N_LEARNABLE; n_rows < end; ++i)
         {
-            /* Each kind starts elsewhere in the questions, so that they share people and forms. */
-            const size_t q = (i + (size_t)kind * N_LEARNABLE) % (N_QUESTIONS - N_HELD_OUT);
-            row_make(&rows[n_rows++], w, &w->questions[q], kind);
+            const question *q = &w->questions[i % (N_QUESTIONS - N_HELD_OUT)];
+            if (kind_asks(kind, q))
+            {
+                row_make(&rows[n_rows++], w, q, kind);
+            }
         }
     }
     for (size_t left = n_rows; left > 0; --left)
@@ -396,8 +411,11 @@ static void heldout_write(FILE *file, world *w)
         for (unsigned kind = KNOWN; kind <= LEARNABLE; ++kind)
         {
             row made;
-            row_make(&made, w, &w->questions[i], kind);
-            row_write(file, &made);
+            if (kind_asks(kind, &w->questions[i]))
+            {
+                row_make(&made, w, &w->questions[i], kind);
+                row_write(file, &made);
+            }
         }
     }
 }

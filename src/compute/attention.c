@@ -37,9 +37,9 @@ typedef struct attention
 /* A worker's blocks. */
 typedef struct blocks
 {
-    float *scores;     /* [QUERY_BLOCK, KEY_BLOCK], then probabilities */
-    float *grad;       /* [QUERY_BLOCK, KEY_BLOCK], backward only */
-    float *sum_out;    /* [QUERY_BLOCK, s], forward only */
+    float *scores;               /* [QUERY_BLOCK, KEY_BLOCK], then probabilities */
+    float *grad;                 /* [QUERY_BLOCK, KEY_BLOCK], backward only */
+    float *sum_out;              /* [QUERY_BLOCK, s], forward only */
     float row[QUERY_BLOCK];      /* running maximum; in the backward grad_out.out */
     double row_sum[QUERY_BLOCK]; /* running sum of exponentials */
 } blocks;
@@ -93,7 +93,8 @@ static void multiply_scores(attention *a, unsigned worker, const place *p, float
     lb_multiply(a->scratch, worker, a->gemm, &product, &a->failure);
 }
 
-/* ---- forward ----------------------------------------------------------------------------------- */
+/* ---- forward -----------------------------------------------------------------------------------
+ */
 
 /* Scores become exponentials over a running maximum; what was summed before is scaled to it. */
 static void soften(attention *a, blocks *b, const place *p)

@@ -9,26 +9,18 @@
 
 #include "compute/kernels.h"
 
-#define OPERATIONS(backend)                                                                      \
-    {                                                                                            \
-        .name = (backend),                                                                       \
-        .linear_forward = lb_linear_forward,                                                     \
-        .linear_backward = lb_linear_backward,                                                   \
-        .embedding_forward = lb_embedding_forward,                                               \
-        .embedding_backward = lb_embedding_backward,                                             \
-        .rms_norm_forward = lb_rms_norm_forward,                                                 \
-        .rms_norm_backward = lb_rms_norm_backward,                                               \
-        .rope_forward = lb_rope_forward,                                                         \
-        .rope_backward = lb_rope_backward,                                                       \
-        .attention_forward = lb_attention_forward,                                               \
-        .attention_backward = lb_attention_backward,                                             \
-        .swiglu_forward = lb_swiglu_forward,                                                     \
-        .swiglu_backward = lb_swiglu_backward,                                                   \
-        .add = lb_add,                                                                           \
-        .cross_entropy_forward = lb_cross_entropy_forward,                                       \
-        .cross_entropy_backward = lb_cross_entropy_backward,                                     \
-        .adamw = lb_adamw_step,                                                                  \
-        .sum_of_squares = lb_sum_of_squares,                                                     \
+#define OPERATIONS(backend)                                                                   \
+    {                                                                                         \
+        .name = (backend), .linear_forward = lb_linear_forward,                               \
+        .linear_backward = lb_linear_backward, .embedding_forward = lb_embedding_forward,     \
+        .embedding_backward = lb_embedding_backward, .rms_norm_forward = lb_rms_norm_forward, \
+        .rms_norm_backward = lb_rms_norm_backward, .rope_forward = lb_rope_forward,           \
+        .rope_backward = lb_rope_backward, .attention_forward = lb_attention_forward,         \
+        .attention_backward = lb_attention_backward, .swiglu_forward = lb_swiglu_forward,     \
+        .swiglu_backward = lb_swiglu_backward, .add = lb_add,                                 \
+        .cross_entropy_forward = lb_cross_entropy_forward,                                    \
+        .cross_entropy_backward = lb_cross_entropy_backward, .adamw = lb_adamw_step,          \
+        .sum_of_squares = lb_sum_of_squares,                                                  \
     }
 
 typedef struct backend

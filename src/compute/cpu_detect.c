@@ -65,8 +65,8 @@ lb_cpu lb_cpu_detect(void)
     cpu.has_avx512 = cpu.has_avx2 && has_all(ebx, EBX_AVX512F | EBX_AVX512DQ | EBX_AVX512BW) &&
                      has_all(xcr0, XCR0_AVX512);
     const bool has_tiles = has_all(edx, EDX_AMX_BF16 | EDX_AMX_TILE) && has_all(xcr0, XCR0_AMX);
-    cpu.has_amx_bf16 = cpu.has_avx512 && has_tiles &&
-                       syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA) == 0;
+    cpu.has_amx_bf16 =
+        cpu.has_avx512 && has_tiles && syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA) == 0;
     if (n_sub_leaves >= 1 && __get_cpuid_count(LEAF_EXTENDED, 1, &eax, &ebx, &ecx, &edx) != 0)
     {
         cpu.has_avx512_bf16 = cpu.has_avx512 && has_all(eax, SUB1_EAX_AVX512_BF16);

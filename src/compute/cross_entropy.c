@@ -21,9 +21,9 @@ enum
 /* What a part of the vocabulary contributes to a row. */
 typedef struct part_sum
 {
-    double sum;          /* of exp(z - maximum) */
-    float maximum;       /* of z */
-    float target;        /* z[target], where the target lies in this part */
+    double sum;    /* of exp(z - maximum) */
+    float maximum; /* of z */
+    float target;  /* z[target], where the target lies in this part */
 } part_sum;
 
 typedef struct cross_entropy
@@ -65,8 +65,8 @@ static float *logits_of(cross_entropy *e, unsigned worker, const lb_operand *x, 
 {
     char *memory = (char *)lb_scratch_worker(e->scratch, worker);
     float *logits = (float *)(void *)(memory + e->x_bytes + e->head_bytes);
-    const lb_operand head = lb_operand_from_weights(
-        e->scratch, e->gemm, memory + e->x_bytes, e->head, word, 0, n_words, e->d);
+    const lb_operand head = lb_operand_from_weights(e->scratch, e->gemm, memory + e->x_bytes,
+                                                    e->head, word, 0, n_words, e->d);
     const lb_product product = {.m = product_rows(e, n_rows),
                                 .n = n_words,
                                 .k = e->d,
@@ -95,7 +95,8 @@ static void worker_sizes(cross_entropy *e, size_t *worker_bytes)
     lb_scratch_add(worker_bytes, (size_t)LB_ROW_BLOCK * LB_VOCABULARY_BLOCK, sizeof(float));
 }
 
-/* ---- forward ----------------------------------------------------------------------------------- */
+/* ---- forward -----------------------------------------------------------------------------------
+ */
 
 static void part_sum_add(const cross_entropy *e, part_sum *part, float *logits, size_t row,
                          size_t word, size_t n_words)
@@ -121,9 +122,9 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     const size_t part = chunk / e->n_row_blocks;
     const size_t row = chunk % e->n_row_blocks * LB_ROW_BLOCK;
     const size_t n_rows = block_rows(e, row);
-    const lb_operand x = lb_operand_from_values(
-        e->scratch, e->gemm, lb_scratch_worker(e->scratch, worker), e->x + row * e->d, e->d, n_rows,
-        e->d, product_rows(e, n_rows));
+    const lb_operand x =
+        lb_operand_from_values(e->scratch, e->gemm, lb_scratch_worker(e->scratch, worker),
+                               e->x + row * e->d, e->d, n_rows, e->d, product_rows(e, n_rows));
     for (size_t i = 0; i < n_rows; i++)
     {
         e->parts[(row + i) * e->n_parts + part] = (part_sum){0.0, -INFINITY, 0.0F};
@@ -259,17 +260,17 @@ static void grad_x_chunk(cross_entropy *e, size_t chunk, unsigned worker)
         const size_t n_words = lb_min(LB_VOCABULARY_BLOCK, e->n_words - first);
         const lb_operand head = lb_operand_from_weights(
             e->scratch, e->gemm, memory, e->head, e->word + first, column, n_words, n_columns);
-        const lb_product product = {
-            .m = product_rows(e, block_rows(e, row)),
-            .n = n_columns,
-            .k = n_words,
-            .a = e->grad_logit + (row * e->stage_words + first) * e->gemm->element_bytes,
-            .lda = e->stage_words,
-            .b = head.data,
-            .ldb = head.ld,
-            .is_added = true,
-            .c = e->grad_x + row * e->d + column,
-            .ldc = e->d};
+        const lb_product product = {.m = product_rows(e, block_rows(e, row)),
+                                    .n = n_columns,
+                                    .k = n_words,
+                                    .a = e->grad_logit +
+                                         (row * e->stage_words + first) * e->gemm->element_bytes,
+                                    .lda = e->stage_words,
+                                    .b = head.data,
+                                    .ldb = head.ld,
+                                    .is_added = true,
+                                    .c = e->grad_x + row * e->d + column,
+                                    .ldc = e->d};
         lb_multiply(e->scratch, worker, e->gemm, &product, &e->failure);
     }
 }
@@ -282,18 +283,18 @@ static void grad_head_chunk(cross_entropy *e, size_t chunk, unsigned worker)
     const size_t element = e->gemm->element_bytes;
     for (size_t row = 0; row < e->n; row += LB_INNER_BLOCK)
     {
-        const lb_product product = {
-            .m = lb_min(LB_ROW_BLOCK, e->n_words - first),
-            .n = lb_min(e->head_column_block, e->d - column),
-            .k = product_rows(e, lb_min(LB_INNER_BLOCK, e->n - row)),
-            .a = e->grad_logit + (row * e->stage_words + first) * element,
-            .lda = e->stage_words,
-            .is_a_transposed = true,
-            .b = (const char *)e->x_operand + (row * e->d + column) * element,
-            .ldb = e->d,
-            .is_added = true,
-            .c = e->grad_head + (e->word + first) * e->d + column,
-            .ldc = e->d};
+        const lb_product product = {.m = lb_min(LB_ROW_BLOCK, e->n_words - first),
+                                    .n = lb_min(e->head_column_block, e->d - column),
+                                    .k = product_rows(e, lb_min(LB_INNER_BLOCK, e->n - row)),
+                                    .a = e->grad_logit + (row * e->stage_words + first) * element,
+                                    .lda = e->stage_words,
+                                    .is_a_transposed = true,
+                                    .b = (const char *)e->x_operand +
+                                         (row * e->d + column) * element,
+                                    .ldb = e->d,
+                                    .is_added = true,
+                                    .c = e->grad_head + (e->word + first) * e->d + column,
+                                    .ldc = e->d};
         lb_multiply(e->scratch, worker, e->gemm, &product, &e->failure);
     }
 }

@@ -42,12 +42,8 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
 void lb_embedding_forward(lb_compute *c, float *x, const lb_matrix *table, const int32_t *ids,
                           size_t n)
 {
-    embedding e = {.vector = c->scratch->vector,
-                   .x = x,
-                   .table = table,
-                   .ids = ids,
-                   .n = n,
-                   .d = table->n_in};
+    embedding e = {
+        .vector = c->scratch->vector, .x = x, .table = table, .ids = ids, .n = n, .d = table->n_in};
     e.rows_per_chunk = LB_ELEMENT_BLOCK / (e.d + 1) + 1;
     lb_pool_run(c->pool, lb_blocks(n, e.rows_per_chunk), forward_chunk, &e);
 }

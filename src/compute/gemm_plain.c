@@ -27,5 +27,5 @@ static void widen_weights(const struct lb_scratch *scratch, void *operand, const
 
 const lb_gemm lb_gemm_plain = {"plain", sizeof(float), 1, NULL, NULL, multiply};
 
-const lb_gemm lb_gemm_plain_bf16 = {
-    "plain bf16", sizeof(float), 1, round_values, widen_weights, multiply};
+const lb_gemm lb_gemm_plain_bf16 = {"plain bf16", sizeof(float), 1,
+                                    round_values, widen_weights, multiply};

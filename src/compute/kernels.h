@@ -11,7 +11,8 @@
 
 #include "compute/compute.h"
 
-/* ---- cuts: they depend on the shapes only, so the bits do not depend on the threads ------------ */
+/* ---- cuts: they depend on the shapes only, so the bits do not depend on the threads ------------
+ */
 
 enum
 {
@@ -79,10 +80,12 @@ extern const lb_gemm lb_gemm_plain, lb_gemm_plain_bf16;
 /* oneDNN: fp32; bf16 widened to fp32 (faster wherever the CPU has no AMX); bf16 as it is. */
 extern const lb_gemm lb_gemm_onednn, lb_gemm_onednn_widened, lb_gemm_onednn_bf16;
 
-/* ---- vector loops (vector.c) ------------------------------------------------------------------ */
+/* ---- vector loops (vector.c) ------------------------------------------------------------------
+ */
 
 /* The loops that need wide registers, compiled for several instruction sets out of one text. Sums
- * run in a fixed number of lanes and nothing is contracted: all rows of the table give equal bits. */
+ * run in a fixed number of lanes and nothing is contracted: all rows of the table give equal bits.
+ */
 typedef struct lb_vector
 {
     const char *name;
@@ -106,7 +109,8 @@ const lb_vector *lb_vector_choose(const lb_cpu *cpu);
 /* The rows of the table that this CPU can run, from the baseline up; NULL after the last. */
 const lb_vector *lb_vector_at(const lb_cpu *cpu, size_t index);
 
-/* ---- scratch memory (scratch.c) ---------------------------------------------------------------- */
+/* ---- scratch memory (scratch.c) ----------------------------------------------------------------
+ */
 
 typedef struct lb_rope_table
 {
@@ -140,7 +144,8 @@ void lb_scratch_add(size_t *total, size_t count, size_t element_bytes);
 /* The product for weights W, and its state for this computation. */
 const lb_gemm *lb_gemm_for(const struct lb_scratch *scratch, const lb_matrix *w);
 
-/* ---- operands (operand.c) ---------------------------------------------------------------------- */
+/* ---- operands (operand.c) ----------------------------------------------------------------------
+ */
 
 /* A block of an operand: where it is and how far apart its rows are. */
 typedef struct lb_operand
@@ -169,12 +174,14 @@ void lb_multiply(struct lb_scratch *scratch, unsigned worker, const lb_gemm *gem
                  const lb_product *product, lb_failure *failure);
 lobass_status lb_failure_status(lb_failure *failure, const lb_gemm *gemm, lobass_error *error);
 
-/* ---- state of the bf16 primitives (cpu/onednn_bf16.c) ------------------------------------------ */
+/* ---- state of the bf16 primitives (cpu/onednn_bf16.c) ------------------------------------------
+ */
 
 lobass_status lb_onednn_create(struct lb_onednn **onednn, unsigned n_workers, lobass_error *error);
 void lb_onednn_free(struct lb_onednn *onednn);
 
-/* ---- operations (one file a family) ------------------------------------------------------------ */
+/* ---- operations (one file a family) ------------------------------------------------------------
+ */
 
 lobass_status lb_linear_forward(lb_compute *c, float *y, const float *x, const lb_matrix *w,
                                 const float *bias, size_t n, lobass_error *error);

@@ -52,9 +52,8 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     const size_t n_rows = lb_min(LB_ROW_BLOCK, l->n - row);
     const size_t n_columns = lb_min(l->column_block, n_out - column);
     char *memory = (char *)lb_scratch_worker(l->scratch, worker);
-    const lb_operand a =
-        lb_operand_from_values(l->scratch, l->gemm, memory, l->x + row * n_in, n_in, n_rows, n_in,
-                               product_rows(l, n_rows));
+    const lb_operand a = lb_operand_from_values(l->scratch, l->gemm, memory, l->x + row * n_in,
+                                                n_in, n_rows, n_in, product_rows(l, n_rows));
     const lb_operand b = lb_operand_from_weights(l->scratch, l->gemm, memory + l->a_bytes, l->w,
                                                  column, 0, n_columns, n_in);
     float *y = l->y + row * n_out + column;
@@ -120,9 +119,9 @@ static void grad_x_chunk(void *context, size_t chunk, unsigned worker)
     for (size_t inner = 0; inner < n_out; inner += l->inner_block)
     {
         const size_t n_inner = lb_min(l->inner_block, n_out - inner);
-        const lb_operand a = lb_operand_from_values(l->scratch, l->gemm, memory,
-                                                    l->grad_y + row * n_out + inner, n_out, n_rows,
-                                                    n_inner, product_rows(l, n_rows));
+        const lb_operand a =
+            lb_operand_from_values(l->scratch, l->gemm, memory, l->grad_y + row * n_out + inner,
+                                   n_out, n_rows, n_inner, product_rows(l, n_rows));
         const lb_operand b = lb_operand_from_weights(l->scratch, l->gemm, memory + l->a_bytes, l->w,
                                                      inner, column, n_inner, n_columns);
         const lb_product product = {.m = product_rows(l, n_rows),
@@ -162,12 +161,12 @@ static void grad_w_chunk(void *context, size_t chunk, unsigned worker)
     for (size_t token = 0; token < l->n; token += l->inner_block)
     {
         const size_t n_tokens = lb_min(l->inner_block, l->n - token);
-        const lb_operand a = lb_operand_from_values(l->scratch, l->gemm, memory,
-                                                    l->grad_y + token * n_out + row, n_out,
-                                                    n_tokens, n_rows, product_rows(l, n_tokens));
-        const lb_operand b = lb_operand_from_values(
-            l->scratch, l->gemm, memory + l->a_bytes, l->x + token * n_in + column, n_in, n_tokens,
-            n_columns, product_rows(l, n_tokens));
+        const lb_operand a =
+            lb_operand_from_values(l->scratch, l->gemm, memory, l->grad_y + token * n_out + row,
+                                   n_out, n_tokens, n_rows, product_rows(l, n_tokens));
+        const lb_operand b = lb_operand_from_values(l->scratch, l->gemm, memory + l->a_bytes,
+                                                    l->x + token * n_in + column, n_in, n_tokens,
+                                                    n_columns, product_rows(l, n_tokens));
         const lb_product product = {.m = n_rows,
                                     .n = n_columns,
                                     .k = product_rows(l, n_tokens),

@@ -11,6 +11,11 @@
 
 #include "compute/kernels.h"
 
+enum
+{
+    FEWEST_POSITIONS = 512 /* of a table; it grows by doubling */
+};
+
 typedef struct rope
 {
     const lb_rope_table *table; /* NULL: compute each angle where it is used */
@@ -56,8 +61,13 @@ static bool table_prepare(lb_rope_table *table, const float *frequencies, size_t
         return true;
     }
     lb_rope_table_free(table);
+    size_t room = FEWEST_POSITIONS;
+    while (room < n_positions)
+    {
+        room *= 2;
+    }
     size_t count = 0;
-    if (!lb_size_multiply(n_positions, n_pairs, &count))
+    if (!lb_size_multiply(room, n_pairs, &count))
     {
         return false;
     }
@@ -71,10 +81,11 @@ static bool table_prepare(lb_rope_table *table, const float *frequencies, size_t
     }
     memcpy(table->frequencies, frequencies, n_pairs * sizeof *frequencies);
     table->n_pairs = n_pairs;
-    table->n_positions = n_positions;
+    table->n_positions = room;
     for (size_t i = 0; i < count; i++)
     {
-        const double angle = (double)(i / n_pairs) * (double)frequencies[i % n_pairs];
+        const size_t position = i / n_pairs;
+        const double angle = (double)position * (double)frequencies[i % n_pairs];
         table->cosine[i] = (float)cos(angle);
         table->sine[i] = (float)sin(angle);
     }

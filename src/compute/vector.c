@@ -203,7 +203,7 @@ INLINED void pack_panel(float *panel, const lb_product *product, size_t inner, s
     }
 }
 
-/* tile[n_rows, TILE_COLUMNS] += op(a) panel for up to TILE_ROWS rows; a second row that is not
+/* tile[TILE_ROWS, TILE_COLUMNS] = op(a) panel for up to TILE_ROWS rows; a second row that is not
  * there repeats the first. */
 INLINED void multiply_tile(float *tile, const lb_product *product, size_t row, size_t n_rows,
                            size_t inner, size_t n_inner, const float *panel)
@@ -212,10 +212,10 @@ INLINED void multiply_tile(float *tile, const lb_product *product, size_t row, s
     const size_t by_row = product->is_a_transposed ? 1 : product->lda;
     const float *a0 = (const float *)product->a + row * by_row + inner * by_inner;
     const float *a1 = n_rows > 1 ? a0 + by_row : a0;
-    lanes s00 = *(const lanes *)tile;
-    lanes s01 = *(const lanes *)(tile + LANES);
-    lanes s10 = *(const lanes *)(tile + TILE_COLUMNS);
-    lanes s11 = *(const lanes *)(tile + TILE_COLUMNS + LANES);
+    lanes s00 = {0};
+    lanes s01 = {0};
+    lanes s10 = {0};
+    lanes s11 = {0};
     for (size_t p = 0; p < n_inner; p++)
     {
         const lanes b0 = *(const lanes *)(panel + p * TILE_COLUMNS);
@@ -231,7 +231,22 @@ INLINED void multiply_tile(float *tile, const lb_product *product, size_t row, s
     *(lanes *)(tile + TILE_COLUMNS + LANES) = s11;
 }
 
-/* Each value is a sum over k in ascending order, so it does not depend on its neighbours. */
+/* c[n_rows, n_columns] (+)= tile */
+INLINED void store_tile(float *c, size_t ldc, const float *tile, size_t n_rows, size_t n_columns,
+                        bool is_added)
+{
+    for (size_t r = 0; r < n_rows; r++)
+    {
+        for (size_t j = 0; j < n_columns; j++)
+        {
+            const float before = is_added ? c[r * ldc + j] : 0.0F;
+            c[r * ldc + j] = before + tile[r * TILE_COLUMNS + j];
+        }
+    }
+}
+
+/* Each value is a sum over k, in order within blocks and over the blocks (which rounds less than
+ * one long sum), so it does not depend on its neighbours. */
 INLINED void multiply(const lb_product *product)
 {
     float panel[TILE_INNER * TILE_COLUMNS];
@@ -246,76 +261,81 @@ INLINED void multiply(const lb_product *product)
             for (size_t i = 0; i < product->m; i += TILE_ROWS)
             {
                 const size_t n_rows = lb_min(TILE_ROWS, product->m - i);
-                float tile[TILE_ROWS * TILE_COLUMNS] = {0};
-                float *c = product->c + i * product->ldc + j;
-                for (size_t r = 0; r < n_rows && is_kept; r++)
-                {
-                    memcpy(tile + r * TILE_COLUMNS, c + r * product->ldc, n_columns * sizeof *c);
-                }
+                float tile[TILE_ROWS * TILE_COLUMNS];
                 multiply_tile(tile, product, i, n_rows, p, n_inner, panel);
-                for (size_t r = 0; r < n_rows; r++)
-                {
-                    memcpy(c + r * product->ldc, tile + r * TILE_COLUMNS, n_columns * sizeof *c);
-                }
+                store_tile(product->c + i * product->ldc + j, product->ldc, tile, n_rows, n_columns,
+                           is_kept);
             }
         }
     }
 }
 
-/* One row of the table: every loop above, compiled for TARGET. */
-#define VECTOR_ROW(isa, TARGET)                                                                   \
-    TARGET static float maximum_##isa(const float *x, size_t count)                               \
-    {                                                                                             \
-        return maximum(x, count);                                                                 \
-    }                                                                                             \
-    TARGET static double exponential_##isa(float *y, const float *x, float scale, float shift,    \
-                                           size_t count)                                          \
-    {                                                                                             \
-        return exponential(y, x, scale, shift, count);                                            \
-    }                                                                                             \
-    TARGET static double dot_##isa(const float *a, const float *b, size_t count)                  \
-    {                                                                                             \
-        return dot(a, b, count);                                                                  \
-    }                                                                                             \
-    TARGET static void softmax_backward_##isa(float *x, const float *p, float shift, float scale, \
-                                              size_t count)                                       \
-    {                                                                                             \
-        softmax_backward(x, p, shift, scale, count);                                              \
-    }                                                                                             \
-    TARGET static void silu_forward_##isa(float *y, const float *gate, const float *up,           \
-                                          size_t count)                                           \
-    {                                                                                             \
-        silu_forward(y, gate, up, count);                                                         \
-    }                                                                                             \
-    TARGET static void silu_backward_##isa(float *grad_gate, float *grad_up, const float *grad_y, \
-                                           const float *gate, const float *up, size_t count)      \
-    {                                                                                             \
-        silu_backward(grad_gate, grad_up, grad_y, gate, up, count);                               \
-    }                                                                                             \
-    TARGET static void round_bf16_##isa(float *y, const float *x, size_t count)                   \
-    {                                                                                             \
-        round_bf16(y, x, count);                                                                  \
-    }                                                                                             \
-    TARGET static void narrow_bf16_##isa(uint16_t *y, const float *x, size_t count)               \
-    {                                                                                             \
-        narrow_bf16(y, x, count);                                                                 \
-    }                                                                                             \
-    TARGET static void widen_bf16_##isa(float *y, const uint16_t *x, size_t count)                \
-    {                                                                                             \
-        widen_bf16(y, x, count);                                                                  \
-    }                                                                                             \
-    TARGET static void multiply_##isa(const lb_product *product)                                  \
-    {                                                                                             \
-        multiply(product);                                                                        \
-    }                                                                                             \
-    static const lb_vector vector_##isa = {                                                       \
-        #isa,                   maximum_##isa,      exponential_##isa,   dot_##isa,               \
-        softmax_backward_##isa, silu_forward_##isa, silu_backward_##isa, round_bf16_##isa,        \
-        narrow_bf16_##isa,      widen_bf16_##isa,   multiply_##isa}
+/* One row of the table: every loop above, compiled for INSTRUCTIONS. */
+#define VECTOR_ROW(isa, instructions)                                                              \
+    __attribute__((target(instructions))) static float maximum_##isa(const float *x, size_t count) \
+    {                                                                                              \
+        return maximum(x, count);                                                                  \
+    }                                                                                              \
+    __attribute__((target(instructions))) static double exponential_##isa(                         \
+        float *y, const float *x, float scale, float shift, size_t count)                          \
+    {                                                                                              \
+        return exponential(y, x, scale, shift, count);                                             \
+    }                                                                                              \
+    __attribute__((target(instructions))) static double dot_##isa(const float *a, const float *b,  \
+                                                                  size_t count)                    \
+    {                                                                                              \
+        return dot(a, b, count);                                                                   \
+    }                                                                                              \
+    __attribute__((target(instructions))) static void softmax_backward_##isa(                      \
+        float *x, const float *p, float shift, float scale, size_t count)                          \
+    {                                                                                              \
+        softmax_backward(x, p, shift, scale, count);                                               \
+    }                                                                                              \
+    __attribute__((target(instructions))) static void silu_forward_##isa(                          \
+        float *y, const float *gate, const float *up, size_t count)                                \
+    {                                                                                              \
+        silu_forward(y, gate, up, count);                                                          \
+    }                                                                                              \
+    __attribute__((target(instructions))) static void silu_backward_##isa(                         \
+        float *grad_gate, float *grad_up, const float *grad_y, const float *gate, const float *up, \
+        size_t count)                                                                              \
+    {                                                                                              \
+        silu_backward(grad_gate, grad_up, grad_y, gate, up, count);                                \
+    }                                                                                              \
+    __attribute__((target(instructions))) static void round_bf16_##isa(float *y, const float *x,   \
+                                                                       size_t count)               \
+    {                                                                                              \
+        round_bf16(y, x, count);                                                                   \
+    }                                                                                              \
+    __attribute__((target(instructions))) static void narrow_bf16_##isa(                           \
+        uint16_t *y, const float *x, size_t count)                                                 \
+    {                                                                                              \
+        narrow_bf16(y, x, count);                                                                  \
+    }                                                                                              \
+    __attribute__((target(instructions))) static void widen_bf16_##isa(                            \
+        float *y, const uint16_t *x, size_t count)                                                 \
+    {                                                                                              \
+        widen_bf16(y, x, count);                                                                   \
+    }                                                                                              \
+    __attribute__((target(instructions))) static void multiply_##isa(const lb_product *product)    \
+    {                                                                                              \
+        multiply(product);                                                                         \
+    }                                                                                              \
+    static const lb_vector vector_##isa = {#isa,                                                   \
+                                           maximum_##isa,                                          \
+                                           exponential_##isa,                                      \
+                                           dot_##isa,                                              \
+                                           softmax_backward_##isa,                                 \
+                                           silu_forward_##isa,                                     \
+                                           silu_backward_##isa,                                    \
+                                           round_bf16_##isa,                                       \
+                                           narrow_bf16_##isa,                                      \
+                                           widen_bf16_##isa,                                       \
+                                           multiply_##isa}
 
-VECTOR_ROW(baseline, );
-VECTOR_ROW(avx2, __attribute__((target("avx2"))));
-VECTOR_ROW(avx512, __attribute__((target("avx512f,avx512dq,avx512bw"))));
+VECTOR_ROW(baseline, "sse2");
+VECTOR_ROW(avx2, "avx2");
+VECTOR_ROW(avx512, "avx512f,avx512dq,avx512bw");
 
 const lb_vector *lb_vector_at(const lb_cpu *cpu, size_t index)
 {
@@ -323,9 +343,8 @@ const lb_vector *lb_vector_at(const lb_cpu *cpu, size_t index)
     {
         const lb_vector *vector;
         bool can_run;
-    } rows[] = {{&vector_baseline, true},
-                {&vector_avx2, cpu->has_avx2},
-                {&vector_avx512, cpu->has_avx512}};
+    } rows[] = {
+        {&vector_baseline, true}, {&vector_avx2, cpu->has_avx2}, {&vector_avx512, cpu->has_avx512}};
     if (index >= sizeof rows / sizeof rows[0] || !rows[index].can_run)
     {
         return NULL;

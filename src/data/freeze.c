@@ -8,8 +8,8 @@
  *     behind it, so ":The" is the first token of a response and ".\n\n" not its last);
  *   - a response's tokens are scored, and its end token with --eos count; with --turns last only
  *     those of the last response; never token 0, which nothing predicts;
- *   - the row is cut on the right at max_length and then ends at its last scored token, because
- * what follows changes no loss. It is `truncated` if a scored token was cut off.
+ *   - the row is cut on the right at max_length and then ends at its last scored token (what
+ *     follows changes no loss); it is `truncated` if a scored token was cut off.
  *
  * SCORED flags stand only in rows that can be measured (ok, truncated). The others keep their
  * tokens for display.

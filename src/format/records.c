@@ -24,7 +24,7 @@ struct lb_record_reader
 {
     lb_stream *stream;
     next_function next;
-    lb_buffer window;   /* bytes from begin to window.size are not consumed */
+    lb_buffer window; /* bytes from begin to window.size are not consumed */
     size_t begin;
     uint64_t n_records, line, offset; /* of the byte at begin */
     bool is_at_end;                   /* of the stream: window holds all that is left */

@@ -74,33 +74,33 @@ const char *lb_config_quote(char quoted[LB_QUOTED_SIZE], const char *text)
     size_t length = 0;
     for (; text[length] != '\0' && length < LB_QUOTED_SIZE - 1; length++)
     {
-        const unsigned char byte = (unsigned char)text[length];
-        quoted[length] = byte < ' ' || byte == '"' ? '?' : (char)byte;
+        quoted[length] = text[length];
+        if ((unsigned char)text[length] < ' ' || text[length] == '"')
+        {
+            quoted[length] = '?';
+        }
     }
     quoted[length] = '\0';
     return quoted;
 }
 
-static lobass_status find_architecture(const architecture **found, const json_t *root,
-                                       const char *where, lobass_error *error)
+static const architecture *find_architecture(const char *name)
 {
-    const json_t *names = json_object_get(root, "architectures");
-    const json_t *first = json_is_array(names) ? json_array_get(names, 0) : NULL;
-    if (!json_is_string(first))
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT,
-                       "%s: field \"architectures\": expected an array with a name, found %s",
-                       where, names == NULL ? "nothing" : lb_json_kind(names));
-    }
-    const char *name = json_string_value(first);
-    char supported[256] = "";
     for (size_t i = 0; i < n_architectures; i++)
     {
         if (strcmp(architectures[i].name, name) == 0)
         {
-            *found = &architectures[i];
-            return LOBASS_OK;
+            return &architectures[i];
         }
+    }
+    return NULL;
+}
+
+static lobass_status fail_architecture(const char *name, const char *where, lobass_error *error)
+{
+    char supported[256] = "";
+    for (size_t i = 0; i < n_architectures; i++)
+    {
         const size_t used = strlen(supported);
         snprintf(supported + used, sizeof supported - used, "%s%s", i == 0 ? "" : ", ",
                  architectures[i].name);
@@ -264,8 +264,19 @@ static lobass_status read_config(lb_config *config, const json_t *root, const ch
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an object, found %s", where,
                        lb_json_kind(root));
     }
-    const architecture *known = NULL;
-    LB_TRY(find_architecture(&known, root, where, error));
+    const json_t *names = json_object_get(root, "architectures");
+    const json_t *name = json_is_array(names) ? json_array_get(names, 0) : NULL;
+    if (!json_is_string(name))
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: field \"architectures\": expected an array with a name, found %s",
+                       where, names == NULL ? "nothing" : lb_json_kind(names));
+    }
+    const architecture *known = find_architecture(json_string_value(name));
+    if (known == NULL)
+    {
+        return fail_architecture(json_string_value(name), where, error);
+    }
     snprintf(config->architecture, sizeof config->architecture, "%s", known->name);
     config->max_length = known->max_length;
     LB_TRY(refuse_unsupported(root, known, where, error));

@@ -65,7 +65,7 @@ static lobass_status check_batch(const lb_decoder *decoder, const lb_batch *batc
     const size_t n_vocabulary = decoder->model->config.n_vocabulary;
     for (size_t i = 0; i < batch->n_tokens; i++)
     {
-        if (batch->ids[i] < 0 || (size_t)batch->ids[i] >= n_vocabulary)
+        if ((size_t)batch->ids[i] >= n_vocabulary) /* a negative id is a huge one */
         {
             return lb_fail(error, LOBASS_BAD_ARGUMENT,
                            "batch: token %zu: expected an id below %zu, found %d", i, n_vocabulary,

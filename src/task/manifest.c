@@ -30,7 +30,14 @@ static void put_choice(lb_json_writer *writer, const lobass_select_options *opti
     lb_json_put_text(writer, "score", lobass_score_describe(options->by)->name);
     lb_json_put_text(writer, "direction", lobass_direction_name(direction));
     lb_json_put_text(writer, "amount_kind", amount_names[options->amount.kind]);
-    lb_json_put_real(writer, "amount", options->amount.value);
+    if (options->amount.kind == LOBASS_AMOUNT_FRACTION)
+    {
+        lb_json_put_real(writer, "amount", options->amount.value);
+    }
+    else
+    {
+        lb_json_put_count(writer, "amount", (uint64_t)options->amount.value);
+    }
     lb_json_put_real(writer, "floor", options->floor);
     lb_json_put_boolean(writer, "ranked", options->is_ranked);
 }

@@ -92,7 +92,7 @@ static lobass_status check_ids(lb_added_tokens *added, lb_vocab *vocab, const lb
         }
         if (known < 0)
         {
-            *piece = (lb_piece){token->text, (uint32_t)token->size};
+            *piece = (lb_piece){token->text, token->text, (uint32_t)token->size};
             vocab->n_pieces++;
         }
         next = expected + 1 > next ? expected + 1 : next;
@@ -137,8 +137,8 @@ static lobass_status make_pattern(lb_trie_pattern *pattern, const lb_added_token
 
     if (token->is_normalized)
     {
-        const lb_scope scope = {.takes_prefix = true, .is_origin = true};
-        LB_TRY(lb_normalizers_apply(normalizers, scratch, view, scope, &view, error));
+        lb_scope scope = {.takes_prefix = true, .is_origin = true};
+        LB_TRY(lb_normalizers_apply(normalizers, scratch, view, &scope, &view, error));
         if (view.size == 0)
         {
             return lb_fail(error, LOBASS_UNSUPPORTED,
@@ -151,8 +151,8 @@ static lobass_status make_pattern(lb_trie_pattern *pattern, const lb_added_token
     return pattern->text == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 
-static lobass_status build_trie(lb_trie *trie, const lb_added_tokens *added, bool is_normalized,
-                                const lb_normalizers *normalizers, lb_scratch *scratch,
+static lobass_status build_trie(lb_trie *trie, const lb_added_tokens *added, lb_vocab *vocab,
+                                bool is_normalized, const lb_normalizers *normalizers, lb_scratch *scratch,
                                 const lb_loader *loader, lobass_error *error)
 {
     lb_trie_pattern *patterns = lb_alloc(added->n_tokens, sizeof *patterns, error);
@@ -171,6 +171,7 @@ static lobass_status build_trie(lb_trie *trie, const lb_added_tokens *added, boo
             patterns[n_patterns].index = (int32_t)i;
             LB_TRY_GOTO(make_pattern(&patterns[n_patterns], token, normalizers, scratch, loader,
                                      error));
+            vocab->pieces[token->id].decoded = patterns[n_patterns].text;
             n_patterns++;
         }
     }
@@ -203,8 +204,8 @@ lobass_status lb_added_tokens_load(lb_added_tokens *added, lb_vocab *vocab,
                        lb_json_kind(list));
     }
     LB_TRY(read_tokens(added, vocab, loader, list, error));
-    LB_TRY(build_trie(&added->plain, added, false, normalizers, scratch, loader, error));
-    return build_trie(&added->normalized, added, true, normalizers, scratch, loader, error);
+    LB_TRY(build_trie(&added->plain, added, vocab, false, normalizers, scratch, loader, error));
+    return build_trie(&added->normalized, added, vocab, true, normalizers, scratch, loader, error);
 }
 
 /* ---- finding -------------------------------------------------------------------------------------- */

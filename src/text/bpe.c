@@ -12,38 +12,9 @@
 
 #include "text/tokenizer_private.h"
 
-#define FIRST_CAPACITY 256
 #define MAX_WORD_BYTES ((size_t)INT32_MAX / LB_UTF8_MAX)
 
 /* ---- memory ------------------------------------------------------------------------------------ */
-
-static lobass_status grow(void **data, size_t *capacity, size_t count, size_t element_bytes,
-                          lobass_error *error)
-{
-    size_t wanted = *capacity == 0 ? FIRST_CAPACITY : *capacity;
-    size_t size;
-
-    if (count <= *capacity)
-    {
-        return LOBASS_OK;
-    }
-    while (wanted < count)
-    {
-        wanted *= 2; /* COUNT is below MAX_WORD_BYTES * 4 */
-    }
-    if (!lb_size_multiply(wanted, element_bytes, &size))
-    {
-        return lb_fail_memory(error, wanted);
-    }
-    void *grown = realloc(*data, size);
-    if (grown == NULL)
-    {
-        return lb_fail_memory(error, size);
-    }
-    *data = grown;
-    *capacity = wanted;
-    return LOBASS_OK;
-}
 
 static lobass_status reserve(lb_bpe_work *work, size_t n_symbols, lobass_error *error)
 {
@@ -52,9 +23,9 @@ static lobass_status reserve(lb_bpe_work *work, size_t n_symbols, lobass_error *
     lobass_status status = LOBASS_OK;
 
     LB_TRY_GOTO(
-        grow(&symbols, &work->symbol_capacity, n_symbols, sizeof *work->symbols, error));
+        lb_list_reserve(&symbols, &work->symbol_capacity, n_symbols, sizeof *work->symbols, error));
     /* n - 1 neighbours at first; each of at most n - 1 merges takes one and adds two. */
-    LB_TRY_GOTO(grow(&heap, &work->heap_capacity, 2 * n_symbols, sizeof *work->heap, error));
+    LB_TRY_GOTO(lb_list_reserve(&heap, &work->heap_capacity, 2 * n_symbols, sizeof *work->heap, error));
 done:
     work->symbols = symbols;
     work->heap = heap;

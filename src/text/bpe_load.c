@@ -255,7 +255,7 @@ static bool has_inner_space(const char *text, size_t size)
 
 static bool can_split_at_space(const lb_bpe *bpe)
 {
-    if (bpe->ignores_merges ||
+    if (bpe->is_byte_level || bpe->ignores_merges ||
         lb_vocab_find(&bpe->vocab, SPACE_MARK, SPACE_MARK_SIZE) < 0)
     {
         return false;

@@ -27,7 +27,6 @@ typedef struct context
     const lb_detokenizer *step;
     const piece_list *input;
     piece_list *output; /* has room for as many ends as the input has */
-    lb_matcher *matcher;
     bool is_single; /* one piece on its own: bytes stay bytes, ends of a text are not looked at */
     lobass_error *error;
 } context;
@@ -243,6 +242,7 @@ static lobass_status parse_replace(void *step, const lb_loader *loader, const js
     return LOBASS_OK;
 }
 
+/* PATTERN is a literal. */
 static lobass_status replace_all(const context *c, lb_view piece, const lb_pattern *pattern,
                                  const char *content, size_t content_size)
 {
@@ -252,7 +252,7 @@ static lobass_status replace_all(const context *c, lb_view piece, const lb_patte
 
     for (;;)
     {
-        LB_TRY(lb_pattern_find(pattern, c->matcher, piece, copied, SIZE_MAX, &match, &found,
+        LB_TRY(lb_pattern_find(pattern, NULL, piece, copied, SIZE_MAX, &match, &found,
                                c->error));
         if (!found)
         {
@@ -329,6 +329,8 @@ lobass_status lb_detokenizers_load(lb_detokenizers *detokenizers, const lb_loade
                                                loader, file, error);
 
     detokenizers->steps = steps;
+    detokenizers->is_absent = json_object_get(file, "decoder") == NULL ||
+                              json_is_null(json_object_get(file, "decoder"));
     return status;
 }
 
@@ -347,18 +349,18 @@ static lobass_status collect_pieces(piece_list *list, const lobass_tokenizer *to
 {
     for (size_t i = 0; i < n_ids; i++)
     {
-        const char *text = lobass_tokenizer_piece(tokenizer, ids[i]);
-        if (text == NULL)
+        if (lobass_tokenizer_piece(tokenizer, ids[i]) == NULL)
         {
             return lb_fail(error, LOBASS_BAD_ARGUMENT,
                            "token %zu: id %d is not in the vocabulary of %zu", i, ids[i],
                            lobass_tokenizer_count(tokenizer));
         }
-        if (tokenizer->detokenizers.n_steps == 0 && i > 0)
+        if (tokenizer->detokenizers.is_absent && i > 0)
         {
             LB_TRY(lb_buffer_append(&list->text, " ", 1, error));
         }
-        LB_TRY(lb_buffer_append_text(&list->text, text, error));
+        LB_TRY(lb_buffer_append_text(&list->text, tokenizer->bpe.vocab.pieces[ids[i]].decoded,
+                                     error));
         end_piece(list);
     }
     return LOBASS_OK;
@@ -385,7 +387,7 @@ static lobass_status decode(lb_buffer *text, const lobass_tokenizer *tokenizer, 
     for (size_t i = 0; i < tokenizer->detokenizers.n_steps; i++)
     {
         const lb_detokenizer *step = &tokenizer->detokenizers.steps[i];
-        const context c = {step, &lists[last], &lists[1 - last], NULL, is_single, error};
+        const context c = {step, &lists[last], &lists[1 - last], is_single, error};
         lb_buffer_clear(&lists[1 - last].text);
         lists[1 - last].count = 0;
         LB_TRY_GOTO(((const detail *)step->kind->detail)->apply(&c));
@@ -406,10 +408,11 @@ done:
 static lobass_status hand_over(char **text, size_t *size_bytes, lb_buffer *buffer,
                                lobass_error *error)
 {
-    LB_TRY(lb_buffer_append(buffer, "", 0, error));
-    *text = buffer->data;
+    const lobass_status status = lb_buffer_append(buffer, "", 0, error);
+
+    *text = buffer->data; /* NULL where that failed */
     *size_bytes = buffer->size;
-    return LOBASS_OK;
+    return status;
 }
 
 lobass_status lobass_tokenizer_decode(char **text, size_t *size_bytes,

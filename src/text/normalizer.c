@@ -23,7 +23,7 @@ typedef struct context
     lb_matcher *matcher;
     lb_view input;
     lb_tracked *output;
-    lb_scope scope;
+    lb_scope *scope;
     lobass_error *error;
 } context;
 
@@ -48,7 +48,7 @@ static lobass_status parse_prepend(void *step, const lb_loader *loader, const js
 
 static lobass_status apply_prepend(const context *c)
 {
-    if (c->input.size > 0 && c->scope.takes_prefix)
+    if (c->input.size > 0 && c->scope->takes_prefix)
     {
         LB_TRY(lb_tracked_append(c->output, c->step->text, c->step->text_size, 0, c->error));
     }
@@ -73,6 +73,12 @@ static lobass_status parse_replace(void *step, const lb_loader *loader, const js
     return LOBASS_OK;
 }
 
+/* Where the first characters are dropped, what is left does not stand at the origin. */
+static void drop_beginning(const context *c, size_t size)
+{
+    c->scope->is_origin = c->scope->is_origin && (size == 0 || c->output->text.size > 0);
+}
+
 static lobass_status apply_replace(const context *c)
 {
     size_t copied = 0;
@@ -91,6 +97,7 @@ static lobass_status apply_replace(const context *c)
         LB_TRY(lb_tracked_copy(c->output, c->input, copied, match.from, c->error));
         LB_TRY(lb_tracked_append(c->output, c->step->text, c->step->text_size,
                                  lb_view_end(c->input, match.to), c->error));
+        drop_beginning(c, match.to);
         copied = match.to;
         last_end = match.to;
     }
@@ -154,6 +161,7 @@ static lobass_status apply_strip(const context *c)
         }
         to = before;
     }
+    drop_beginning(c, from);
     return lb_tracked_copy(c->output, c->input, from, to, c->error);
 }
 
@@ -290,7 +298,7 @@ lobass_status lb_normalizers_load(lb_normalizers *normalizers, const lb_loader *
 }
 
 lobass_status lb_normalizers_apply(const lb_normalizers *normalizers, lb_scratch *scratch,
-                                   lb_view input, lb_scope scope, lb_view *output,
+                                   lb_view input, lb_scope *scope, lb_view *output,
                                    lobass_error *error)
 {
     *output = input;

@@ -507,6 +507,11 @@ lobass_status lb_pre_tokenizers_apply(const lb_pre_tokenizers *pre_tokenizers, l
         c.step = &pre_tokenizers->steps[i];
         turn(&c);
         LB_TRY(((const detail *)c.step->kind->detail)->apply(&c));
+        if (c.output->count > 0 && c.output->ranges[0].from > 0)
+        {
+            /* The beginning was dropped: no word stands there any more. */
+            c.scope = (lb_scope){.takes_prefix = true, .is_origin = false};
+        }
     }
     *output = c.text;
     *words = c.output;

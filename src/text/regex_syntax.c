@@ -16,6 +16,8 @@
 #include "text/tokenizer_private.h"
 
 #define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}"
+/* Superscripts and fractions of Latin-1: Oniguruma counts them as \w, but not within a set. */
+#define LATIN1_NUMBERS "\\x{b2}\\x{b3}\\x{b9}\\x{bc}-\\x{be}"
 #define HEX "0-9A-Fa-f"
 #define MAX_PROPERTY_NAME 48
 
@@ -74,8 +76,8 @@ static const letter_escape letter_escapes[] = {
     {'S', "\\P{White_Space}", "\\P{White_Space}"},
     {'d', "\\d", "\\d"},
     {'D', "\\D", "\\D"},
-    {'w', "[" WORD "]", WORD},
-    {'W', "[^" WORD "]", NULL},
+    {'w', "[" WORD LATIN1_NUMBERS "]", WORD},
+    {'W', "[^" WORD LATIN1_NUMBERS "]", NULL},
     {'h', "[" HEX "]", HEX},
     {'H', "[^" HEX "]", NULL},
     {'n', "\\n", "\\n"},

@@ -172,7 +172,8 @@ lobass_status lb_part_text(const json_t *value, const lb_loader *loader, const c
 typedef struct lb_piece
 {
     const char *text; /* NUL behind it; NULL: the id is not used */
-    uint32_t size;
+    const char *decoded; /* what a decoder starts from: an added token as it was normalised */
+    uint32_t size;       /* of the text */
 } lb_piece;
 
 typedef struct lb_vocab
@@ -214,6 +215,7 @@ typedef struct lb_bpe
     const char *path;
 } lb_bpe;
 
+/* is_byte_level is set before. */
 lobass_status lb_bpe_load(lb_bpe *bpe, const lb_loader *loader, const json_t *file,
                           lobass_error *error);
 
@@ -244,7 +246,7 @@ lobass_status lb_bpe_encode_word(const lb_bpe *bpe, lb_bpe_work *work, const cha
 size_t lb_bpe_next_word(const lb_bpe *bpe, const char *text, size_t size_bytes);
 void lb_bpe_work_free(lb_bpe_work *work);
 
-/* ---- scratch (encoder.c) ----------------------------------------------------------------------- */
+/* ---- lists and scratch (lists.c, encoder.c) ----------------------------------------------------------------------- */
 
 typedef struct lb_words
 {
@@ -252,6 +254,9 @@ typedef struct lb_words
     size_t count, capacity;
 } lb_words;
 
+/* Makes room for COUNT elements; *VALUES and *CAPACITY change together. */
+lobass_status lb_list_reserve(void **values, size_t *capacity, size_t count, size_t element_bytes,
+                              lobass_error *error);
 lobass_status lb_words_append(lb_words *words, size_t from, size_t to, lobass_error *error);
 
 typedef struct lb_scratch
@@ -259,8 +264,10 @@ typedef struct lb_scratch
     lb_matcher *matcher;
     lb_tracked texts[4]; /* two for normalising, two for cutting into words */
     lb_words words[2];
-    bool is_tracked;
 } lb_scratch;
+
+lobass_status lb_scratch_init(lb_scratch *scratch, lobass_error *error);
+void lb_scratch_free(lb_scratch *scratch); /* {0} is fine */
 
 /* Where a stretch of text stands: what is put before a text is put there only if it may be. */
 typedef struct lb_scope
@@ -288,9 +295,10 @@ typedef struct lb_normalizers
 
 lobass_status lb_normalizers_load(lb_normalizers *normalizers, const lb_loader *loader,
                                   const json_t *file, lobass_error *error);
-/* *OUTPUT lies in SCRATCH or is INPUT itself. */
+/* *OUTPUT lies in SCRATCH or is INPUT itself. SCOPE loses its origin where the beginning is dropped.
+ */
 lobass_status lb_normalizers_apply(const lb_normalizers *normalizers, lb_scratch *scratch,
-                                   lb_view input, lb_scope scope, lb_view *output,
+                                   lb_view input, lb_scope *scope, lb_view *output,
                                    lobass_error *error);
 void lb_normalizers_free(lb_normalizers *normalizers);
 
@@ -353,6 +361,7 @@ typedef struct lb_detokenizers
 {
     lb_detokenizer *steps;
     size_t n_steps;
+    bool is_absent; /* no decoder; a Sequence of none is something else */
 } lb_detokenizers;
 
 lobass_status lb_detokenizers_load(lb_detokenizers *detokenizers, const lb_loader *loader,

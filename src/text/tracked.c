@@ -10,8 +10,6 @@
 
 #include "text/tokenizer_private.h"
 
-#define FIRST_CAPACITY 256
-
 void lb_tracked_begin(lb_tracked *tracked, bool is_tracked)
 {
     lb_buffer_clear(&tracked->text);
@@ -20,31 +18,10 @@ void lb_tracked_begin(lb_tracked *tracked, bool is_tracked)
 
 static lobass_status reserve_ends(lb_tracked *tracked, size_t count, lobass_error *error)
 {
-    size_t capacity = tracked->ends_capacity == 0 ? FIRST_CAPACITY : tracked->ends_capacity;
+    void *ends = tracked->ends;
 
-    if (count <= tracked->ends_capacity)
-    {
-        return LOBASS_OK;
-    }
-    while (capacity < count)
-    {
-        if (!lb_size_multiply(capacity, 2, &capacity))
-        {
-            return lb_fail_memory(error, count);
-        }
-    }
-    size_t size;
-    if (!lb_size_multiply(capacity, sizeof *tracked->ends, &size))
-    {
-        return lb_fail_memory(error, capacity);
-    }
-    size_t *ends = realloc(tracked->ends, size);
-    if (ends == NULL)
-    {
-        return lb_fail_memory(error, size);
-    }
+    LB_TRY(lb_list_reserve(&ends, &tracked->ends_capacity, count, sizeof *tracked->ends, error));
     tracked->ends = ends;
-    tracked->ends_capacity = capacity;
     return LOBASS_OK;
 }
 

@@ -113,6 +113,7 @@ lobass_status lb_vocab_load(lb_vocab *vocab, const lb_loader *loader, const json
         {
             return LOBASS_OUT_OF_MEMORY;
         }
+        piece->decoded = piece->text;
         piece->size = (uint32_t)size;
         vocab->slots[slot_of(vocab, key, size)] = id;
     }

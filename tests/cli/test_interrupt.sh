@@ -4,11 +4,11 @@
 . "$(dirname "$0")/common.sh"
 
 make_model model
-records 400 >data.jsonl
+records 200 >data.jsonl
 
 train()
 {
-    "$LOBASS" train model data.jsonl -o "$1" --epochs "$2" --batch-size 16 --learning-rate 1e-2 \
+    "$LOBASS" train model data.jsonl -o "$1" --epochs "$2" --batch-size 8 --learning-rate 1e-2 \
         --checkpoint-seconds 0 </dev/null >"$1.out" 2>"$1.err"
 }
 
@@ -17,7 +17,7 @@ for signal in INT TERM; do
     # Background jobs of a shell ignore SIGINT; env restores the default.
     code=0
     env --default-signal=INT "$LOBASS" train model data.jsonl -o stopped$signal --epochs 3 \
-        --batch-size 16 --learning-rate 1e-2 --checkpoint-seconds 0 \
+        --batch-size 8 --learning-rate 1e-2 --checkpoint-seconds 0 \
         </dev/null >stopped.out 2>stopped.err &
     process=$!
     sleep 0.3

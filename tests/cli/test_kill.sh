@@ -5,14 +5,14 @@
 # uninterrupted run took.
 . "$(dirname "$0")/common.sh"
 
-n_kills=12
+n_kills=10
 [ -z "${LOBASS_LONG:-}" ] || n_kills=100
 make_model model
-records 1500 >data.jsonl
+records 400 >data.jsonl
 
 run()
 {
-    "$LOBASS" run model data.jsonl -o "$1" -k 6% --epochs 2 --batch-size 32 \
+    "$LOBASS" run model data.jsonl -o "$1" -k 6% --epochs 2 --batch-size 16 \
         --learning-rate 1e-2 --checkpoint-seconds 0 -q >"$1.out" 2>"$1.err" </dev/null
 }
 
@@ -21,9 +21,9 @@ run whole || fail "the uninterrupted run: $(cat whole.err)"
 ended=$(date +%s%N)
 milliseconds=$(((ended - began) / 1000000))
 
-# killed FOLDER MILLISECONDS COMMAND...: true if the kill came before the end.
+# Pseudo-random milliseconds, 1 to MOST, in $delay.
 state=12345
-next_delay() # MOST
+next_delay()
 {
     state=$(((state * 16807) % 2147483647))
     delay=$((state % $1 + 1))
@@ -36,9 +36,9 @@ while [ $kills -lt $n_kills ] && [ $attempts -lt $((n_kills * 4)) ]; do
     run_number=$((run_number + 1))
     folder=killed$run_number
     # A few kills into one run, then to its end, then the next one.
-    for _ in 1 2 3 4; do
+    for _ in 1 2 3; do
         attempts=$((attempts + 1))
-        next_delay $((milliseconds * 3 / 4))
+        next_delay $((milliseconds / 3))
         run $folder &
         process=$!
         sleep "$(printf '%d.%03d' $((delay / 1000)) $((delay % 1000)))"

@@ -100,7 +100,9 @@ equals "$(tr -d ' \n' <chosen.json | head -c 2)" '[{' "beginning of a .json sele
 
 # Threads change nothing.
 run -o one -k 6% --threads 1 -q
-[ ! -s err ] || fail "-q is not quiet"
+if grep -v '^lobass: warning: data.jsonl:' err; then
+    fail "-q is not quiet"
+fi
 run -o two -k 6% --threads 2 -q
 same one/scores.jsonl two/scores.jsonl
 same one/selected.jsonl two/selected.jsonl
@@ -119,6 +121,7 @@ for source in data.jsonl.gz data.json; do
     expect 0 "$LOBASS" prepare model "$source" -o "run-$source" --mark-duplicates --json
     equals "$(number records out)" $n_records "records of $source"
     expect 0 "$LOBASS" scores "run-$source"
-    sed 's/"source": "[^"]*"/"source": ""/' out >"scores-$source"
+    # A line is a record with its indentation, which the keyed hash of the record sees.
+    sed 's/"source": "[^"]*"//; s/"random": [^,}]*//' out >"scores-$source"
 done
 same scores-data.jsonl.gz scores-data.json

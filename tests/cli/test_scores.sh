@@ -7,7 +7,7 @@
 make_model model
 {
     records 12
-    echo '{"instruction": "a, \"b\"", "output": ""}'
+    printf '%s\n' '{"instruction": "a, \"b\"", "output": ""}'
 } >'da,ta.jsonl'
 records 5 >second.jsonl
 expect 0 "$LOBASS" prepare model 'da,ta.jsonl' second.jsonl -o run -q

@@ -8,7 +8,7 @@ make_model model
 {
     records 9
     printf '{"prompt": "evil \\u001b[31m \\u202e \\u009b2J \\u0007", "completion": "\\u001b]0;title\\u0007 \\t tab"}\n'
-    echo '{"prompt": "two\nlines", "completion": "caf\u00e9 \ud83d\ude00\nnext"}'
+    printf '%s\n' '{"prompt": "two\nlines", "completion": "caf\u00e9 \ud83d\ude00\nnext"}'
     echo '{"prompt": "a", "completion": ""}'
     printf '{"evil\\u001b[2J": 1}\n'
     long_record 400 response
@@ -48,9 +48,10 @@ says out '\xc3' # the tokens of the tiny vocabulary are bytes
 grep -q '  end  *1  yes ' out || fail "no end token"
 
 expect 0 "$LOBASS" show run 10 --json
+sed 's/"scores": {[^}]*}, //' out >out.shown
 tr '{' '\n' <out | sed -n 's/.*"text": "\(.*\)", "kind": "response".*/\1/p' | tr -d '\n' >joined
 equals "$(cat joined)" 'caf\\xc3\\xa9 \\xf0\\x9f\\x98\\x80\nnext' "text of the response"
-scored=$(number n_scored out)
+scored=$(number n_tokens out.shown)
 equals "$(tr '{' '\n' <out | grep -c '"scored": true')" "$scored" "scored tokens"
 equals "$(tr '{' '\n' <out | grep -c '"kind": "bos"')" 1 "beginning tokens"
 
@@ -64,7 +65,7 @@ expect 0 "$LOBASS" show run 14
 says out 'no_scored_token'
 [ "$(lines out)" -lt 40 ] || fail "a long prompt fills $(lines out) lines"
 expect 0 "$LOBASS" show run 15
-grep -q 'tokens, of which' out || fail "no counts"
+grep -q '^tokens  *[0-9]*, of which [0-9]* are scored$' out || fail "no counts"
 
 # Losses agree with the scores: the mean over the tokens is the row's loss.
 expect 0 "$LOBASS" show run 0 --json

@@ -2,7 +2,8 @@
  *
  * The committed golden models against what PyTorch computed from them in float64 (make_golden.py):
  * losses of tokens, logits, the gradient of the mean loss in every parameter, and the losses of ten
- * AdamW steps with warm-up, cosine, clipping and weight decay. Both backends.
+ * AdamW steps with warm-up, cosine, clipping and weight decay, in fp32 and coarsely in bf16. Both
+ * backends.
  */
 #include "unit/model/fixture.h"
 
@@ -10,8 +11,9 @@
 
 #define LOSS_TOLERANCE 1e-5
 #define LOGIT_TOLERANCE 2e-5
-#define GRADIENT_TOLERANCE 1e-4 /* of the largest gradient in the tensor */
-#define TRAINING_TOLERANCE 5e-5 /* of a mean loss, after steps that amplify rounding */
+#define GRADIENT_TOLERANCE 1e-4      /* of the largest gradient in the tensor */
+#define TRAINING_TOLERANCE 5e-5      /* of a mean loss, after steps that amplify rounding */
+#define BF16_TRAINING_TOLERANCE 1e-1 /* the losses fall by more than 3 */
 #define MOST_BATCHES 4
 
 static const char *const names[] = {"llama_tied", "llama_untied"};
@@ -39,7 +41,7 @@ static size_t copy_integers(const json_t *object, const char *key, uint32_t *val
 
 static void read_batch(fixture_batch *made, const json_t *object)
 {
-    uint32_t ids[FIXTURE_MOST_TOKENS];
+    uint32_t ids[FIXTURE_MOST_TOKENS] = {0};
     lb_batch *batch = &made->batch;
     batch->n_tokens = copy_integers(object, "ids", ids, FIXTURE_MOST_TOKENS);
     batch->n_sequences =
@@ -166,14 +168,14 @@ typedef struct training
     lb_optimizer *optimizer;
 } training;
 
-static training training_create(const golden *g, const char *backend)
+static training training_create(const golden *g, const char *backend, lb_dtype dtype)
 {
     training t = {.compute = fixture_compute(backend, 2)};
     const json_t *recipe = json_object_get(g->values, "recipe");
     const lb_adamw settings = {.beta1 = real_of(recipe, "beta1"),
                                .beta2 = real_of(recipe, "beta2"),
                                .epsilon = real_of(recipe, "epsilon")};
-    assert_ok(lb_model_load(&t.model, g->folder, LB_F32, LB_MODEL_TRAIN, error));
+    assert_ok(lb_model_load(&t.model, g->folder, dtype, LB_MODEL_TRAIN, error));
     assert_ok(lb_decoder_create(&t.decoder, t.model, t.compute, FIXTURE_MOST_TOKENS, true, error));
     assert_ok(lb_optimizer_create(&t.optimizer, t.model, &settings, error));
     return t;
@@ -199,7 +201,7 @@ static double forward_and_backward(training *t, const lb_batch *batch)
 
 static void check_gradients(const golden *g, const char *backend)
 {
-    training t = training_create(g, backend);
+    training t = training_create(g, backend, LB_F32);
     forward_and_backward(&t, &g->batches[0].batch);
     for (size_t i = 0; i < t.model->n_parameters; i++)
     {
@@ -211,22 +213,25 @@ static void check_gradients(const golden *g, const char *backend)
     training_free(&t);
 }
 
-static void check_training(const golden *g, const char *backend)
+/* Ten steps against PyTorch's losses and gradient norms, within TOLERANCE of a loss and, as a
+ * share, NORM_TOLERANCE of a norm. */
+static void check_steps(const golden *g, const char *backend, lb_dtype dtype, double tolerance,
+                        double norm_tolerance)
 {
     const json_t *recipe = json_object_get(g->values, "recipe");
     const json_t *losses = json_object_get(g->values, "training_losses");
     const json_t *norms = json_object_get(g->values, "gradient_norms");
     const uint64_t n_steps = (uint64_t)json_array_size(losses);
     assert_int_equal(10, n_steps);
-    training t = training_create(g, backend);
+    training t = training_create(g, backend, dtype);
     double worst = 0.0;
     for (uint64_t step = 0; step < n_steps; step++)
     {
-        char what[32];
-        snprintf(what, sizeof what, "loss of step %d", (int)step);
+        char what[64];
+        snprintf(what, sizeof what, "%s, loss of step %d", lb_dtype_name(dtype), (int)step);
         const double found = forward_and_backward(&t, &g->batches[step % g->n_batches].batch);
         const double expected = json_number_value(json_array_get(losses, (size_t)step));
-        check_mean(g, backend, what, expected, found, TRAINING_TOLERANCE);
+        check_mean(g, backend, what, expected, found, tolerance);
         worst = fmax(worst, fabs(expected - found));
         const double rate = lb_schedule_rate(real_of(recipe, "learning_rate"),
                                              real_of(recipe, "warmup_ratio"), step, n_steps);
@@ -235,12 +240,23 @@ static void check_training(const golden *g, const char *backend)
                                     real_of(recipe, "weight_decay"), real_of(recipe, "clip"), &norm,
                                     error));
         const double expected_norm = json_number_value(json_array_get(norms, (size_t)step));
-        snprintf(what, sizeof what, "gradient norm of step %d", (int)step);
-        check_mean(g, backend, what, expected_norm, norm, GRADIENT_TOLERANCE * expected_norm);
+        snprintf(what, sizeof what, "%s, norm of step %d", lb_dtype_name(dtype), (int)step);
+        check_mean(g, backend, what, expected_norm, norm, norm_tolerance * expected_norm);
     }
-    print_message("%s, %s: largest difference of a training loss %.1e\n", g->folder, backend,
-                  worst);
+    print_message("%s, %s, %s: largest difference of a training loss %.1e\n", g->folder, backend,
+                  lb_dtype_name(dtype), worst);
     training_free(&t);
+}
+
+static void check_training(const golden *g, const char *backend)
+{
+    check_steps(g, backend, LB_F32, TRAINING_TOLERANCE, GRADIENT_TOLERANCE);
+}
+
+/* fp32 masters, products in bf16: the same course, coarsely. */
+static void check_training_bf16(const golden *g, const char *backend)
+{
+    check_steps(g, backend, LB_BF16, BF16_TRAINING_TOLERANCE, BF16_TRAINING_TOLERANCE);
 }
 
 static void run_all(void (*check)(const golden *, const char *))
@@ -275,12 +291,19 @@ static void test_training(void **state)
     run_all(check_training);
 }
 
+static void test_training_bf16(void **state)
+{
+    (void)state;
+    run_all(check_training_bf16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_losses_and_logits),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_training),
+        cmocka_unit_test(test_training_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

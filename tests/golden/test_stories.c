@@ -14,7 +14,7 @@
 #define MOST_TEXT_TOKENS 512
 #define FP32_TOLERANCE 1e-5
 #define BF16_MEAN_TOLERANCE 1e-2
-#define PACKED_TOLERANCE 1e-6
+#define PACKED_TOLERANCE 1e-6 /* of the loss: some texts have a single scored token */
 
 typedef struct stories_text
 {
@@ -98,7 +98,8 @@ static void forward(lb_decoder *decoder, const stories *all, size_t first, size_
     int32_t *ids = malloc(all->n_tokens * sizeof *ids);
     uint32_t *scored = malloc(all->n_tokens * sizeof *scored);
     uint32_t starts[MOST_TEXTS + 1] = {0};
-    assert_true(ids != NULL && scored != NULL);
+    assert_non_null(ids);
+    assert_non_null(scored);
     lb_batch batch = {.ids = ids, .starts = starts, .scored = scored, .n_sequences = n_texts};
     for (size_t i = first; i < last; i++)
     {
@@ -168,9 +169,9 @@ static void test_fp32(void **state)
         for (size_t i = 0; i < all->n_texts; i++)
         {
             worst = fmax(worst, fabs(means[i] - all->texts[i].mean_loss));
-            worst_packed = fmax(worst_packed, fabs(means[i] - packed[i]));
+            worst_packed = fmax(worst_packed, fabs(means[i] - packed[i]) / fmax(1.0, means[i]));
         }
-        print_message("%s: largest difference %.1e, packed %.1e nats per token\n",
+        print_message("%s: largest difference %.1e nats per token; packed %.1e of the loss\n",
                       fixture_backends[b], worst, worst_packed);
         assert_true(worst <= FP32_TOLERANCE);
         assert_true(worst_packed <= PACKED_TOLERANCE);
@@ -180,22 +181,20 @@ static void test_fp32(void **state)
 static void test_bf16(void **state)
 {
     const stories *all = need_stories(state);
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    double means[MOST_TEXTS];
+    double sum = 0.0;
+    double sum_fp32 = 0.0;
+    measure(all, NULL, LB_BF16, false, means);
+    for (size_t i = 0; i < all->n_texts; i++)
     {
-        double means[MOST_TEXTS];
-        double sum = 0.0;
-        double sum_fp32 = 0.0;
-        measure(all, fixture_backends[b], LB_BF16, false, means);
-        for (size_t i = 0; i < all->n_texts; i++)
-        {
-            sum += fabs(means[i] - all->texts[i].mean_loss_bf16);
-            sum_fp32 += fabs(means[i] - all->texts[i].mean_loss);
-        }
-        sum /= (double)all->n_texts;
-        print_message("%s, bf16: mean difference %.1e nats per token\n", fixture_backends[b], sum);
-        assert_true(sum <= BF16_MEAN_TOLERANCE);
-        assert_true(sum_fp32 > 0.0);
+        sum += fabs(means[i] - all->texts[i].mean_loss_bf16);
+        sum_fp32 += fabs(means[i] - all->texts[i].mean_loss);
     }
+    sum /= (double)all->n_texts;
+    sum_fp32 /= (double)all->n_texts;
+    print_message("bf16: mean difference %.1e nats per token, from fp32 %.1e\n", sum, sum_fp32);
+    assert_true(sum <= BF16_MEAN_TOLERANCE);
+    assert_true(sum_fp32 > 1e-4); /* or it was not computed in bf16 at all */
 }
 
 int main(void)

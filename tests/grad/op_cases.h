@@ -140,10 +140,8 @@ static inline void op_batch_make(op_data *data)
         n_sequences++;
     }
     data->n = n_sequences > 0 ? data->starts[n_sequences] : data->c->n;
-    data->batch = (lb_batch){.n_tokens = data->n,
-                             .ids = data->ids,
-                             .n_sequences = n_sequences,
-                             .starts = data->starts};
+    data->batch = (lb_batch){
+        .n_tokens = data->n, .ids = data->ids, .n_sequences = n_sequences, .starts = data->starts};
 }
 
 static inline op_data *op_data_make(const op_case *c, uint64_t seed)

@@ -10,7 +10,8 @@
 
 static const double op_epsilon = 1e-5;
 
-/* ---- linear ------------------------------------------------------------------------------------ */
+/* ---- linear ------------------------------------------------------------------------------------
+ */
 
 static inline void linear_describe(op_data *t)
 {
@@ -21,8 +22,8 @@ static inline void linear_describe(op_data *t)
                           .room = rows * c->d,
                           .spread = 1.0,
                           .is_bf16 = c->is_bf16};
-    t->in[1] = (op_array){
-        .name = "w", .count = c->n_out * c->d, .spread = 1.0, .is_bf16 = c->is_bf16};
+    t->in[1] =
+        (op_array){.name = "w", .count = c->n_out * c->d, .spread = 1.0, .is_bf16 = c->is_bf16};
     if (c->has_bias)
     {
         t->in[2] = (op_array){.name = "bias", .count = c->n_out, .spread = 1.0};
@@ -64,14 +65,13 @@ static inline void linear_reference(const op_data *t, double *out)
 const op_kind op_linear = {"linear", linear_describe, linear_forward, linear_backward,
                            linear_reference};
 
-/* ---- embedding --------------------------------------------------------------------------------- */
+/* ---- embedding ---------------------------------------------------------------------------------
+ */
 
 static inline void embedding_describe(op_data *t)
 {
-    t->in[0] = (op_array){.name = "table",
-                          .count = t->c->n_out * t->c->d,
-                          .spread = 1.0,
-                          .is_bf16 = t->c->is_bf16};
+    t->in[0] = (op_array){
+        .name = "table", .count = t->c->n_out * t->c->d, .spread = 1.0, .is_bf16 = t->c->is_bf16};
     t->out = (op_array){.count = t->n * t->c->d, .spread = 1.0};
 }
 
@@ -100,7 +100,8 @@ static inline void embedding_reference(const op_data *t, double *out)
 const op_kind op_embedding = {"embedding", embedding_describe, embedding_forward,
                               embedding_backward, embedding_reference};
 
-/* ---- rms norm ---------------------------------------------------------------------------------- */
+/* ---- rms norm ----------------------------------------------------------------------------------
+ */
 
 static inline void rms_norm_describe(op_data *t)
 {
@@ -145,7 +146,8 @@ static inline void rms_norm_reference(const op_data *t, double *out)
 const op_kind op_rms_norm = {"rms norm", rms_norm_describe, rms_norm_forward, rms_norm_backward,
                              rms_norm_reference};
 
-/* ---- rope: in place, so the input is copied to the output first --------------------------------- */
+/* ---- rope: in place, so the input is copied to the output first ---------------------------------
+ */
 
 static inline void rope_describe(op_data *t)
 {
@@ -192,7 +194,8 @@ static inline void rope_reference(const op_data *t, double *out)
 
 const op_kind op_rope = {"rope", rope_describe, rope_forward, rope_backward, rope_reference};
 
-/* ---- attention --------------------------------------------------------------------------------- */
+/* ---- attention ---------------------------------------------------------------------------------
+ */
 
 static inline void attention_describe(op_data *t)
 {
@@ -267,7 +270,8 @@ static inline void attention_reference(const op_data *t, double *out)
 const op_kind op_attention = {"attention", attention_describe, attention_forward,
                               attention_backward, attention_reference};
 
-/* ---- swiglu and add ---------------------------------------------------------------------------- */
+/* ---- swiglu and add ----------------------------------------------------------------------------
+ */
 
 static inline void swiglu_describe(op_data *t)
 {
@@ -334,7 +338,8 @@ static inline void add_reference(const op_data *t, double *out)
 
 const op_kind op_add = {"add", add_describe, add_forward, add_backward, add_reference};
 
-/* ---- cross entropy: the upstream gradient of every loss is the same ---------------------------- */
+/* ---- cross entropy: the upstream gradient of every loss is the same ----------------------------
+ */
 
 static const float cross_entropy_scale = 0.75F;
 

@@ -27,7 +27,7 @@ static const gradient_case cases[] = {
 #define N_SAMPLES 40
 #define DIFFERENCE 1e-3
 #define SCALE 0.75F /* any but 1 */
-/* Of the largest gradient in the tensor. Measured: below 2e-6. */
+/* Of the largest gradient in the tensor. Measured: below 4e-6. */
 #define TOLERANCE 2e-5
 
 static lb_config case_config(const gradient_case *chosen)
@@ -128,7 +128,7 @@ static void check_case(const gradient_case *chosen, uint64_t seed)
     const lb_config config = case_config(chosen);
     lb_model *model = fixture_model(&config, seed);
     fixture_batch made;
-    fixture_fill(&made, (const uint32_t[]){11, 1, 7, 14}, 4, config.n_vocabulary, 0.7, seed);
+    fixture_fill(&made, (const uint32_t[]){8, 1, 5, 10}, 4, config.n_vocabulary, 0.7, seed);
     reference_model reference = reference_create(model);
     double nll[FIXTURE_MOST_TOKENS];
     reference_loss(&reference, &made.batch, nll);

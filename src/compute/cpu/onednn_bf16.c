@@ -114,10 +114,10 @@ lobass_status lb_onednn_create(struct lb_onednn **onednn, unsigned n_workers, lo
     if (!is_made || status != dnnl_success)
     {
         lb_onednn_free(made);
-        return is_made ? lb_fail(error, LOBASS_UNSUPPORTED,
-                                 "oneDNN cannot make an engine on this CPU (status %d)",
-                                 (int)status)
-                       : LOBASS_OUT_OF_MEMORY;
+        return is_made
+                   ? lb_fail(error, LOBASS_UNSUPPORTED,
+                             "oneDNN cannot make an engine on this CPU (status %d)", (int)status)
+                   : LOBASS_OUT_OF_MEMORY;
     }
     *onednn = made;
     return LOBASS_OK;
@@ -189,12 +189,12 @@ static dnnl_status_t slot_make(slot *s, dnnl_engine_t engine, const shape *key,
     dnnl_matmul_desc_t matmul;
     dnnl_primitive_attr_t attributes = NULL;
     dnnl_primitive_desc_t chosen = NULL;
-    dnnl_status_t status = describe(&described[0], key->m, key->k, key->lda,
-                                    product->is_a_transposed, dnnl_bf16);
+    dnnl_status_t status =
+        describe(&described[0], key->m, key->k, key->lda, product->is_a_transposed, dnnl_bf16);
     if (status == dnnl_success)
     {
-        status = describe(&described[1], key->k, key->n, key->ldb, product->is_b_transposed,
-                          dnnl_bf16);
+        status =
+            describe(&described[1], key->k, key->n, key->ldb, product->is_b_transposed, dnnl_bf16);
     }
     if (status == dnnl_success)
     {
@@ -243,8 +243,8 @@ static dnnl_status_t slot_find(slot **found, struct lb_onednn *onednn, worker_st
                        product->lda,
                        product->ldb,
                        product->ldc,
-                       (product->is_a_transposed ? 1U : 0U) |
-                           (product->is_b_transposed ? 2U : 0U) | (product->is_added ? 4U : 0U)};
+                       (product->is_a_transposed ? 1U : 0U) | (product->is_b_transposed ? 2U : 0U) |
+                           (product->is_added ? 4U : 0U)};
     const size_t home = (size_t)lb_hash_bytes(&key, sizeof key, 0).low % N_SLOTS;
     size_t index = home;
     while (worker->slots[index].is_used && !shape_equal(&worker->slots[index].key, &key))
@@ -318,5 +318,5 @@ static void narrow_values(const struct lb_scratch *scratch, void *operand, const
     scratch->vector->narrow_bf16((uint16_t *)operand, values, count);
 }
 
-const lb_gemm lb_gemm_onednn_bf16 = {
-    "oneDNN bf16", sizeof(uint16_t), LB_ROW_ROUND, narrow_values, NULL, multiply};
+const lb_gemm lb_gemm_onednn_bf16 = {"oneDNN bf16", sizeof(uint16_t), LB_ROW_ROUND, narrow_values,
+                                     NULL,          multiply};

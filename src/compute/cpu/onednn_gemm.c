@@ -18,12 +18,12 @@ static int multiply(struct lb_scratch *scratch, unsigned worker, const lb_produc
     (void)worker;
     const int n_openmp_threads = omp_get_max_threads(); /* of the calling thread only */
     omp_set_num_threads(1);
-    const dnnl_status_t status = dnnl_sgemm(
-        product->is_a_transposed ? 'T' : 'N', product->is_b_transposed ? 'T' : 'N',
-        (dnnl_dim_t)product->m, (dnnl_dim_t)product->n, (dnnl_dim_t)product->k, 1.0F,
-        (const float *)product->a, (dnnl_dim_t)product->lda, (const float *)product->b,
-        (dnnl_dim_t)product->ldb, product->is_added ? 1.0F : 0.0F, product->c,
-        (dnnl_dim_t)product->ldc);
+    const dnnl_status_t status =
+        dnnl_sgemm(product->is_a_transposed ? 'T' : 'N', product->is_b_transposed ? 'T' : 'N',
+                   (dnnl_dim_t)product->m, (dnnl_dim_t)product->n, (dnnl_dim_t)product->k, 1.0F,
+                   (const float *)product->a, (dnnl_dim_t)product->lda, (const float *)product->b,
+                   (dnnl_dim_t)product->ldb, product->is_added ? 1.0F : 0.0F, product->c,
+                   (dnnl_dim_t)product->ldc);
     omp_set_num_threads(n_openmp_threads);
     return (int)status;
 }
@@ -42,5 +42,5 @@ static void widen_weights(const struct lb_scratch *scratch, void *operand, const
 
 const lb_gemm lb_gemm_onednn = {"oneDNN fp32", sizeof(float), 1, NULL, NULL, multiply};
 
-const lb_gemm lb_gemm_onednn_widened = {
-    "oneDNN fp32 of bf16", sizeof(float), 1, round_values, widen_weights, multiply};
+const lb_gemm lb_gemm_onednn_widened = {"oneDNN fp32 of bf16", sizeof(float), 1,
+                                        round_values,          widen_weights, multiply};

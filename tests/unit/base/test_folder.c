@@ -48,6 +48,9 @@ static void test_remove(void **state)
     assert_int_equal(lb_folder_remove(scratch_path("gone"), &error), LOBASS_OK);
     assert_int_equal(lb_path_look(scratch_path("gone")), LB_PATH_MISSING);
     assert_int_equal(lb_path_look(scratch_path("outside/precious")), LB_PATH_FILE);
+    assert_int_equal(symlink("outside", scratch_path("way")), 0);
+    assert_int_equal(lb_folder_remove(scratch_path("way"), &error), LOBASS_IO);
+    assert_int_equal(lb_path_look(scratch_path("outside/precious")), LB_PATH_FILE);
     assert_int_equal(lb_folder_remove(scratch_path("gone"), &error), LOBASS_NOT_FOUND);
     assert_non_null(strstr(error.message, "gone: cannot remove the folder"));
     assert_int_equal(lb_folder_remove(scratch_path("outside/precious"), &error), LOBASS_IO);

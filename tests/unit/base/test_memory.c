@@ -80,9 +80,15 @@ static void test_arena(void **state)
     assert_string_equal(lb_arena_text(&arena, "hello", 4, &error), "hell");
     void *large = lb_arena_alloc(&arena, 1, (size_t)40 << 20, &error);
     assert_non_null(large);
+    memset(large, 1, 300);
     lb_arena_reset(&arena);
     /* The largest block stays and is zeroed again. */
-    assert_ptr_equal(lb_arena_alloc(&arena, 1, 300, &error), large);
+    const unsigned char *again = lb_arena_alloc(&arena, 1, 300, &error);
+    assert_ptr_equal(again, large);
+    for (size_t i = 0; i < 300; i++)
+    {
+        assert_int_equal(again[i], 0);
+    }
     assert_null(lb_arena_alloc(&arena, SIZE_MAX / 2, 4, &error));
     assert_int_equal(error.status, LOBASS_OUT_OF_MEMORY);
     lb_arena_free(&arena);
@@ -113,7 +119,6 @@ static void test_buffer(void **state)
     assert_string_equal(buffer.data, "n=42, x");
     assert_int_equal(buffer.size, 7);
     assert_int_equal(lb_buffer_reserve(&buffer, SIZE_MAX - 3, &error), LOBASS_OUT_OF_MEMORY);
-    assert_int_equal(lb_buffer_reserve(&buffer, SIZE_MAX / 2 - 8, &error), LOBASS_OUT_OF_MEMORY);
     assert_string_equal(buffer.data, "n=42, x");
     lb_buffer_free(&buffer);
     lb_buffer_free(&buffer);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,46 @@ static void test_no_pool_runs_in_order(void **state)
     lb_pool_free(NULL);
 }
 
+typedef struct late
+{
+    atomic_bool has_begun;
+    bool is_done; /* plain on purpose: the end of the run must make it seen */
+} late;
+
+/* The calling thread ends its chunk as soon as the worker has begun the other, a slow one. */
+static void finish_late(void *context, size_t chunk, unsigned worker)
+{
+    late *shared = context;
+    (void)chunk;
+    if (worker == 0)
+    {
+        while (!atomic_load(&shared->has_begun))
+        {
+        }
+        return;
+    }
+    atomic_store(&shared->has_begun, true);
+    const double start = lb_clock_seconds();
+    while (lb_clock_seconds() < start + 0.02)
+    {
+    }
+    shared->is_done = true;
+}
+
+static void test_run_waits_for_its_workers(void **state)
+{
+    (void)state;
+    lb_pool *pool = NULL;
+    assert_int_equal(lb_pool_create(&pool, 2, NULL), LOBASS_OK);
+    for (int run = 0; run < 3; run++)
+    {
+        late shared = {0};
+        lb_pool_run(pool, 2, finish_late, &shared);
+        assert_true(shared.is_done);
+    }
+    lb_pool_free(pool);
+}
+
 static void meet(void *context, size_t chunk, unsigned worker)
 {
     (void)chunk;
@@ -150,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_chunk_once),
         cmocka_unit_test(test_no_pool_runs_in_order),
+        cmocka_unit_test(test_run_waits_for_its_workers),
         cmocka_unit_test(test_workers_run_together),
         cmocka_unit_test(test_pools_come_and_go),
         cmocka_unit_test(test_thread_that_cannot_start),

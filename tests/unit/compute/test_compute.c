@@ -80,7 +80,6 @@ static void test_scratch_stays(void **state)
     {
         lb_compute *c = op_compute_create(&op_setups[k], 2);
         const void *memory = NULL;
-        const void *cosine = NULL;
         for (size_t pass = 0; c != NULL && pass < 2; pass++)
         {
             for (size_t i = 0; i < OP_N_CASES; i++)
@@ -91,12 +90,41 @@ static void test_scratch_stays(void **state)
                 op_data_free(t);
             }
             assert_true(pass == 0 || c->scratch->memory == memory);
-            assert_true(pass == 0 || c->scratch->rope.cosine == cosine);
             memory = c->scratch->memory;
-            cosine = c->scratch->rope.cosine;
         }
         lb_compute_free(c);
     }
+}
+
+/* A table of angles is kept while frequencies and lengths allow, and made anew when they do not. */
+static void test_rope_table_stays(void **state)
+{
+    (void)state;
+    enum
+    {
+        N = 700,
+        S = 4
+    };
+    lb_compute *c = op_compute_create(&op_setups[0], 1);
+    float *x = (float *)op_alloc((size_t)N * S, sizeof *x);
+    const uint32_t starts[] = {0, N};
+    const uint32_t short_starts[] = {0, 3};
+    const lb_batch batch = {.n_tokens = N, .n_sequences = 1, .starts = starts};
+    const lb_batch short_batch = {.n_tokens = 3, .n_sequences = 1, .starts = short_starts};
+    const float frequencies[] = {1.0F, 0.01F};
+    const float other_frequencies[] = {1.0F, 0.02F};
+    c->ops->rope_forward(c, x, &short_batch, frequencies, 1, S);
+    assert_true(c->scratch->rope.n_positions >= 3 && c->scratch->rope.n_positions < N);
+    c->ops->rope_forward(c, x, &batch, frequencies, 1, S);
+    assert_true(c->scratch->rope.n_positions >= N);
+    const float *cosine = c->scratch->rope.cosine;
+    c->ops->rope_backward(c, x, &short_batch, frequencies, 1, S);
+    assert_true(c->scratch->rope.cosine == cosine);
+    assert_true(cosine[699 * 2 + 1] == (float)cos(699.0 * (double)0.01F));
+    c->ops->rope_forward(c, x, &batch, other_frequencies, 1, S);
+    assert_true(c->scratch->rope.cosine[699 * 2 + 1] == (float)cos(699.0 * (double)0.02F));
+    free(x);
+    lb_compute_free(c);
 }
 
 static void test_scratch_too_large(void **state)
@@ -152,8 +180,8 @@ static void test_products_start_no_threads(void **state)
         {
             assert_int_equal(c->ops->linear_forward(c, y, x, &matrices[i], NULL, N, NULL),
                              LOBASS_OK);
-            assert_int_equal(
-                c->ops->linear_backward(c, x, NULL, NULL, y, x, &matrices[i], N, NULL), LOBASS_OK);
+            assert_int_equal(c->ops->linear_backward(c, x, NULL, NULL, y, x, &matrices[i], N, NULL),
+                             LOBASS_OK);
         }
         assert_int_equal(count_threads(), before);
         assert_int_equal(omp_get_max_threads(), 4); /* the caller's setting is his own again */
@@ -186,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_rows_padded),
         cmocka_unit_test(test_scratch_stays),
+        cmocka_unit_test(test_rope_table_stays),
         cmocka_unit_test(test_scratch_too_large),
         cmocka_unit_test(test_products_start_no_threads),
         cmocka_unit_test(test_cpu_features_imply_each_other),

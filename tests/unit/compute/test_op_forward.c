@@ -70,8 +70,7 @@ static double row_distance(lb_compute *c, const float *x, const lb_matrix *w, fl
                          LOBASS_OK);
         for (size_t j = 0; j < w->n_out; j++)
         {
-            const double distance =
-                fabs((double)alone[j] - (double)together[i * w->n_out + j]);
+            const double distance = fabs((double)alone[j] - (double)together[i * w->n_out + j]);
             worst = distance > worst ? distance : worst;
         }
     }

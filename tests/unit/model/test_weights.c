@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "model/weights.h"
+
 typedef struct folder_state
 {
     char from[FIXTURE_PATH_SIZE], to[FIXTURE_PATH_SIZE];
@@ -84,6 +86,8 @@ static void check_load(const char *folder, const lb_model *expected, lb_dtype st
         }
         const bool is_narrow = compute_dtype == LB_BF16 && parameter->n_dims == 2;
         assert_int_equal(is_narrow, parameter->matrix.bf16 != NULL);
+        assert_int_equal(0, (uintptr_t)parameter->matrix.bf16 % sizeof(uint16_t));
+        assert_int_equal(0, (uintptr_t)parameter->matrix.fp32 % sizeof(float));
         assert_int_equal(is_narrow && use == LB_MODEL_TRAIN, parameter->working != NULL);
         if (is_narrow)
         {
@@ -124,6 +128,31 @@ static void test_save_then_load(void **state)
         }
         teardown(&s);
     }
+}
+
+/* Scoring in the dtype of the file copies no matrix; training lets go of the file. */
+static void test_mapped_for_scoring(void **state)
+{
+    (void)state;
+    folder_state s;
+    setup(&s, true, false);
+    assert_ok(lb_model_save(s.model, s.to, LB_BF16, s.from, error));
+    lb_model *model = NULL;
+    assert_ok(lb_model_load(&model, s.to, LB_BF16, LB_MODEL_SCORE, error));
+    assert_int_equal(1, model->storage->n_files);
+    for (size_t i = 0; i < model->n_parameters; i++)
+    {
+        const lb_parameter *parameter = &model->parameters[i];
+        const lb_tensor *tensor = NULL;
+        assert_ok(lb_safetensors_find(model->storage->files[0], parameter->name, &tensor, error));
+        assert_int_equal(parameter->n_dims == 2,
+                         (const void *)parameter->matrix.bf16 == (const void *)tensor->data);
+    }
+    lb_model_free(model);
+    assert_ok(lb_model_load(&model, s.to, LB_BF16, LB_MODEL_TRAIN, error));
+    assert_int_equal(0, model->storage->n_files);
+    lb_model_free(model);
+    teardown(&s);
 }
 
 /* A model loaded for scoring in bf16 saves what it holds. */
@@ -454,6 +483,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_save_then_load),
+        cmocka_unit_test(test_mapped_for_scoring),
         cmocka_unit_test(test_save_of_a_scoring_model),
         cmocka_unit_test(test_files_that_go_along),
         cmocka_unit_test(test_unaligned_data),

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Text -> token ids: drives a text through added tokens, normalizer, pre-tokenizer and model, piece
+ * by piece between forced splits or as a whole (joint), and keeps what one thread needs for it.
+ *
+ * A forced split only forbids: what stands behind it is encoded as a text of its own, but nothing
+ * is put before it that belongs to the beginning of a text (SentencePiece's dummy space, the space
+ * of ByteLevel). The library puts that also behind every added token; so it is done here, whether
+ * a split is there or not. In the joint mode every token knows where it ends in the text, through
+ * all changes, and tokens are counted by that.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/tokenizer_private.h"
+#include "text/word_cache.h"
+
+struct lb_encoder
+{
+    const lobass_tokenizer *tokenizer;
+    lb_scratch scratch;
+    lb_bpe_work work;
+    lb_word_cache cache;
+    size_t *identity; /* identity[i] = i + 1: the ends of a text that is not changed yet */
+    size_t n_identity, identity_capacity;
+    size_t *ends; /* of the tokens of the text at hand, in joint mode */
+    size_t n_ends, ends_capacity;
+};
+
+/* What there is while one text is encoded. */
+typedef struct run
+{
+    lb_encoder *encoder;
+    const lobass_tokenizer *tokenizer;
+    lb_ids *ids;
+    bool is_joint;
+    bool is_behind_added; /* the last token was an added one */
+    lobass_error *error;
+} run;
+
+/* ---- scratch ------------------------------------------------------------------------------------------ */
+
+lobass_status lb_scratch_init(lb_scratch *scratch, lobass_error *error)
+{
+    *scratch = (lb_scratch){0};
+    return lb_matcher_create(&scratch->matcher, error);
+}
+
+void lb_scratch_free(lb_scratch *scratch)
+{
+    lb_matcher_free(scratch->matcher);
+    for (size_t i = 0; i < sizeof scratch->texts / sizeof scratch->texts[0]; i++)
+    {
+        lb_tracked_free(&scratch->texts[i]);
+    }
+    for (size_t i = 0; i < sizeof scratch->words / sizeof scratch->words[0]; i++)
+    {
+        free(scratch->words[i].ranges);
+    }
+    *scratch = (lb_scratch){0};
+}
+
+lobass_status lb_encoder_create(lb_encoder **encoder, const lobass_tokenizer *tokenizer,
+                                lobass_error *error)
+{
+    lb_encoder *made = lb_alloc(1, sizeof *made, error);
+
+    *encoder = NULL;
+    if (made == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    made->tokenizer = tokenizer;
+    const lobass_status status = lb_scratch_init(&made->scratch, error);
+    if (status != LOBASS_OK)
+    {
+        lb_encoder_free(made);
+        return status;
+    }
+    *encoder = made;
+    return LOBASS_OK;
+}
+
+void lb_encoder_free(lb_encoder *encoder)
+{
+    if (encoder != NULL)
+    {
+        lb_scratch_free(&encoder->scratch);
+        lb_bpe_work_free(&encoder->work);
+        lb_word_cache_free(&encoder->cache);
+        free(encoder->identity);
+        free(encoder->ends);
+        free(encoder);
+    }
+}
+
+/* The ends of the first SIZE bytes of a text as it is. */
+static lobass_status prepare_identity(lb_encoder *encoder, size_t size, lobass_error *error)
+{
+    void *values = encoder->identity;
+
+    LB_TRY(lb_list_reserve(&values, &encoder->identity_capacity, size, sizeof *encoder->identity,
+                           error));
+    encoder->identity = values;
+    for (; encoder->n_identity < size; encoder->n_identity++)
+    {
+        encoder->identity[encoder->n_identity] = encoder->n_identity + 1;
+    }
+    return LOBASS_OK;
+}
+
+/* ---- words -------------------------------------------------------------------------------------------- */
+
+static lobass_status append_token(run *r, int32_t id, size_t end)
+{
+    lb_encoder *encoder = r->encoder;
+
+    if (r->is_joint)
+    {
+        void *ends = encoder->ends;
+        LB_TRY(lb_list_reserve(&ends, &encoder->ends_capacity, encoder->n_ends + 1,
+                               sizeof *encoder->ends, r->error));
+        encoder->ends = ends;
+        encoder->ends[encoder->n_ends++] = end;
+    }
+    return lb_ids_append(r->ids, id, r->error);
+}
+
+static lobass_status encode_word(run *r, lb_view word)
+{
+    lb_encoder *encoder = r->encoder;
+    const bool is_cached = !r->is_joint && word.size <= LB_CACHED_WORD_MAX;
+    const int32_t *ids;
+    size_t n_ids;
+
+    if (is_cached && lb_word_cache_find(&encoder->cache, word.data, word.size, &ids, &n_ids))
+    {
+        for (size_t i = 0; i < n_ids; i++)
+        {
+            LB_TRY(lb_ids_append(r->ids, ids[i], r->error));
+        }
+        return LOBASS_OK;
+    }
+    LB_TRY(lb_bpe_encode_word(&r->tokenizer->bpe, &encoder->work, word.data, word.size, r->error));
+    for (size_t i = 0; i < encoder->work.n_symbols; i++)
+    {
+        const lb_symbol *symbol = &encoder->work.symbols[i];
+        LB_TRY(append_token(r, symbol->id, lb_view_end(word, symbol->end)));
+    }
+    return is_cached ? lb_word_cache_add(&encoder->cache, word.data, word.size,
+                                         encoder->work.symbols, encoder->work.n_symbols, r->error)
+                     : LOBASS_OK;
+}
+
+/* A stretch without added tokens, normalised. */
+static lobass_status encode_gap(run *r, lb_view gap, lb_scope scope)
+{
+    const lb_words *words;
+    lb_view text;
+
+    if (gap.size == 0)
+    {
+        return LOBASS_OK;
+    }
+    r->is_behind_added = false;
+    LB_TRY(lb_pre_tokenizers_apply(&r->tokenizer->pre_tokenizers, &r->encoder->scratch, gap, scope,
+                                   &text, &words, r->error));
+    for (size_t i = 0; i < words->count; i++)
+    {
+        lb_view word = lb_view_slice(text, words->ranges[i].from, words->ranges[i].to);
+        while (word.size > 0)
+        {
+            const size_t size = lb_bpe_next_word(&r->tokenizer->bpe, word.data, word.size);
+            LB_TRY(encode_word(r, lb_view_slice(word, 0, size)));
+            word = lb_view_slice(word, size, word.size);
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* ---- added tokens ------------------------------------------------------------------------------------- */
+
+typedef lobass_status (*between_function)(run *r, lb_view text, lb_scope scope);
+
+/* Appends the added tokens of TRIE in TEXT and gives what is between them to BETWEEN. */
+static lobass_status cut_added(run *r, const lb_trie *trie, lb_view text, lb_scope scope,
+                               between_function between)
+{
+    lb_added_cursor cursor = {0, 0};
+    size_t done = 0;
+    lb_range range;
+    int32_t id;
+
+    while (lb_added_tokens_next(&r->tokenizer->added, trie, text, &cursor, &range, &id))
+    {
+        if (done < range.from)
+        {
+            LB_TRY(between(r, lb_view_slice(text, done, range.from), scope));
+        }
+        LB_TRY(append_token(r, id, lb_view_end(text, range.to)));
+        r->is_behind_added = true;
+        scope = (lb_scope){.takes_prefix = true, .is_origin = false};
+        done = range.to;
+    }
+    return done < text.size ? between(r, lb_view_slice(text, done, text.size), scope) : LOBASS_OK;
+}
+
+/* A stretch without plain added tokens. */
+static lobass_status encode_section(run *r, lb_view section, lb_scope scope)
+{
+    lb_view text;
+
+    LB_TRY(lb_normalizers_apply(&r->tokenizer->normalizers, &r->encoder->scratch, section, &scope,
+                                &text, r->error));
+    return cut_added(r, &r->tokenizer->added.normalized, text, scope, encode_gap);
+}
+
+/* ---- the whole text ------------------------------------------------------------------------------------ */
+
+static lobass_status check_text(const char *text, size_t size_bytes, const size_t *splits,
+                                size_t n_splits, lobass_error *error)
+{
+    const size_t valid = lb_utf8_valid_size(text, size_bytes);
+
+    if (valid != size_bytes)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT, "text, byte %zu: not valid UTF-8", valid);
+    }
+    for (size_t i = 0; i < n_splits; i++)
+    {
+        if (splits[i] > size_bytes || (i > 0 && splits[i] < splits[i - 1]) ||
+            (splits[i] < size_bytes && ((unsigned char)text[splits[i]] & 0xC0U) == 0x80U))
+        {
+            return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                           "split %zu at byte %zu of a text of %zu: expected ascending ends of "
+                           "characters",
+                           i, splits[i], size_bytes);
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* Pieces between the splits, one after the other. */
+static lobass_status encode_split(run *r, lb_view text, const size_t *splits, size_t n_splits,
+                                  size_t *n_before)
+{
+    const size_t first_id = r->ids->count;
+    size_t from = 0;
+
+    for (size_t i = 0; i <= n_splits; i++)
+    {
+        const size_t to = i < n_splits ? splits[i] : text.size;
+        const lb_scope scope = {from == 0 || r->is_behind_added, from == 0};
+        if (from < to)
+        {
+            LB_TRY(cut_added(r, &r->tokenizer->added.plain, lb_view_slice(text, from, to), scope,
+                             encode_section));
+        }
+        if (i < n_splits && n_before != NULL)
+        {
+            n_before[i] = r->ids->count - first_id;
+        }
+        from = to;
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status encode_joint(run *r, lb_view text, const size_t *splits, size_t n_splits,
+                                  size_t *n_before)
+{
+    lb_encoder *encoder = r->encoder;
+    const lb_scope scope = {.takes_prefix = true, .is_origin = true};
+    size_t n_tokens = 0;
+
+    LB_TRY(prepare_identity(encoder, text.size, r->error));
+    text.ends = encoder->identity;
+    encoder->n_ends = 0;
+    LB_TRY(cut_added(r, &r->tokenizer->added.plain, text, scope, encode_section));
+    for (size_t i = 0; i < n_splits; i++)
+    {
+        while (n_tokens < encoder->n_ends && encoder->ends[n_tokens] <= splits[i])
+        {
+            n_tokens++;
+        }
+        n_before[i] = n_tokens;
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *text,
+                                size_t size_bytes, const size_t *splits, size_t n_splits,
+                                bool is_joint, size_t *n_before, lobass_error *error)
+{
+    const bool counts = is_joint && n_splits > 0 && n_before != NULL;
+    run r = {encoder, encoder->tokenizer, ids, counts, false, error};
+    const lb_view view = {size_bytes == 0 ? "" : text, size_bytes, NULL};
+
+    LB_TRY(check_text(view.data, size_bytes, splits, n_splits, error));
+    return counts ? encode_joint(&r, view, splits, n_splits, n_before)
+                  : encode_split(&r, view, splits, is_joint ? 0 : n_splits, n_before);
+}
+
+lobass_status lobass_tokenizer_encode(int32_t **ids, size_t *n_ids,
+                                      const lobass_tokenizer *tokenizer, const char *text,
+                                      size_t size_bytes, lobass_error *error)
+{
+    lb_encoder *encoder = NULL;
+    lb_ids list = {0};
+    lobass_status status = LOBASS_OK;
+
+    *ids = NULL;
+    *n_ids = 0;
+    LB_TRY(lb_encoder_create(&encoder, tokenizer, error));
+    LB_TRY_GOTO(
+        lb_encoder_encode(encoder, &list, text, size_bytes, NULL, 0, false, NULL, error));
+    if (list.values == NULL) /* no token: still something to free() */
+    {
+        list.values = lb_alloc(1, sizeof *list.values, error);
+        status = list.values == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+    }
+    *ids = list.values;
+    *n_ids = list.count;
+    list = (lb_ids){0};
+done:
+    lb_ids_free(&list);
+    lb_encoder_free(encoder);
+    return status;
+}

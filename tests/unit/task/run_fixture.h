@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the tests of runs share: a folder of their own with a tiny random model, data files made
+ * from text, runs prepared from them, losses put into a run by hand, and files read back.
+ */
+#ifndef TESTS_RUN_FIXTURE_H
+#define TESTS_RUN_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <inttypes.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "task/prepare_private.h"
+#include "unit/base/scratch.h"
+
+#define RUN_TOKENIZER TEST_SOURCE_DIR "/demo/tokenizer.json"
+
+/* The path of NAME in the test's folder; valid for the next hundred calls. */
+static inline const char *place(const char *name)
+{
+    static char paths[100][SCRATCH_PATH_SIZE + 256];
+    static unsigned next;
+    char *path = paths[next++ % 100];
+    (void)snprintf(path, sizeof paths[0], "%s/%s", scratch_folder, name);
+    return path;
+}
+
+static inline void check_ok(lobass_status status, const lobass_error *error)
+{
+    if (status != LOBASS_OK)
+    {
+        fail_msg("status %d: %s", (int)status, error->message);
+    }
+}
+
+/* STATUS must be EXPECTED and the message must hold both words. */
+static inline void check_refused(lobass_status status, lobass_status expected,
+                                 const lobass_error *error, const char *word, const char *other)
+{
+    if (status != expected || strstr(error->message, word) == NULL ||
+        strstr(error->message, other) == NULL)
+    {
+        fail_msg("status %d, expected %d; message \"%s\", expected \"%s\" and \"%s\"", (int)status,
+                 (int)expected, error->message, word, other);
+    }
+}
+
+static inline void file_make(const char *name, const char *text)
+{
+    lobass_error error = {0};
+    check_ok(lb_file_write(place(name), text, strlen(text), true, &error), &error);
+}
+
+/* Yours: free(). */
+static inline char *file_text(const char *path)
+{
+    lobass_error error = {0};
+    lb_buffer text = {0};
+    check_ok(lb_file_read(&text, path, SIZE_MAX / 2, &error), &error);
+    if (text.data == NULL)
+    {
+        check_ok(lb_buffer_append_text(&text, "", &error), &error);
+    }
+    return text.data;
+}
+
+static inline void check_file(const char *path, const char *expected)
+{
+    char *text = file_text(path);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static inline void check_same_files(const char *a, const char *b)
+{
+    char *text = file_text(b);
+    check_file(a, text);
+    free(text);
+}
+
+/* FOLDER/NAME: a model of one layer with the demo's tokenizer. */
+static inline void model_make_as(const char *name, uint64_t seed, unsigned n_vocabulary)
+{
+    char config[1024];
+    lobass_error error = {0};
+    (void)snprintf(config, sizeof config,
+                   "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", "
+                   "\"vocab_size\": %u, \"hidden_size\": 16, \"intermediate_size\": 24, "
+                   "\"num_hidden_layers\": 1, \"num_attention_heads\": 2, "
+                   "\"num_key_value_heads\": 1, \"max_position_embeddings\": 96, "
+                   "\"rms_norm_eps\": 1e-05, \"rope_theta\": 10000.0, \"hidden_act\": \"silu\", "
+                   "\"tie_word_embeddings\": true, \"initializer_range\": 0.2, "
+                   "\"eos_token_id\": 0, \"torch_dtype\": \"float32\"}",
+                   n_vocabulary);
+    file_make("config.json", config);
+    check_ok(lobass_init(place("config.json"), RUN_TOKENIZER, place(name), seed, true, &error),
+             &error);
+}
+
+static inline int run_setup(void **state)
+{
+    if (scratch_setup(state) != 0)
+    {
+        return -1;
+    }
+    model_make_as("model", 7, 512);
+    return 0;
+}
+
+/* Options for DATA in the scratch folder -> RUN in it; template plain. */
+static inline lobass_prepare_options prepare_options(const char *const *data, size_t n_data,
+                                                     const char *run)
+{
+    lobass_prepare_options options = lobass_prepare_options_default();
+    options.model = place("model");
+    options.data = data;
+    options.n_data = n_data;
+    options.run = run;
+    options.format.template_name = "plain";
+    options.n_threads = 2;
+    return options;
+}
+
+/* RUN prepared from one data file; both are names in the scratch folder. */
+static inline lobass_prepare_result run_prepare(const char *data, const char *run)
+{
+    char path[SCRATCH_PATH_SIZE + 256];
+    char folder[SCRATCH_PATH_SIZE + 256];
+    const char *list[] = {path};
+    lobass_prepare_result result;
+    lobass_error error = {0};
+    (void)snprintf(path, sizeof path, "%s", place(data));
+    (void)snprintf(folder, sizeof folder, "%s", place(run));
+    const lobass_prepare_options options = prepare_options(list, 1, folder);
+    check_ok(lobass_prepare(&options, NULL, &result, &error), &error);
+    return result;
+}
+
+/* NAME: N_RECORDS Alpaca records, the response of record i having i % 7 + 1 words. */
+static inline void records_make(const char *name, unsigned n_records)
+{
+    static const char *const words[] = {"river", "old", "stone", "baker", "plays"};
+    lb_buffer text = {0};
+    lobass_error error = {0};
+    for (unsigned i = 0; i < n_records; i++)
+    {
+        check_ok(lb_buffer_print(&text, &error, "{\"instruction\": \"Say %u\", \"output\": \"", i),
+                 &error);
+        for (unsigned w = 0; w <= i % 7; w++)
+        {
+            check_ok(lb_buffer_print(&text, &error, "%s%s", w > 0 ? " " : "", words[(i + w) % 5]),
+                     &error);
+        }
+        check_ok(lb_buffer_append_text(&text, "\"}\n", &error), &error);
+    }
+    file_make(name, text.data);
+    lb_buffer_free(&text);
+}
+
+/* Gives every measurable row of a run the mean loss LOSSES[row] under NAME. */
+static inline void losses_put(const char *run, const char *name, const double *losses)
+{
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    lb_row_summary *summaries = NULL;
+    size_t n_rows = 0;
+    char path[] = "/model";
+    lb_store_model model = {.path = path, .fingerprint = "aa", .dtype = "fp32"};
+    (void)snprintf(model.name, sizeof model.name, "%s", name);
+    check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
+    check_ok(lb_store_begin(store, &error), &error);
+    check_ok(lb_store_model_save(store, &model, &error), &error);
+    check_ok(lb_store_summaries_load(&summaries, &n_rows, store, &error), &error);
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        float nll[256];
+        assert_true(summaries[i].n_scored <= 256);
+        for (size_t t = 0; t < summaries[i].n_scored; t++)
+        {
+            nll[t] = (float)losses[i];
+        }
+        if (summaries[i].n_scored > 0)
+        {
+            check_ok(lb_store_losses_save(store, model.id, i, nll, summaries[i].n_scored, &error),
+                     &error);
+        }
+    }
+    check_ok(lb_store_commit(store, &error), &error);
+    free(summaries);
+    lb_store_close(store);
+}
+
+/* What an observer heard; cancels at the call of progress with that number, from 1. */
+typedef struct listener
+{
+    unsigned n_progress, cancel_at, n_warnings;
+    char last[2048];   /* line of the log */
+    const char *stage; /* only this stage is counted; NULL: all */
+} listener;
+
+static inline bool listener_progress(void *context, const lobass_progress *progress)
+{
+    listener *l = context;
+    if (l->stage != NULL && strcmp(progress->stage, l->stage) != 0)
+    {
+        return true;
+    }
+    l->n_progress++;
+    return l->n_progress != l->cancel_at;
+}
+
+static inline void listener_log(void *context, lobass_log_level level, const char *line)
+{
+    listener *l = context;
+    l->n_warnings += level == LOBASS_LOG_WARNING ? 1 : 0;
+    (void)snprintf(l->last, sizeof l->last, "%s", line);
+}
+
+static inline lobass_observer listen(listener *l)
+{
+    const lobass_observer observer = {
+        .context = l, .log = listener_log, .progress = listener_progress};
+    return observer;
+}
+
+#endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Records become rows: counts, names of sources, duplicates, bad records; a prepare that was
+ * stopped ends as one that was not; what is not the same run is refused; nothing foreign is
+ * removed.
+ */
+#include "unit/task/run_fixture.h"
+
+static const char mixed[] = "{\"instruction\": \"a\", \"output\": \"b c\"}\n"
+                            "{\"instruction\": \"a\", \"output\": null}\n"
+                            "\n"
+                            "{\"instruction\": \"a\", \"output\": \"\"}\n"
+                            "{\"instruction\":  \"a\", \"output\": \"b c\"}\n"
+                            "not json\n"
+                            "{\"text\": \"plain words\"}\n";
+
+static void test_statuses(void **state)
+{
+    listener l = {0};
+    const lobass_observer observer = listen(&l);
+    lobass_prepare_result result;
+    lobass_error error = {0};
+    lobass_run *run = NULL;
+    lobass_run_info info;
+    lobass_row row;
+    (void)state;
+    file_make("mixed.jsonl", mixed);
+    const char *data[] = {place("mixed.jsonl")};
+    lobass_prepare_options options = prepare_options(data, 1, place("mixed"));
+    options.format.mark_duplicates = true;
+    check_ok(lobass_prepare(&options, &observer, &result, &error), &error);
+    assert_int_equal(result.n_records, 6);
+    assert_int_equal(result.statuses[LOBASS_ROW_OK], 2);
+    assert_int_equal(result.statuses[LOBASS_ROW_BAD_RECORD], 2);
+    assert_int_equal(result.statuses[LOBASS_ROW_EMPTY_RESPONSE], 1);
+    assert_int_equal(result.statuses[LOBASS_ROW_DUPLICATE], 1);
+    assert_int_equal(l.n_warnings, 2);
+    check_ok(lobass_run_open(&run, place("mixed"), &error), &error);
+    check_ok(lobass_run_describe(run, &info, &error), &error);
+    assert_true(info.is_prepared);
+    assert_string_equal(info.template_name, "plain");
+    assert_int_equal(info.n_records, 6);
+    assert_int_equal(info.n_scored_tokens, result.n_scored_tokens);
+    assert_int_equal(info.statuses[LOBASS_ROW_DUPLICATE], 1);
+    check_ok(lobass_run_row(run, 3, &row, &error), &error);
+    assert_int_equal(row.status, LOBASS_ROW_DUPLICATE);
+    assert_string_equal(row.reason, "the same tokens as row 0");
+    assert_int_equal(row.line, 5);
+    check_ok(lobass_run_row(run, 4, &row, &error), &error);
+    assert_int_equal(row.status, LOBASS_ROW_BAD_RECORD);
+    assert_int_equal(row.line, 6);
+    assert_int_equal(row.record, 4);
+    assert_true(row.reason != NULL && strlen(row.reason) > 0);
+    lobass_run_close(run);
+}
+
+static void test_strict(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    file_make("strict.jsonl", mixed);
+    const char *data[] = {place("strict.jsonl")};
+    lobass_prepare_options options = prepare_options(data, 1, place("strict"));
+    options.format.is_strict = true;
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "strict.jsonl:2: ", "output");
+    options.format.is_strict = false;
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    /* A finished run with a bad record is refused just the same. */
+    options.format.is_strict = true;
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "strict.jsonl:2: ", "output");
+}
+
+static void test_many_bad_records(void **state)
+{
+    listener l = {0};
+    const lobass_observer observer = listen(&l);
+    lb_buffer text = {0};
+    lobass_error error = {0};
+    (void)state;
+    for (int i = 0; i < 25; i++)
+    {
+        check_ok(lb_buffer_append_text(&text, "{}\n", &error), &error);
+    }
+    check_ok(lb_buffer_append_text(&text, "{\"text\": \"words\"}\n", &error), &error);
+    file_make("bad.jsonl", text.data);
+    lb_buffer_free(&text);
+    const char *data[] = {place("bad.jsonl")};
+    const lobass_prepare_options options = prepare_options(data, 1, place("bad"));
+    check_ok(lobass_prepare(&options, &observer, NULL, &error), &error);
+    assert_int_equal(l.n_warnings, 11);
+    assert_non_null(strstr(l.last, "25 bad records"));
+}
+
+static void test_source_names(void **state)
+{
+    lobass_error error = {0};
+    lobass_run *run = NULL;
+    (void)state;
+    check_ok(lb_folder_create(place("other"), &error), &error);
+    records_make("set.jsonl", 3);
+    records_make("other/set.jsonl", 2);
+    const char *data[] = {place("set.jsonl"), place("other/set.jsonl"), place("set.jsonl")};
+    const lobass_prepare_options options = prepare_options(data, 3, place("named"));
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    check_ok(lobass_run_open(&run, place("named"), &error), &error);
+    assert_string_equal(lobass_run_source_at(run, 0)->name, "set.jsonl");
+    assert_string_equal(lobass_run_source_at(run, 1)->name, "set.jsonl (2)");
+    assert_string_equal(lobass_run_source_at(run, 2)->name, "set.jsonl (3)");
+    assert_int_equal(lobass_run_source_at(run, 1)->n_records, 2);
+    assert_true(lobass_run_source_at(run, 0)->path[0] == '/');
+    assert_null(lobass_run_source_at(run, 3));
+    lobass_run_close(run);
+}
+
+static void test_tokenizer_is_kept(void **state)
+{
+    const lobass_tokenizer *tokenizer = NULL;
+    lobass_error error = {0};
+    lobass_run *run = NULL;
+    (void)state;
+    records_make("kept.jsonl", 3);
+    (void)run_prepare("kept.jsonl", "kept");
+    check_same_files(place("kept/tokenizer/tokenizer.json"), place("model/tokenizer.json"));
+    check_same_files(place("kept/tokenizer/config.json"), place("model/config.json"));
+    check_ok(lobass_run_open(&run, place("kept"), &error), &error);
+    check_ok(lobass_run_tokenizer(&tokenizer, run, &error), &error);
+    assert_true(lobass_tokenizer_count(tokenizer) > 256);
+    lobass_run_close(run);
+}
+
+/* ---- stopped and taken up again ---------------------------------------------------------------
+ */
+
+/* Everything that the rows of two runs hold must be the same. */
+static void check_same_rows(const char *a, const char *b)
+{
+    lobass_error error = {0};
+    lobass_run *first = NULL;
+    lobass_run *second = NULL;
+    lobass_run_info info_a;
+    lobass_run_info info_b;
+    check_ok(lobass_run_open(&first, a, &error), &error);
+    check_ok(lobass_run_open(&second, b, &error), &error);
+    check_ok(lobass_run_describe(first, &info_a, &error), &error);
+    check_ok(lobass_run_describe(second, &info_b, &error), &error);
+    assert_true(info_a.is_prepared && info_b.is_prepared);
+    assert_int_equal(info_a.n_records, info_b.n_records);
+    assert_string_equal(info_a.tokenization_hash, info_b.tokenization_hash);
+    assert_memory_equal(info_a.statuses, info_b.statuses, sizeof info_a.statuses);
+    for (uint64_t i = 0; i < info_a.n_records; i++)
+    {
+        lobass_row row_a;
+        lobass_row row_b;
+        check_ok(lobass_run_row(first, i, &row_a, &error), &error);
+        check_ok(lobass_run_row(second, i, &row_b, &error), &error);
+        assert_int_equal(row_a.offset, row_b.offset);
+        assert_int_equal(row_a.source, row_b.source);
+        assert_int_equal(row_a.record, row_b.record);
+        assert_int_equal(row_a.status, row_b.status);
+        assert_memory_equal(row_a.hash, row_b.hash, sizeof row_a.hash);
+    }
+    lobass_run_close(first);
+    lobass_run_close(second);
+}
+
+static lobass_prepare_options two_files(const char *const *data, const char *run)
+{
+    lobass_prepare_options options = prepare_options(data, 2, run);
+    options.format.mark_duplicates = true;
+    return options;
+}
+
+static void test_resume(void **state)
+{
+    const char *data[] = {place("long.jsonl"), place("short.jsonl")};
+    lobass_prepare_result whole;
+    lobass_prepare_result result;
+    lobass_error error = {0};
+    (void)state;
+    records_make("long.jsonl", 1300);
+    records_make("short.jsonl", 40); /* duplicates of the first records of the other */
+    lobass_prepare_options options = two_files(data, place("whole"));
+    check_ok(lobass_prepare(&options, NULL, &whole, &error), &error);
+    assert_int_equal(whole.n_records, 1340);
+    assert_int_equal(whole.statuses[LOBASS_ROW_DUPLICATE], 40);
+    options = two_files(data, place("stopped"));
+    listener l = {.cancel_at = 1};
+    const lobass_observer observer = listen(&l);
+    check_refused(lobass_prepare(&options, &observer, NULL, &error), LOBASS_CANCELLED, &error,
+                  "prepare", "512 records");
+    /* Readers see an unfinished run. */
+    lobass_run *run = NULL;
+    lobass_run_info info;
+    check_ok(lobass_run_open(&run, place("stopped"), &error), &error);
+    check_ok(lobass_run_describe(run, &info, &error), &error);
+    assert_false(info.is_prepared);
+    assert_int_equal(info.n_records, 512);
+    lobass_run_close(run);
+    options.n_threads = 1;
+    check_ok(lobass_prepare(&options, NULL, &result, &error), &error);
+    assert_memory_equal(result.statuses, whole.statuses, sizeof whole.statuses);
+    assert_int_equal(result.n_tokens, whole.n_tokens);
+    check_same_rows(place("whole"), place("stopped"));
+    /* Once more: nothing to do, the data need not even be there. */
+    assert_int_equal(unlink(place("long.jsonl")), 0);
+    check_ok(lobass_prepare(&options, NULL, &result, &error), &error);
+    assert_int_equal(result.n_records, 1340);
+}
+
+static void test_changed_data(void **state)
+{
+    const char *data[] = {place("changing.jsonl")};
+    lobass_error error = {0};
+    listener l = {.cancel_at = 1};
+    const lobass_observer observer = listen(&l);
+    (void)state;
+    records_make("changing.jsonl", 600);
+    const lobass_prepare_options options = prepare_options(data, 1, place("changed"));
+    check_refused(lobass_prepare(&options, &observer, NULL, &error), LOBASS_CANCELLED, &error, "",
+                  "");
+    char *text = file_text(data[0]);
+    char *spot = strstr(text, "Say 300");
+    spot[0] = 's';
+    file_make("changing.jsonl", text);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "changing.jsonl:301: ", "changed since");
+    spot[0] = '\0'; /* cut off within record 300 */
+    file_make("changing.jsonl", text);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "changing.jsonl:301: ", "row 300");
+    free(text);
+    records_make("changing.jsonl", 300);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "ends before row 300", "changed since");
+    records_make("changing.jsonl", 600);
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+}
+
+/* ---- refusals ---------------------------------------------------------------------------------
+ */
+
+static void test_other_options(void **state)
+{
+    const char *data[] = {place("opt.jsonl"), place("opt2.jsonl")};
+    lobass_error error = {0};
+    (void)state;
+    records_make("opt.jsonl", 5);
+    records_make("opt2.jsonl", 5);
+    lobass_prepare_options options = prepare_options(data, 1, place("opt"));
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    lobass_prepare_options other = options;
+    other.format.template_name = "alpaca";
+    check_refused(lobass_prepare(&other, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"template\": \"plain\", now \"alpaca\"", "-f");
+    other = options;
+    other.format.eos = LOBASS_EOS_SKIP;
+    check_refused(lobass_prepare(&other, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"eos\": \"count\", now \"skip\"", "opt");
+    other = options;
+    other.format.max_length = 50;
+    check_refused(lobass_prepare(&other, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"max_length\": 96, now 50", "opt");
+    other = options;
+    other.n_data = 2;
+    check_refused(lobass_prepare(&other, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "data file 2", "opt2.jsonl");
+    other = options;
+    other.data = data + 1;
+    check_refused(lobass_prepare(&other, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "data file 1", "opt2.jsonl");
+    /* The same folder, told to overwrite. */
+    other.overwrite = true;
+    other.format.eos = LOBASS_EOS_SKIP;
+    check_ok(lobass_prepare(&other, NULL, NULL, &error), &error);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, "eos", "");
+}
+
+static void test_bad_arguments(void **state)
+{
+    const char *data[] = {place("none.jsonl")};
+    const char *twice[] = {"-", "-"};
+    lobass_error error = {0};
+    (void)state;
+    lobass_prepare_options options = prepare_options(data, 1, place("unmade"));
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
+                  "none.jsonl", "open");
+    options.n_data = 0;
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error, "data",
+                  "");
+    options = prepare_options(twice, 2, place("unmade"));
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "standard input", "2 times");
+    records_make("few.jsonl", 2);
+    data[0] = place("few.jsonl");
+    options = prepare_options(data, 1, place("unmade"));
+    options.format.template_name = "chat";
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_UNSUPPORTED, &error, "chat",
+                  "");
+    options = prepare_options(data, 1, place("unmade"));
+    options.format.max_length = 1;
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "max_length", "found 1");
+    /* None of these left anything behind. */
+    assert_int_equal(lb_path_look(place("unmade")), LB_PATH_MISSING);
+}
+
+static void test_no_records(void **state)
+{
+    const char *data[] = {place("empty.jsonl")};
+    lobass_error error = {0};
+    (void)state;
+    file_make("empty.jsonl", "\n\n");
+    const lobass_prepare_options options = prepare_options(data, 1, place("empty"));
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "empty.jsonl", "no record");
+    /* The way is free for the corrected file. */
+    records_make("empty.jsonl", 2);
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+}
+
+static void test_foreign_folders(void **state)
+{
+    const char *data[] = {place("f.jsonl")};
+    lobass_error error = {0};
+    (void)state;
+    records_make("f.jsonl", 2);
+    check_ok(lb_folder_create(place("thesis"), &error), &error);
+    file_make("thesis/chapter.txt", "years of work");
+    lobass_prepare_options options = prepare_options(data, 1, place("thesis"));
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, "thesis",
+                  "chapter.txt");
+    options.overwrite = true;
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, "thesis",
+                  "chapter.txt");
+    assert_int_equal(scratch_count(place("thesis")), 1);
+    options.run = place("f.jsonl");
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, "f.jsonl",
+                  "folder");
+    /* A file of somebody's in a run survives its overwriting. */
+    options = prepare_options(data, 1, place("mine"));
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    file_make("mine/notes.txt", "keep");
+    file_make("mine/selected.jsonl", "old");
+    options.overwrite = true;
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    check_file(place("mine/notes.txt"), "keep");
+    assert_int_equal(lb_path_look(place("mine/selected.jsonl")), LB_PATH_MISSING);
+}
+
+/* ---- standard input ---------------------------------------------------------------------------
+ */
+
+/* Runs a prepare with standard input read from a file. */
+static lobass_status prepare_from(const char *file, const lobass_prepare_options *options,
+                                  const lobass_observer *observer, lobass_error *error)
+{
+    const int saved = dup(STDIN_FILENO);
+    FILE *opened = freopen(file, "r", stdin);
+    assert_non_null(opened);
+    const lobass_status status = lobass_prepare(options, observer, NULL, error);
+    assert_true(dup2(saved, STDIN_FILENO) >= 0);
+    (void)close(saved);
+    return status;
+}
+
+static void test_standard_input(void **state)
+{
+    const char *data[] = {"-"};
+    lobass_error error = {0};
+    listener l = {.cancel_at = 1};
+    const lobass_observer observer = listen(&l);
+    (void)state;
+    records_make("piped.jsonl", 700);
+    records_make("longer.jsonl", 701);
+    file_make("nothing", "");
+    const lobass_prepare_options options = prepare_options(data, 1, place("piped"));
+    check_refused(prepare_from(place("piped.jsonl"), &options, &observer, &error), LOBASS_CANCELLED,
+                  &error, "", "");
+    check_same_files(place("piped/sources/stdin.jsonl"), place("piped.jsonl"));
+    check_refused(prepare_from(place("longer.jsonl"), &options, NULL, &error), LOBASS_CONFLICT,
+                  &error, "standard input", "piped");
+    l.n_progress = 0;
+    check_refused(prepare_from(place("piped.jsonl"), &options, &observer, &error), LOBASS_CANCELLED,
+                  &error, "", "");
+    check_ok(prepare_from(place("nothing"), &options, NULL, &error), &error);
+    (void)run_prepare("piped.jsonl", "not-piped");
+    check_same_rows(place("piped"), place("not-piped"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_statuses),          cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_many_bad_records),  cmocka_unit_test(test_source_names),
+        cmocka_unit_test(test_tokenizer_is_kept), cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_changed_data),      cmocka_unit_test(test_other_options),
+        cmocka_unit_test(test_bad_arguments),     cmocka_unit_test(test_no_records),
+        cmocka_unit_test(test_foreign_folders),   cmocka_unit_test(test_standard_input),
+    };
+    return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scores against numbers worked out by hand, and the identities of the method: what the number of
+ * tokens cancels out of, what ranks alike and what does not.
+ */
+#include "unit/task/run_fixture.h"
+
+#include "task/select_private.h"
+
+#define N_RANDOM 200
+
+/* A run with N rows of 1 + i % 5 scored tokens behind one that is not. */
+static lb_store *store_make(const char *name, size_t n_rows)
+{
+    static const int32_t ids[] = {1, 2, 3, 4, 5, 6};
+    static const uint8_t flags[] = {0, 1, 1, 1, 1, 1};
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    check_ok(lb_store_open(&store, place(name), LB_STORE_CREATE, &error), &error);
+    check_ok(lb_store_begin(store, &error), &error);
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        const lobass_row row = {.row = i,
+                                .record = i,
+                                .hash = {i * 0x9e3779b97f4a7c15u, ~i},
+                                .n_tokens = 2 + i % 5,
+                                .n_scored = 1 + i % 5,
+                                .ids = ids,
+                                .flags = flags};
+        check_ok(lb_store_row_save(store, &row, &error), &error);
+    }
+    check_ok(lb_store_commit(store, &error), &error);
+    return store;
+}
+
+static int64_t model_add(lb_store *store, const char *name)
+{
+    lobass_error error = {0};
+    char path[] = "/m";
+    lb_store_model model = {.path = path, .fingerprint = "aa", .dtype = "fp32"};
+    (void)snprintf(model.name, sizeof model.name, "%s", name);
+    check_ok(lb_store_model_save(store, &model, &error), &error);
+    return model.id;
+}
+
+static void losses_add(lb_store *store, int64_t model, uint64_t row, const float *nll, size_t n)
+{
+    lobass_error error = {0};
+    check_ok(lb_store_losses_save(store, model, row, nll, n, &error), &error);
+}
+
+static lb_scores *scores_of(lb_store *store, double floor, uint64_t seed)
+{
+    lobass_error error = {0};
+    lb_scores *scores = NULL;
+    check_ok(lb_scores_compute(&scores, store, floor, seed, &error), &error);
+    return scores;
+}
+
+/* Rows: 0 {2} -> {1.5}; 1 {1, 3} -> {2, 3}; 2 {4, 1, 1} -> {1, 1, 1}. */
+static void test_known_answers(void **state)
+{
+    static const float initial[][3] = {{2}, {1, 3}, {4, 1, 1}};
+    static const float reference[][3] = {{1.5F}, {2, 3}, {1, 1, 1}};
+    (void)state;
+    lb_store *store = store_make("known", 3);
+    const int64_t first = model_add(store, "initial");
+    const int64_t second = model_add(store, "reference");
+    for (uint64_t i = 0; i < 3; i++)
+    {
+        losses_add(store, first, i, initial[i], (size_t)i + 1);
+        losses_add(store, second, i, reference[i], (size_t)i + 1);
+    }
+    lb_scores *scores = scores_of(store, 1e-3, 0);
+    const lb_row_scores *rows = scores->rows;
+    assert_true(rows[0].value[LOBASS_SCORE_LEARNABILITY] == 0.25);
+    assert_true(rows[0].initial_loss == 2 && rows[0].reference_loss == 1.5);
+    /* The reference got worse: below zero. (2 - 2.5) / 2. */
+    assert_true(rows[1].value[LOBASS_SCORE_LEARNABILITY] == -0.25);
+    assert_true(rows[1].value[LOBASS_SCORE_RHO_SUM] == -1);
+    assert_true(rows[1].value[LOBASS_SCORE_RHO_MEAN] == -0.5);
+    assert_true(rows[2].value[LOBASS_SCORE_LEARNABILITY] == 0.5);
+    assert_true(rows[2].value[LOBASS_SCORE_RHO_SUM] == 3);
+    assert_true(rows[2].value[LOBASS_SCORE_RHO_MEAN] == 1);
+    assert_true(rows[2].value[LOBASS_SCORE_LOSS] == 2);
+    assert_true(rows[2].value[LOBASS_SCORE_PPL] == exp(2));
+    assert_true(rows[2].value[LOBASS_SCORE_LENGTH] == 3);
+    for (int s = 0; s < LOBASS_SCORE_COUNT; s++)
+    {
+        assert_true(rows[1].has[s]);
+    }
+    assert_int_equal(rows[1].status, LOBASS_ROW_OK);
+    lb_scores_free(scores);
+    lb_store_close(store);
+}
+
+static void test_what_does_not_exist(void **state)
+{
+    static const float good[] = {1, 1, 1, 1, 1};
+    static const float small[] = {0.0005F};
+    static const float bad[] = {1, NAN, 1, 1, 1};
+    static const float huge[] = {INFINITY, 1, 1, 1};
+    (void)state;
+    lb_store *store = store_make("absent", 6);
+    const int64_t first = model_add(store, "initial");
+    lb_scores *scores = scores_of(store, 1e-3, 0);
+    assert_false(scores->rows[0].has_initial || scores->rows[0].has[LOBASS_SCORE_PPL]);
+    assert_true(scores->rows[0].has[LOBASS_SCORE_LENGTH] &&
+                scores->rows[0].has[LOBASS_SCORE_RANDOM]);
+    lb_scores_free(scores);
+    losses_add(store, first, 0, small, 1);
+    losses_add(store, first, 1, good, 2);
+    losses_add(store, first, 2, bad, 3);
+    losses_add(store, first, 3, huge, 4);
+    losses_add(store, first, 4, good, 5);
+    const int64_t second = model_add(store, "reference");
+    losses_add(store, second, 0, small, 1);
+    losses_add(store, second, 2, good, 3);
+    losses_add(store, second, 3, good, 4);
+    losses_add(store, second, 4, bad, 5);
+    scores = scores_of(store, 1e-3, 0);
+    const lb_row_scores *rows = scores->rows;
+    /* Below the floor: the losses are there, the ratio is not. */
+    assert_int_equal(rows[0].status, LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR);
+    assert_true(rows[0].has_initial && rows[0].has_reference);
+    assert_false(rows[0].has[LOBASS_SCORE_LEARNABILITY]);
+    /* Not measured under the reference. */
+    assert_int_equal(rows[1].status, LOBASS_ROW_OK);
+    assert_true(rows[1].has[LOBASS_SCORE_LOSS]);
+    assert_false(rows[1].has_reference || rows[1].has[LOBASS_SCORE_LEARNABILITY]);
+    for (size_t i = 2; i < 5; i++)
+    {
+        assert_int_equal(rows[i].status, LOBASS_ROW_NONFINITE);
+        assert_false(rows[i].has[LOBASS_SCORE_LEARNABILITY] || rows[i].has[LOBASS_SCORE_RHO_SUM]);
+        assert_true(rows[i].has_initial == (i == 4) && rows[i].has_reference == (i != 4));
+    }
+    lb_scores_free(scores);
+    /* Without a floor the small loss is a loss like any other. */
+    scores = scores_of(store, 0, 0);
+    assert_int_equal(scores->rows[0].status, LOBASS_ROW_OK);
+    assert_true(scores->rows[0].value[LOBASS_SCORE_LEARNABILITY] == 0);
+    lb_scores_free(scores);
+    lb_store_close(store);
+}
+
+static void test_wrong_number_of_losses(void **state)
+{
+    static const float nll[] = {1, 1};
+    lobass_error error = {0};
+    lb_scores *scores = NULL;
+    (void)state;
+    lb_store *store = store_make("count", 3);
+    losses_add(store, model_add(store, "initial"), 2, nll, 2);
+    check_refused(lb_scores_compute(&scores, store, 0, 0, &error), LOBASS_BAD_FORMAT, &error,
+                  "row 2", "2 stored losses, expected 3");
+    lb_store_close(store);
+}
+
+/* ---- identities -------------------------------------------------------------------------------
+ */
+
+/* Ranks of KEYS, the highest first, by the code under test. */
+static lb_selection *ranked(const double *keys)
+{
+    lobass_error error = {0};
+    lb_row_scores *rows = test_calloc(N_RANDOM, sizeof *rows);
+    lb_row_summary *summaries = test_calloc(N_RANDOM, sizeof *summaries);
+    lb_selection *selection = NULL;
+    const lb_scores scores = {.rows = rows, .summaries = summaries, .n_rows = N_RANDOM};
+    for (size_t i = 0; i < N_RANDOM; i++)
+    {
+        rows[i].has[LOBASS_SCORE_LEARNABILITY] = true;
+        rows[i].value[LOBASS_SCORE_LEARNABILITY] = keys[i];
+    }
+    const lobass_amount amount = {LOBASS_AMOUNT_COUNT, N_RANDOM};
+    check_ok(lb_selection_choose(&selection, &scores, LOBASS_SCORE_LEARNABILITY,
+                                 LOBASS_DIRECTION_HIGHEST, amount, &error),
+             &error);
+    test_free(rows);
+    test_free(summaries);
+    return selection;
+}
+
+static bool ranks_alike(const double *a, const double *b)
+{
+    lb_selection *first = ranked(a);
+    lb_selection *second = ranked(b);
+    const bool are_alike =
+        memcmp(first->ranks, second->ranks, N_RANDOM * sizeof *first->ranks) == 0;
+    lb_selection_free(first);
+    lb_selection_free(second);
+    return are_alike;
+}
+
+static void test_identities(void **state)
+{
+    double by_initial[N_RANDOM];
+    double by_reference[N_RANDOM];
+    double rho_mean[N_RANDOM];
+    double rho_sum[N_RANDOM];
+    double by_perplexity[N_RANDOM];
+    float nll[2][N_RANDOM][5];
+    lb_random random;
+    (void)state;
+    lb_random_init(&random, 3);
+    lb_store *store = store_make("identities", N_RANDOM);
+    const int64_t models[] = {model_add(store, "initial"), model_add(store, "reference")};
+    for (size_t i = 0; i < N_RANDOM; i++)
+    {
+        for (size_t t = 0; t < 5; t++)
+        {
+            nll[0][i][t] = (float)(0.2 + 4 * lb_random_uniform(&random));
+            nll[1][i][t] = (float)(0.2 + 3 * lb_random_uniform(&random));
+        }
+        losses_add(store, models[0], i, nll[0][i], 1 + i % 5);
+        losses_add(store, models[1], i, nll[1][i], 1 + i % 5);
+    }
+    lb_scores *scores = scores_of(store, 1e-3, 0);
+    for (size_t i = 0; i < N_RANDOM; i++)
+    {
+        const lb_row_scores *row = &scores->rows[i];
+        const double initial = row->initial_loss;
+        const double reference = row->reference_loss;
+        by_initial[i] = row->value[LOBASS_SCORE_LEARNABILITY];
+        by_reference[i] = (initial - reference) / reference;
+        rho_mean[i] = row->value[LOBASS_SCORE_RHO_MEAN];
+        rho_sum[i] = row->value[LOBASS_SCORE_RHO_SUM];
+        by_perplexity[i] = (exp(initial) - exp(reference)) / exp(initial);
+        assert_true(by_initial[i] <= 1);
+        assert_true((by_initial[i] < 0) == (reference > initial));
+        /* The number of tokens cancels. */
+        const double n = (double)(1 + i % 5);
+        assert_true(fabs((n * initial - n * reference) / (n * initial) - by_initial[i]) < 1e-14);
+        assert_true(fabs(rho_sum[i] - n * rho_mean[i]) < 1e-12);
+    }
+    assert_true(ranks_alike(by_initial, by_reference));
+    assert_true(ranks_alike(by_perplexity, rho_mean));
+    assert_false(ranks_alike(by_initial, rho_mean));
+    assert_false(ranks_alike(rho_sum, rho_mean));
+    assert_false(ranks_alike(by_perplexity, by_initial));
+    lb_scores_free(scores);
+    lb_store_close(store);
+}
+
+static void test_random_score(void **state)
+{
+    double mean = 0;
+    (void)state;
+    lb_store *store = store_make("random", N_RANDOM);
+    lb_scores *scores = scores_of(store, 0, 5);
+    lb_scores *again = scores_of(store, 0, 5);
+    lb_scores *other = scores_of(store, 0, 6);
+    size_t n_equal = 0;
+    for (size_t i = 0; i < N_RANDOM; i++)
+    {
+        const double value = scores->rows[i].value[LOBASS_SCORE_RANDOM];
+        assert_true(value >= 0 && value < 1);
+        assert_true(value == again->rows[i].value[LOBASS_SCORE_RANDOM]);
+        n_equal += value == other->rows[i].value[LOBASS_SCORE_RANDOM] ? 1 : 0;
+        mean += value / N_RANDOM;
+    }
+    assert_int_equal(n_equal, 0);
+    assert_true(fabs(mean - 0.5) < 0.1); /* five standard deviations */
+    lb_scores_free(scores);
+    lb_scores_free(again);
+    lb_scores_free(other);
+    lb_store_close(store);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_known_answers),          cmocka_unit_test(test_what_does_not_exist),
+        cmocka_unit_test(test_wrong_number_of_losses), cmocka_unit_test(test_identities),
+        cmocka_unit_test(test_random_score),
+    };
+    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+}
