@@ -105,6 +105,16 @@ awk '/"pre_tokenizer": \{/ { inside = 1 } inside && /"type": "ByteLevel"/ {
 cmp -s model/tokenizer.json broken/tokenizer.json && fail "the edit did nothing"
 refused "broken/tokenizer.json" "Telepathy"
 
+# After all these failures the name is free, and a failure takes nothing away from it, even with -f.
+expect 0 "$LOBASS" measure run model --as initial -q
+expect 0 "$LOBASS" scores run
+cp out scores.before
+copy
+head -c $((size - 100)) model/model.safetensors >broken/model.safetensors
+expect 1 "$LOBASS" measure run broken --as initial -q -f
+expect 0 "$LOBASS" scores run
+same out scores.before
+
 # A model that reads other tokens than the run's is refused.
 copy
 sed 's/"add_prefix_space": false/"add_prefix_space": true/' model/tokenizer.json \

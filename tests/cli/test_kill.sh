@@ -5,10 +5,10 @@
 # uninterrupted run took.
 . "$(dirname "$0")/common.sh"
 
-n_kills=10
-[ -z "${LOBASS_LONG:-}" ] || n_kills=100
+n_kills=12
+[ -z "${LOBASS_LONG:-}" ] || n_kills=120
 make_model model
-records 400 >data.jsonl
+records 600 >data.jsonl
 
 run()
 {
@@ -30,6 +30,7 @@ next_delay()
 }
 
 kills=0
+in_training=0
 attempts=0
 run_number=0
 while [ $kills -lt $n_kills ] && [ $attempts -lt $((n_kills * 4)) ]; do
@@ -48,7 +49,9 @@ while [ $kills -lt $n_kills ] && [ $attempts -lt $((n_kills * 4)) ]; do
         # shellcheck disable=SC2086  # there may be none, or the shell replaced itself
         kill -9 ${child:-$process} 2>/dev/null || true
         wait $process 2>/dev/null || code=$?
-        [ $code -ne 137 ] || kills=$((kills + 1))
+        [ $code -eq 137 ] || continue
+        kills=$((kills + 1))
+        [ ! -d $folder/reference.partial ] || in_training=$((in_training + 1))
     done
     run $folder || fail "after a kill: $(cat $folder.err)"
     for file in selected.jsonl scores.jsonl reference/model.safetensors reference/config.json; do
@@ -59,4 +62,7 @@ while [ $kills -lt $n_kills ] && [ $attempts -lt $((n_kills * 4)) ]; do
     rm -rf $folder
 done
 [ $kills -ge $n_kills ] || fail "only $kills of $attempts kills landed"
-echo "$kills kills in $attempts attempts, a run takes $milliseconds ms"
+[ $in_training -gt 0 ] && [ $in_training -lt $kills ] ||
+    fail "$in_training of $kills kills landed in the training"
+echo "$kills kills in $attempts attempts, $in_training of them in the training;" \
+    "a run takes $milliseconds ms"

@@ -56,7 +56,8 @@ sed 's/"da,ta.jsonl"/x/' out | awk -F, -v n="$columns" 'NF != n { exit 1 }' ||
 
 expect 0 "$LOBASS" scores run --json
 equals "$(lines out)" 1 "lines of --json"
-equals "$(tr '{' '\n' <out | grep -c '"row": ')" 18 "members of --json"
+equals "$(tr '{' '\n' <out | grep -c '^"row": .*}\(, \|\]}\)$')" 18 "members of --json"
+equals "$(grep -o '}, {"row": ' out | wc -l | tr -d ' ')" 17 "commas between them"
 expect 0 "$LOBASS" info run --json
 equals "$(number selected out)" 3 "selected rows in info"
 equals "$(sum_of_statuses out)" 18 "sum of the statuses in info"

@@ -65,6 +65,8 @@ says out "LlamaForCausalLM"
 make_model again
 same model/model.safetensors again/model.safetensors
 expect 0 "$LOBASS" init --like "$fixtures/config.json" --tokenizer "$fixtures" -o other --seed 8
+expect 0 "$LOBASS" init --like "$fixtures/config.json" --tokenizer "$fixtures" -o largest \
+    --seed 18446744073709551615
 if cmp -s model/model.safetensors other/model.safetensors; then
     fail "the seed changes nothing"
 fi

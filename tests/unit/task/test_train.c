@@ -157,6 +157,25 @@ static void test_loss_falls(void **state)
     assert_string_equal(info.dtype, "F32");
 }
 
+/* A base that is stored in 16 bits gives a model that is stored in 16 bits. */
+static void test_dtype_is_kept(void **state)
+{
+    fixture *f = *state;
+    char half[PATH_SIZE];
+    lobass_error error = {0};
+    lobass_model_info info;
+    lb_model *model = NULL;
+    path_print(half, f->folder, "half");
+    check_ok(lb_model_load(&model, f->model, LB_F32, LB_MODEL_TRAIN, &error), &error);
+    check_ok(lb_folder_create(half, &error), &error);
+    check_ok(lb_model_save(model, half, LB_F16, f->model, &error), &error);
+    lb_model_free(model);
+    f->options.model = half;
+    check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
+    check_ok(lobass_model_describe(f->output, &info, &error), &error);
+    assert_string_equal(info.dtype, "F16");
+}
+
 static void test_threads_do_not_show(void **state)
 {
     fixture *f = *state;
@@ -200,6 +219,7 @@ static void test_existing_output_is_refused(void **state)
 {
     fixture *f = *state;
     char file[PATH_SIZE];
+    char partial[PATH_SIZE];
     lobass_error error = {0};
     check_ok(lb_folder_create(f->output, &error), &error);
     check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, f->output,
@@ -213,6 +233,9 @@ static void test_existing_output_is_refused(void **state)
     f->options.output = file;
     check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, file,
                   "found a file");
+    /* Before the work, not after it. */
+    path_print(partial, f->folder, "file.partial");
+    assert_int_equal(lb_path_look(partial), LB_PATH_MISSING);
 }
 
 static void test_unwritable_output_is_refused(void **state)
@@ -302,8 +325,8 @@ static void test_nonfinite_names_the_step(void **state)
     f->options.weight_decay = 1e3; /* every step multiplies the weights by -1e6 */
     f->options.warmup_ratio = 0;
     f->options.n_epochs = 8;
-    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_NUMERIC, &error, f->output,
-                  "step ");
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_NUMERIC, &error,
+                  "out: step ", ": the loss of row ");
     assert_int_equal(lb_path_look(f->output), LB_PATH_MISSING);
 }
 

@@ -55,6 +55,9 @@ static void test_existing_output_is_refused(void **state)
     lobass_error error = {0};
     check_refused(lobass_init(f->config, FIXTURE_TOKENIZER, f->model, 7, false, &error),
                   LOBASS_CONFLICT, &error, f->model, "exists already");
+    /* Before anything else is looked at. */
+    check_refused(lobass_init("/nowhere", FIXTURE_TOKENIZER, f->model, 7, false, &error),
+                  LOBASS_CONFLICT, &error, f->model, "exists already");
     check_ok(lobass_init(f->config, FIXTURE_TOKENIZER, f->model, 9, true, &error), &error);
 }
 

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Measuring: the same bits for any number of threads and after any stop; against the decoder run on
+ * one row; what does not fit the run is refused. And the whole method, stopped in every stage.
+ */
+#include "unit/task/run_fixture.h"
+
+static lobass_measure_options measure_options(const char *run, const char *model)
+{
+    lobass_measure_options options = lobass_measure_options_default();
+    options.run = run;
+    options.model = model;
+    options.name = "initial";
+    options.dtype = LOBASS_DTYPE_FP32;
+    options.n_threads = 1;
+    return options;
+}
+
+static lobass_measure_result measured(const lobass_measure_options *options)
+{
+    lobass_measure_result result;
+    lobass_error error = {0};
+    check_ok(lobass_measure(options, NULL, &result, &error), &error);
+    return result;
+}
+
+/* All losses of the first model, row after row; yours: lb_buffer_free(). */
+static lb_buffer all_losses(const char *path)
+{
+    lobass_error error = {0};
+    lobass_run *run = NULL;
+    lobass_run_info info;
+    lb_buffer losses = {0};
+    check_ok(lobass_run_open(&run, path, &error), &error);
+    check_ok(lobass_run_describe(run, &info, &error), &error);
+    for (uint64_t i = 0; i < info.n_records; i++)
+    {
+        lobass_row row;
+        float nll[256];
+        check_ok(lobass_run_row(run, i, &row, &error), &error);
+        assert_in_range(row.n_scored, 1, 256);
+        const size_t n_scored = row.n_scored;
+        check_ok(lobass_run_losses(run, i, 0, nll, n_scored, &error), &error);
+        check_ok(lb_buffer_append(&losses, nll, n_scored * sizeof *nll, &error), &error);
+    }
+    lobass_run_close(run);
+    return losses;
+}
+
+static void check_same_losses(const char *a, const char *b)
+{
+    lb_buffer first = all_losses(a);
+    lb_buffer second = all_losses(b);
+    assert_int_equal(first.size, second.size);
+    assert_memory_equal(first.data, second.data, first.size);
+    lb_buffer_free(&first);
+    lb_buffer_free(&second);
+}
+
+/* Enough rows for more than one wave of packs. */
+#define N_RECORDS 1200
+
+static void test_threads_and_stops(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    records_make("m.jsonl", N_RECORDS);
+    (void)run_prepare("m.jsonl", "one");
+    (void)run_prepare("m.jsonl", "two");
+    (void)run_prepare("m.jsonl", "stopped");
+    lobass_measure_options options = measure_options(place("one"), place("model"));
+    const lobass_measure_result whole = measured(&options);
+    assert_int_equal(whole.n_rows, N_RECORDS);
+    assert_int_equal(whole.n_rows_total, N_RECORDS);
+    options.run = place("two");
+    options.n_threads = 3;
+    const lobass_measure_result threads = measured(&options);
+    assert_true(threads.mean_loss == whole.mean_loss);
+    check_same_losses(place("one"), place("two"));
+    listener l = {.cancel_at = 1};
+    const lobass_observer observer = listen(&l);
+    options.run = place("stopped");
+    options.n_threads = 2;
+    lobass_measure_result part;
+    check_refused(lobass_measure(&options, &observer, &part, &error), LOBASS_CANCELLED, &error,
+                  "measure initial", "rows");
+    assert_in_range(part.n_rows, 1, N_RECORDS - 1);
+    options.n_threads = 1;
+    const lobass_measure_result rest = measured(&options);
+    assert_int_equal(rest.n_rows + part.n_rows, N_RECORDS);
+    assert_int_equal(rest.n_rows_total, N_RECORDS);
+    assert_true(rest.mean_loss == whole.mean_loss);
+    check_same_losses(place("one"), place("stopped"));
+    const lobass_measure_result again = measured(&options);
+    assert_int_equal(again.n_rows, 0);
+    assert_true(again.mean_loss == whole.mean_loss);
+}
+
+static void test_against_decoder(void **state)
+{
+    lobass_error error = {0};
+    lb_model *model = NULL;
+    lb_compute *compute = NULL;
+    lb_decoder *decoder = NULL;
+    lb_batch_builder builder = {0};
+    lobass_run *run = NULL;
+    (void)state;
+    records_make("d.jsonl", 20);
+    (void)run_prepare("d.jsonl", "decoder");
+    const lobass_measure_options options = measure_options(place("decoder"), place("model"));
+    (void)measured(&options);
+    check_ok(lb_model_load(&model, place("model"), LB_F32, LB_MODEL_SCORE, &error), &error);
+    check_ok(lb_compute_create(&compute, "plain", 1, &error), &error);
+    check_ok(lb_decoder_create(&decoder, model, compute, 96, false, &error), &error);
+    check_ok(lobass_run_open(&run, place("decoder"), &error), &error);
+    for (uint64_t i = 0; i < 20; i++)
+    {
+        lobass_row row;
+        float expected[96];
+        float found[96];
+        check_ok(lobass_run_row(run, i, &row, &error), &error);
+        lb_batch_builder_reset(&builder);
+        check_ok(lb_batch_builder_add(&builder, row.ids, row.flags, row.n_tokens, &error), &error);
+        const size_t n_scored = row.n_scored;
+        assert_int_equal(builder.batch.n_scored, n_scored);
+        check_ok(lb_decoder_forward(decoder, &builder.batch, expected, &error), &error);
+        check_ok(lobass_run_losses(run, i, 0, found, n_scored, &error), &error);
+        for (size_t t = 0; t < n_scored; t++)
+        {
+            assert_true(fabsf(found[t] - expected[t]) < 1e-4F);
+        }
+        check_refused(lobass_run_losses(run, i, 1, found, n_scored, &error), LOBASS_NOT_FOUND,
+                      &error, "decoder", "model 1");
+        check_refused(lobass_run_losses(run, i, 0, found, n_scored - 1, &error),
+                      LOBASS_BAD_ARGUMENT, &error, "decoder", "room for");
+    }
+    lobass_run_close(run);
+    lb_batch_builder_free(&builder);
+    lb_decoder_free(decoder);
+    lb_compute_free(compute);
+    lb_model_free(model);
+}
+
+static void test_other_model(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    records_make("x.jsonl", 10);
+    (void)run_prepare("x.jsonl", "other");
+    model_make_as("second", 8, 512);
+    lobass_measure_options options = measure_options(place("other"), place("model"));
+    const lobass_measure_result first = measured(&options);
+    options.model = place("second");
+    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"initial\"", "fingerprint");
+    options.name = "second_one-2";
+    const lobass_measure_result second = measured(&options);
+    assert_true(first.mean_loss != second.mean_loss);
+    options.name = "initial";
+    options.overwrite = true;
+    const lobass_measure_result replaced = measured(&options);
+    assert_int_equal(replaced.n_rows, 10);
+    assert_true(replaced.mean_loss == second.mean_loss);
+    options.overwrite = false;
+    options.dtype = LOBASS_DTYPE_BF16;
+    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, "fp32",
+                  "bf16");
+}
+
+static void test_refused(void **state)
+{
+    static const char *const names[] = {"", "Initial", "a b", "../x",
+                                        "0123456789012345678901234567890123456789012345678901234567"
+                                        "890123"};
+    lobass_error error = {0};
+    (void)state;
+    records_make("y.jsonl", 600);
+    (void)run_prepare("y.jsonl", "refused");
+    lobass_measure_options options = measure_options(place("refused"), place("model"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    {
+        options.name = names[i];
+        check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                      "name", "a-z");
+    }
+    options.name = "initial";
+    options.run = place("nowhere");
+    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error, "nowhere",
+                  "no such folder");
+    /* One more token in the tokenizer: its ids may differ. */
+    model_make_as("stranger", 7, 512);
+    char *text = file_text(place("stranger/tokenizer.json"));
+    char *end = strrchr(text, '}');
+    *end = '\0';
+    lb_buffer changed = {0};
+    check_ok(lb_buffer_print(&changed, &error, "%s }\n", text), &error);
+    file_make("stranger/tokenizer.json", changed.data);
+    lb_buffer_free(&changed);
+    free(text);
+    options.run = place("refused");
+    options.model = place("stranger");
+    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, "stranger",
+                  "tokenizer");
+    /* A run whose prepare was stopped. */
+    const char *data[] = {place("y.jsonl")};
+    listener l = {.cancel_at = 1};
+    const lobass_observer observer = listen(&l);
+    const lobass_prepare_options prepare = prepare_options(data, 1, place("unready"));
+    check_refused(lobass_prepare(&prepare, &observer, NULL, &error), LOBASS_CANCELLED, &error, "",
+                  "");
+    options = measure_options(place("unready"), place("model"));
+    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "unready", "prepare");
+}
+
+static void test_describe(void **state)
+{
+    lobass_error error = {0};
+    lobass_model_info info;
+    lobass_model_info other;
+    lb_hash hash;
+    char text[LB_HASH_TEXT_SIZE];
+    (void)state;
+    check_ok(lobass_model_describe(place("model"), &info, &error), &error);
+    assert_string_equal(info.architecture, "LlamaForCausalLM");
+    /* 512 x 16 embedding, tied; a layer: 2 norms, q and o 16 x 16, k and v 8 x 16, 3 x 24 x 16. */
+    assert_int_equal(info.n_parameters, 512 * 16 + 2 * 16 + 2 * 256 + 2 * 128 + 3 * 384 + 16);
+    assert_int_equal(info.weight_bytes, 4 * info.n_parameters);
+    assert_string_equal(info.dtype, "F32");
+    assert_string_equal(info.rope_scaling, "none");
+    assert_true(info.has_tied_head && info.max_length == 96 && info.n_vocabulary == 512);
+    check_ok(lb_fingerprint_compute(&hash, place("model"), &error), &error);
+    lb_hash_text(hash, text);
+    assert_string_equal(info.fingerprint, text);
+    model_make_as("twin", 8, 512);
+    check_ok(lobass_model_describe(place("twin"), &other, &error), &error);
+    assert_string_not_equal(info.fingerprint, other.fingerprint);
+    check_refused(lobass_model_describe(place("void"), &info, &error), LOBASS_NOT_FOUND, &error,
+                  "void", "config.json");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads_and_stops), cmocka_unit_test(test_against_decoder),
+        cmocka_unit_test(test_other_model),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_describe),
+    };
+    return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
+}
