@@ -46,10 +46,14 @@ static lobass_status reference_look(reference *found, const char *run, lobass_er
         return LOBASS_OUT_OF_MEMORY;
     }
     LB_TRY(lb_buffer_print(&partial, error, "%s.partial", found->output));
-    const bool has_output = lb_path_look(found->output) != LB_PATH_MISSING;
-    const bool has_partial = lb_path_look(partial.data) != LB_PATH_MISSING;
-    found->is_done = has_output && !has_partial;
-    found->is_begun = has_output || has_partial;
+    found->is_done = lb_path_look(found->output) != LB_PATH_MISSING;
+    found->is_begun = found->is_done || lb_path_look(partial.data) != LB_PATH_MISSING;
+    if (found->is_done && lb_path_look(partial.data) != LB_PATH_MISSING)
+    {
+        /* The folder appears whole, as the last step of a training; one that was killed while it
+         * cleared its scratch behind that is done all the same. */
+        (void)lb_folder_remove(partial.data, NULL);
+    }
     lb_buffer_free(&partial);
     return LOBASS_OK;
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Broken data: counted, or with --strict refused with file and line; nothing half-written.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 make_model model
@@ -21,7 +22,8 @@ refused()
     says err "$1"
     [ ! -e trained ] || fail "a failed training leaves its folder"
     if [ -e run ]; then
-        [ ! -e run/scores.jsonl ] && [ ! -e run/selected.jsonl ] || fail "half-written results"
+        [ ! -e run/scores.jsonl ] || fail "half-written scores"
+        [ ! -e run/selected.jsonl ] || fail "a half-written selection"
         rm -rf run
     fi
 }

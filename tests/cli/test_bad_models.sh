@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Broken models: exit 1, a message that names the place, nothing half-written.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 make_model model
@@ -13,12 +14,18 @@ copy()
     cp -r model broken
 }
 
+# Everything but what the commands print and the run's database.
+snapshot()
+{
+    find . -type f ! -path ./out ! -path ./err ! -path './run/run.db*' ! -path ./run/lock \
+        -exec cksum {} + | sort
+}
+
 # refused WORD... : measuring and training with the model in broken/ fail, and name it all.
 refused()
 {
+    before=$(snapshot)
     for step in measure train; do
-        listing run | grep -v 'run.db\|/lock' >before || true
-        ls >names.before
         case $step in
         measure) expect 1 "$LOBASS" measure run broken --as initial -q ;;
         train) expect 1 "$LOBASS" train broken data.jsonl -o trained -q ;;
@@ -27,18 +34,9 @@ refused()
             says err "$word"
         done
         equals "$(lines err)" 1 "lines of the message"
-        listing run | grep -v 'run.db\|/lock' >after || true
-        same before after
-        ls | grep -v '^out$\|^err$' >names.after
-        grep -v '^out$\|^err$' names.before >names.sorted
-        same names.sorted names.after
+        equals "$(snapshot)" "$before" "files after a failed $step"
     done
 }
-
-: >names.after
-: >names.sorted
-: >before
-: >after
 
 copy
 size=$(wc -c <model/model.safetensors)
@@ -97,8 +95,6 @@ cmp -s model/tokenizer.json broken/tokenizer.json && fail "the edit did nothing"
 refused "broken/tokenizer.json" "Quantum"
 
 copy
-sed 's/"pre_tokenizer": {/"pre_tokenizer": {"type": "Telepathy", "was": /; ' \
-    model/tokenizer.json >broken/tokenizer.json
 awk '/"pre_tokenizer": \{/ { inside = 1 } inside && /"type": "ByteLevel"/ {
         sub("ByteLevel", "Telepathy"); inside = 0 } { print }' \
     model/tokenizer.json >broken/tokenizer.json
@@ -124,7 +120,6 @@ expect 1 "$LOBASS" measure run broken --as initial -q
 says err "tokenizer"
 
 # init: the same for what it reads.
-ls >names.before
 expect 1 "$LOBASS" init --like nowhere.json --tokenizer model -o new
 says err "nowhere.json"
 grep -v '"num_attention_heads"' model/config.json >few.json

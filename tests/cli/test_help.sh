@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Every command explains itself: each option stands in its help with its default.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 has_option() # COMMAND OPTION [DEFAULT]

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # SIGINT and SIGTERM: exit 130, a message that says how to go on, and then the same bytes as without.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 make_model model

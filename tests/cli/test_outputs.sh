@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Outputs: nothing is overwritten without -f, nothing appears by halves, a full disk and a place
 # that cannot be written are failures with a message, a run has one writer.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 make_model model

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # scores: one line a record, as JSON lines, a table or one object; before, during and after the
 # measuring; a score that does not exist is absent.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 make_model model

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # show on ordinary and odd rows: every row can be shown, tokens put together give the text again, no
 # control sequence of a record reaches the terminal.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 make_model model

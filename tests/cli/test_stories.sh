@@ -3,6 +3,7 @@
 # A real trained model: the losses of 93 texts against those that an independent program computed in
 # double. --eos skip, since that program scores no end token. 20 texts spell out "<unk>": that program
 # read its letters, tokenizer.json makes it one special token; they are left out of the comparison.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 data=$shared/data/models

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Wrong usage: exit 2, one line that names what is wrong and where the help is, nothing written.
+# shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
 refused() # MESSAGE COMMAND...

@@ -262,6 +262,8 @@ static const op_case op_cases[] = {
     {"cross entropy none",      &op_cross_entropy, .n = 0,   .d = 9,  .n_out = 37},
     {"cross entropy parts",     &op_cross_entropy, .n = 6,   .d = 12, .n_out = 1543},
     {"cross entropy rows",      &op_cross_entropy, .n = 270, .d = 20, .n_out = 530},
+    {"cross entropy long parts",&op_cross_entropy, .n = 3,   .d = 4,  .n_out = 16996},
+    {"cross entropy stages",    &op_cross_entropy, .n = 260, .d = 3,  .n_out = 8700},
     {"cross entropy wide",      &op_cross_entropy, .n = 3,   .d = 600,.n_out = 70},
     {"cross entropy bf16",      &op_cross_entropy, .n = 35,  .d = 24, .n_out = 600, .is_bf16 = true, .tolerance = 2e-2},
     {"cross entropy bf16 rows", &op_cross_entropy, .n = 290, .d = 16, .n_out = 515, .is_bf16 = true, .tolerance = 2e-2},

@@ -236,7 +236,7 @@ static void test_describe(void **state)
     check_ok(lobass_model_describe(place("twin"), &other, &error), &error);
     assert_string_not_equal(info.fingerprint, other.fingerprint);
     check_refused(lobass_model_describe(place("void"), &info, &error), LOBASS_NOT_FOUND, &error,
-                  "void", "config.json");
+                  "void", "open");
 }
 
 int main(void)

@@ -147,8 +147,8 @@ static void test_killed(void **state)
     (void)state;
     const lobass_run_options options = run_options(place("killed"));
     lb_random_init(&random, 1);
-    while (n_killed < 40 &&
-           !try_killed(&options, (unsigned)(20000 + lb_random_below(&random, 150000))))
+    while (n_killed < 60 &&
+           !try_killed(&options, (unsigned)(3000 + lb_random_below(&random, 40000))))
     {
         n_killed++;
     }

@@ -335,12 +335,19 @@ static void test_nonfinite_names_the_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRAIN_TEST(test_packs_do_not_show),           TRAIN_TEST(test_loss_is_mean_over_tokens),
-        TRAIN_TEST(test_epochs_are_shuffled),         TRAIN_TEST(test_loss_falls),
-        TRAIN_TEST(test_threads_do_not_show),         TRAIN_TEST(test_log_lines),
-        TRAIN_TEST(test_existing_output_is_refused),  TRAIN_TEST(test_unwritable_output_is_refused),
-        TRAIN_TEST(test_output_in_use_is_refused),    TRAIN_TEST(test_bad_options_are_refused),
-        TRAIN_TEST(test_failed_start_leaves_nothing), TRAIN_TEST(test_nonfinite_names_the_step),
+        TRAIN_TEST(test_packs_do_not_show),
+        TRAIN_TEST(test_loss_is_mean_over_tokens),
+        TRAIN_TEST(test_epochs_are_shuffled),
+        TRAIN_TEST(test_loss_falls),
+        TRAIN_TEST(test_dtype_is_kept),
+        TRAIN_TEST(test_threads_do_not_show),
+        TRAIN_TEST(test_log_lines),
+        TRAIN_TEST(test_existing_output_is_refused),
+        TRAIN_TEST(test_unwritable_output_is_refused),
+        TRAIN_TEST(test_output_in_use_is_refused),
+        TRAIN_TEST(test_bad_options_are_refused),
+        TRAIN_TEST(test_failed_start_leaves_nothing),
+        TRAIN_TEST(test_nonfinite_names_the_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

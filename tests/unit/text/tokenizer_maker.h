@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/format.h"
 #include "text/tokenizer_private.h"
 
 #define MAKER_FOLDER TEST_BINARY_DIR "/tests/text"

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The tokenizers of GPT-2, Llama 3, Mistral and stories260K against ids that others computed
+ * (../shared/data): the Hugging Face library for the first three, the training data of the last.
+ * Also with forced splits everywhere, and in the joint mode.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "format/format.h"
+#include "unit/text/tokenizer_maker.h"
+
+#define DATA TEST_SOURCE_DIR "/../shared/data"
+#define N_TEXTS 387
+#define N_STORIES 93
+
+typedef void (*check_function)(const lobass_tokenizer *tokenizer, lb_encoder *encoder,
+                               const json_t *row, bool is_byte_level);
+
+/* Calls CHECK for each line of FILE; returns their number. */
+static size_t for_each_row(const char *tokenizer_path, const char *file, bool is_byte_level,
+                           check_function check)
+{
+    lobass_tokenizer *tokenizer = NULL;
+    lb_encoder *encoder = NULL;
+    lb_record_reader *reader = NULL;
+    lobass_error error = {LOBASS_OK, ""};
+    lb_record record;
+    bool has_record = true;
+    size_t n_rows = 0;
+
+    if (lobass_tokenizer_load(&tokenizer, tokenizer_path, &error) != LOBASS_OK)
+    {
+        fail_msg("%s", error.message);
+    }
+    assert_int_equal(lb_encoder_create(&encoder, tokenizer, NULL), LOBASS_OK);
+    assert_int_equal(lb_record_reader_open(&reader, file, NULL), LOBASS_OK);
+    for (;;)
+    {
+        json_t *row = NULL;
+        assert_int_equal(lb_record_reader_next(reader, &record, &has_record, NULL), LOBASS_OK);
+        if (!has_record)
+        {
+            break;
+        }
+        assert_int_equal(lb_json_parse(&row, record.data, record.size, "row", NULL), LOBASS_OK);
+        check(tokenizer, encoder, row, is_byte_level);
+        json_decref(row);
+        n_rows++;
+    }
+    lb_record_reader_close(reader);
+    lb_encoder_free(encoder);
+    lobass_tokenizer_free(tokenizer);
+    return n_rows;
+}
+
+static void compare_ids(const lb_ids *ids, const json_t *expected, size_t skipped, size_t most,
+                        const char *text)
+{
+    const size_t n_expected = json_array_size(expected) - skipped;
+
+    if (ids->count != n_expected && (n_expected < most || ids->count < n_expected))
+    {
+        fail_msg("%zu ids instead of %zu: %.60s", ids->count, n_expected, text);
+    }
+    for (size_t i = 0; i < n_expected; i++)
+    {
+        if (ids->values[i] != json_integer_value(json_array_get(expected, i + skipped)))
+        {
+            fail_msg("another id at %zu: %.60s", i, text);
+        }
+    }
+}
+
+static void check_ids(const lobass_tokenizer *tokenizer, lb_encoder *encoder, const json_t *row,
+                      bool is_byte_level)
+{
+    const json_t *value = json_object_get(row, "text");
+    const char *text = json_string_value(value);
+    const size_t size = json_string_length(value);
+    lb_ids ids = {0};
+    char *decoded = NULL;
+    size_t decoded_size = 0;
+
+    assert_int_equal(lb_encoder_encode(encoder, &ids, text, size, NULL, 0, false, NULL, NULL),
+                     LOBASS_OK);
+    compare_ids(&ids, json_object_get(row, "ids"), 0, SIZE_MAX, text);
+    assert_int_equal(lobass_tokenizer_decode(&decoded, &decoded_size, tokenizer, ids.values,
+                                             ids.count, NULL),
+                     LOBASS_OK);
+    /* U+2581 in a text comes back as a space from a SentencePiece-style tokenizer. */
+    if (is_byte_level || strstr(text, SPACE_MARK) == NULL)
+    {
+        assert_int_equal(decoded_size, size);
+        assert_memory_equal(decoded, text, size);
+    }
+    free(decoded);
+    lb_ids_free(&ids);
+}
+
+/* Each code point on its own: no token straddles, and there is at most one dummy space. */
+static void check_splits(const lobass_tokenizer *tokenizer, lb_encoder *encoder, const json_t *row,
+                         bool is_byte_level)
+{
+    const json_t *value = json_object_get(row, "text");
+    const char *text = json_string_value(value);
+    const size_t size = json_string_length(value);
+    size_t *splits = malloc((size + 1) * sizeof *splits);
+    size_t *n_before = malloc((size + 1) * sizeof *n_before);
+    size_t n_splits = 0;
+    lb_ids ids = {0};
+
+    assert_non_null(splits);
+    assert_non_null(n_before);
+    for (size_t at = 0; at < size; at += lb_utf8_length(text + at))
+    {
+        splits[n_splits++] = at;
+    }
+    assert_int_equal(lb_encoder_encode(encoder, &ids, text, size, splits, n_splits, false, n_before,
+                                       NULL),
+                     LOBASS_OK);
+    for (size_t i = 0; i < n_splits; i++)
+    {
+        const size_t from = n_before[i];
+        const size_t to = i + 1 < n_splits ? n_before[i + 1] : ids.count;
+        const size_t end = i + 1 < n_splits ? splits[i + 1] : size;
+        lb_buffer bytes = {0};
+        assert_true(to > from);
+        for (size_t j = from; j < to; j++)
+        {
+            char *piece = NULL;
+            size_t piece_size = 0;
+            assert_int_equal(lobass_tokenizer_piece_text(&piece, &piece_size, tokenizer,
+                                                         ids.values[j], NULL),
+                             LOBASS_OK);
+            assert_int_equal(lb_buffer_append(&bytes, piece, piece_size, NULL), LOBASS_OK);
+            free(piece);
+        }
+        const size_t dummy = i == 0 && !is_byte_level ? 1 : 0;
+        if (strncmp(text + splits[i], SPACE_MARK, 3) != 0 || is_byte_level)
+        {
+            assert_int_equal(bytes.size, end - splits[i] + dummy);
+            assert_memory_equal(bytes.data + dummy, text + splits[i], bytes.size - dummy);
+        }
+        lb_buffer_free(&bytes);
+    }
+    free(splits);
+    free(n_before);
+    lb_ids_free(&ids);
+}
+
+/* The joint mode gives the ids of the whole, and each edge is where its tokens' texts end. */
+static void check_joint(const lobass_tokenizer *tokenizer, lb_encoder *encoder, const json_t *row,
+                        bool is_byte_level)
+{
+    const json_t *value = json_object_get(row, "text");
+    const char *text = json_string_value(value);
+    const size_t size = json_string_length(value);
+    size_t edges[] = {0, size / 3, size};
+    size_t n_before[3];
+    size_t ends_at = 0;
+    size_t n_expected = 0;
+    lb_ids ids = {0};
+
+    while (edges[1] > 0 && ((unsigned char)text[edges[1]] & 0xC0U) == 0x80U)
+    {
+        edges[1]--;
+    }
+    assert_int_equal(lb_encoder_encode(encoder, &ids, text, size, edges, 3, true, n_before, NULL),
+                     LOBASS_OK);
+    compare_ids(&ids, json_object_get(row, "ids"), 0, SIZE_MAX, text);
+    assert_int_equal(n_before[2], ids.count);
+    for (size_t i = 0; i < ids.count && strstr(text, SPACE_MARK) == NULL; i++)
+    {
+        char *piece = NULL;
+        size_t piece_size = 0;
+        assert_int_equal(lobass_tokenizer_piece_text(&piece, &piece_size, tokenizer, ids.values[i],
+                                                     NULL),
+                         LOBASS_OK);
+        free(piece);
+        ends_at += piece_size - (i == 0 && !is_byte_level ? 1 : 0);
+        n_expected += ends_at <= edges[1] ? 1 : 0;
+    }
+    if (strstr(text, SPACE_MARK) == NULL)
+    {
+        assert_int_equal(n_before[1], n_expected);
+    }
+    lb_ids_free(&ids);
+}
+
+static void check_story(const lobass_tokenizer *tokenizer, lb_encoder *encoder, const json_t *row,
+                        bool is_byte_level)
+{
+    const json_t *value = json_object_get(row, "text");
+    const json_t *expected = json_object_get(row, "ids");
+    lb_ids ids = {0};
+
+    (void)tokenizer;
+    (void)is_byte_level;
+    assert_int_equal(lb_encoder_encode(encoder, &ids, json_string_value(value),
+                                       json_string_length(value), NULL, 0, false, NULL, NULL),
+                     LOBASS_OK);
+    assert_int_equal(json_integer_value(json_array_get(expected, 0)),
+                     lb_tokenizer_special_ids(tokenizer).bos);
+    compare_ids(&ids, expected, 1, 511, json_string_value(value));
+    lb_ids_free(&ids);
+}
+
+static bool is_missing(const char *path)
+{
+    if (lb_path_look(path) != LB_PATH_MISSING)
+    {
+        return false;
+    }
+    print_message("%s is not there\n", path);
+    return true;
+}
+
+static void check_all(const char *name, bool is_byte_level)
+{
+    char folder[256];
+    char file[256];
+    static const check_function checks[] = {check_ids, check_splits, check_joint};
+
+    (void)snprintf(folder, sizeof folder, DATA "/tokenizers/%s", name);
+    (void)snprintf(file, sizeof file, "%s/expected_ids.jsonl", folder);
+    if (is_missing(file))
+    {
+        skip();
+    }
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+    {
+        assert_int_equal(for_each_row(folder, file, is_byte_level, checks[i]), N_TEXTS);
+    }
+}
+
+static void gpt2(void **state)
+{
+    (void)state;
+    check_all("gpt2", true);
+}
+
+static void llama3(void **state)
+{
+    (void)state;
+    check_all("llama3", true);
+}
+
+static void mistral(void **state)
+{
+    (void)state;
+    check_all("mistral-v0.1", false);
+}
+
+static void stories260k(void **state)
+{
+    (void)state;
+    static const char file[] = DATA "/models/stories260K_losses.jsonl";
+
+    if (is_missing(file))
+    {
+        skip();
+    }
+    assert_int_equal(for_each_row(DATA "/models/stories260K", file, false, check_story), N_STORIES);
+}
+
+static void special_ids(void **state)
+{
+    (void)state;
+    static const struct
+    {
+        const char *folder;
+        lb_special_ids expected;
+    } cases[] = {
+        {DATA "/tokenizers/gpt2", {-1, -1, false, false, false}},
+        {DATA "/tokenizers/llama3", {128000, 128001, false, false, true}},
+        {DATA "/tokenizers/mistral-v0.1", {1, 2, true, false, false}},
+        {DATA "/models/stories260K", {1, 2, true, false, false}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    {
+        lobass_tokenizer *tokenizer = NULL;
+        if (is_missing(cases[i].folder))
+        {
+            skip();
+        }
+        assert_int_equal(lobass_tokenizer_load(&tokenizer, cases[i].folder, NULL), LOBASS_OK);
+        const lb_special_ids found = lb_tokenizer_special_ids(tokenizer);
+        assert_int_equal(found.bos, cases[i].expected.bos);
+        assert_int_equal(found.eos, cases[i].expected.eos);
+        assert_int_equal(found.adds_bos, cases[i].expected.adds_bos);
+        assert_int_equal(found.adds_eos, cases[i].expected.adds_eos);
+        assert_int_equal(found.has_chat_template, cases[i].expected.has_chat_template);
+        lobass_tokenizer_free(tokenizer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gpt2),        cmocka_unit_test(llama3),      cmocka_unit_test(mistral),
+        cmocka_unit_test(stories260k), cmocka_unit_test(special_ids),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
