@@ -187,7 +187,7 @@ static lobass_status backward_w(lb_compute *c, linear *l, lobass_error *error)
     const size_t n_out = l->w->n_out;
     l->n_row_blocks = lb_blocks(n_out, LB_ROW_BLOCK);
     l->column_block = lb_column_block(n_out, l->w->n_in);
-    l->inner_block = l->gemm->convert == NULL ? l->n : LB_INNER_BLOCK;
+    l->inner_block = LB_INNER_BLOCK;
     LB_TRY(reserve(c, l, l->inner_block * LB_ROW_BLOCK, l->inner_block * l->column_block, error));
     lb_pool_run(c->pool, l->n_row_blocks * lb_blocks(l->w->n_in, l->column_block), grad_w_chunk, l);
     return lb_failure_status(&l->failure, l->gemm, error);

@@ -7,6 +7,11 @@
 
 #include "compute/kernels.h"
 
+enum
+{
+    SUM_LANES = 8 /* independent sums, so that additions do not wait for each other */
+};
+
 typedef struct rms_norm
 {
     const lb_vector *vector;
@@ -56,6 +61,29 @@ void lb_rms_norm_forward(lb_compute *c, float *y, float *inverse_rms, const floa
     lb_pool_run(c->pool, lb_blocks(n, r.rows_per_chunk), forward_chunk, &r);
 }
 
+static double triple_dot(const float *a, const float *b, const float *c, size_t count)
+{
+    double partial[SUM_LANES] = {0};
+    size_t i = 0;
+    for (; i + SUM_LANES <= count; i += SUM_LANES)
+    {
+        for (size_t l = 0; l < SUM_LANES; l++)
+        {
+            partial[l] += (double)a[i + l] * (double)b[i + l] * (double)c[i + l];
+        }
+    }
+    double sum = 0.0;
+    for (; i < count; i++)
+    {
+        sum += (double)a[i] * (double)b[i] * (double)c[i];
+    }
+    for (size_t l = 0; l < SUM_LANES; l++)
+    {
+        sum += partial[l];
+    }
+    return sum;
+}
+
 /* With u = grad_y gain and dr/dx[j] = -r^3 x[j] / d:
  *     grad_x[j]    = r u[j] - x[j] r^3 / d * sum_k u[k] x[k]
  *     grad_gain[j] = sum over rows of grad_y[j] x[j] r
@@ -71,11 +99,7 @@ static void grad_x_chunk(void *context, size_t chunk, unsigned worker)
         const float *x = r->x + i * d;
         const float *grad_y = r->grad_y + i * d;
         float *grad_x = r->grad_x + i * d;
-        double sum = 0.0;
-        for (size_t j = 0; j < d; j++)
-        {
-            sum += (double)grad_y[j] * (double)r->gain[j] * (double)x[j];
-        }
+        const double sum = triple_dot(grad_y, r->gain, x, d);
         const double inverse = (double)r->inverse_rms[i];
         const float factor = (float)(inverse * inverse * inverse * sum / (double)d);
         const float scale = r->inverse_rms[i];

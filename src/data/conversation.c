@@ -11,8 +11,9 @@
  *
  * A record is the first of them whose fields are all there, else the first whose leading field is
  * (so that the missing one can be named). Optional fields may be null. Other fields are ignored;
- * so are ShareGPT's `tools`, which only a chat template knows how to show. Every assistant turn of
- * a prompt that is a list of messages is a turn like any other. Roles and content: messages.c.
+ * so are ShareGPT's `tools`, which only a chat template knows how to show. Assistant turns of a
+ * prompt that is a list of messages are context, as TRL has it. Roles, content and weights:
+ * messages.c.
  */
 #include <string.h>
 
@@ -143,7 +144,7 @@ static lobass_status parse_messages(lb_message_list *list, json_t *record, const
         return fail_kind(error, leading, "a list of messages", messages);
     }
     LB_TRY(add_system(list, record, error));
-    return lb_message_list_read(list, messages, "", error);
+    return lb_message_list_read(list, messages, "", false, error);
 }
 
 static lobass_status add_side(lb_message_list *list, const json_t *record, const char *key,
@@ -154,7 +155,7 @@ static lobass_status add_side(lb_message_list *list, const json_t *record, const
     {
         char prefix[LB_SHORT_NAME_SIZE];
         (void)snprintf(prefix, sizeof prefix, "%s: ", key);
-        return lb_message_list_read(list, value, prefix, error);
+        return lb_message_list_read(list, value, prefix, role == LB_ROLE_USER, error);
     }
     if (value != NULL && !json_is_string(value))
     {

@@ -28,6 +28,7 @@ typedef struct lb_message
     size_t size;
     const char *input; /* the input field of Alpaca, user messages only; NULL or not empty */
     size_t input_size;
+    bool is_context; /* an assistant turn that the record says is not to be learned */
 } lb_message;
 
 typedef struct lb_conversation
@@ -48,6 +49,7 @@ lobass_status lb_conversation_parse(lb_conversation *conversation, const char *d
 typedef struct lb_span
 {
     size_t start, end; /* bytes; a response's text, without its end token */
+    bool is_context;   /* never scored, whatever the options say */
 } lb_span;
 
 typedef struct lb_rendering

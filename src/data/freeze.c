@@ -148,7 +148,9 @@ static void put(lb_freezer *freezer, int32_t id, unsigned flags)
 
 static bool is_scored(const lb_freezer *freezer, const lb_rendering *rendering, size_t response)
 {
-    return freezer->options.turns == LOBASS_TURNS_ALL || response + 1 == rendering->n_responses;
+    const bool is_wanted =
+        freezer->options.turns == LOBASS_TURNS_ALL || response + 1 == rendering->n_responses;
+    return is_wanted && !rendering->responses[response].is_context;
 }
 
 /* Puts BOS and end tokens around and between the encoded ids, and flags all of them. */

@@ -12,6 +12,10 @@
  * with nothing between them. System messages at the beginning become one, an empty one none; one
  * that comes later stands where it is, on the prompt's side. Neighbours on the prompt's side are
  * joined with a newline; consecutive assistant messages remain turns of their own.
+ *
+ * A message may say whether it is to be learned: "weight" (OpenAI), "loss_weight" or "train"
+ * (axolotl). 0 or false makes an assistant turn context; 1 or true is what it is anyway. Anything
+ * between, and learning a message of the prompt's side, is refused rather than approximated.
  */
 #include "data/messages.h"
 
@@ -37,6 +41,8 @@ static const struct
 {
     const char *role, *content;
 } message_keys[] = {{"role", "content"}, {"from", "value"}};
+
+static const char *const weight_keys[] = {"weight", "loss_weight", "train"};
 
 void lb_short_name(char out[LB_SHORT_NAME_SIZE], const char *name, size_t size_bytes)
 {
@@ -216,8 +222,35 @@ static bool has_only_calls(const json_t *message, const json_t *content)
     return has_calls && !has_content;
 }
 
+/* What the message says of its own weight; *IS_LEARNED stays as it is where it says nothing. */
+static lobass_status read_weight(bool *is_learned, const json_t *message, const char *where,
+                                 lobass_error *error)
+{
+    for (size_t i = 0; i < sizeof weight_keys / sizeof *weight_keys; i++)
+    {
+        const json_t *weight = json_object_get(message, weight_keys[i]);
+        if (weight == NULL || json_is_null(weight))
+        {
+            continue;
+        }
+        const bool is_zero =
+            json_is_false(weight) || (json_is_number(weight) && json_number_value(weight) == 0.0);
+        const bool is_one =
+            json_is_true(weight) || (json_is_number(weight) && json_number_value(weight) == 1.0);
+        if (!is_zero && !is_one)
+        {
+            return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": expected 0 or 1, found %s",
+                           where, weight_keys[i],
+                           json_is_number(weight) ? "another number" : lb_json_kind(weight));
+        }
+        *is_learned = is_one;
+        return LOBASS_OK;
+    }
+    return LOBASS_OK;
+}
+
 static lobass_status read_message(lb_message_list *list, const json_t *message, const char *where,
-                                  lobass_error *error)
+                                  bool is_context, lobass_error *error)
 {
     if (!json_is_object(message))
     {
@@ -247,17 +280,28 @@ static lobass_status read_message(lb_message_list *list, const json_t *message, 
     }
     lb_text text = {0};
     LB_TRY(read_content(&text, content, where, content_key, list->arena, error));
-    return lb_message_list_add(list, role, text.data, text.size, error);
+    bool is_learned = role == LB_ROLE_ASSISTANT;
+    LB_TRY(read_weight(&is_learned, message, where, error));
+    if (is_learned && role != LB_ROLE_ASSISTANT)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: only an assistant message can be learned, this one has another role",
+                       where);
+    }
+    LB_TRY(lb_message_list_add(list, role, text.data, text.size, error));
+    list->messages[list->count - 1].is_context =
+        role == LB_ROLE_ASSISTANT && (is_context || !is_learned);
+    return LOBASS_OK;
 }
 
 lobass_status lb_message_list_read(lb_message_list *list, json_t *array, const char *prefix,
-                                   lobass_error *error)
+                                   bool is_context, lobass_error *error)
 {
     char where[64];
     for (size_t i = 0; i < json_array_size(array); i++)
     {
         (void)snprintf(where, sizeof where, "%smessage %zu", prefix, i + 1);
-        LB_TRY(read_message(list, json_array_get(array, i), where, error));
+        LB_TRY(read_message(list, json_array_get(array, i), where, is_context, error));
     }
     return LOBASS_OK;
 }
@@ -282,7 +326,8 @@ static lobass_status join_messages(lb_message *joined, const lb_message *message
                                    lb_arena *arena, lobass_error *error)
 {
     const lb_message *last = &messages[count - 1];
-    *joined = (lb_message){.role = messages[0].role, .size = count - 1};
+    *joined = (lb_message){
+        .role = messages[0].role, .size = count - 1, .is_context = messages[0].is_context};
     for (size_t i = 0; i < count; i++)
     {
         joined->size += messages[i].size;

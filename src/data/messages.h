@@ -26,9 +26,9 @@ void lb_short_name(char out[LB_SHORT_NAME_SIZE], const char *name, size_t size_b
 lobass_status lb_message_list_add(lb_message_list *list, lb_role role, const char *text,
                                   size_t size_bytes, lobass_error *error);
 /* Appends the elements of ARRAY. PREFIX opens every reason ("" or "prompt: "); messages are counted
- * from 1. */
+ * from 1. IS_CONTEXT: none of its turns is to be learned (a prompt). */
 lobass_status lb_message_list_read(lb_message_list *list, json_t *array, const char *prefix,
-                                   lobass_error *error);
+                                   bool is_context, lobass_error *error);
 /* Joins neighbours on the prompt's side with a newline, copies every text into the arena, and
  * refuses a conversation in which nothing could be scored. */
 lobass_status lb_message_list_finish(lb_conversation *conversation, const lb_message_list *list,

@@ -107,11 +107,12 @@ static void write_block(lb_writer *writer, const lb_template *chosen, const char
     write_bytes(writer, text, size);
 }
 
-static void end_response(lb_writer *writer, size_t size)
+static void end_response(lb_writer *writer, const lb_message *message)
 {
     if (writer->responses != NULL)
     {
-        writer->responses[writer->n_responses] = (lb_span){writer->size - size, writer->size};
+        writer->responses[writer->n_responses] =
+            (lb_span){writer->size - message->size, writer->size, message->is_context};
     }
     writer->n_responses++;
 }
@@ -129,11 +130,11 @@ static void write_message(lb_writer *writer, const lb_template *chosen, const lb
         break;
     case LB_ROLE_ASSISTANT:
         write_block(writer, chosen, chosen->response_label, message->text, message->size);
-        end_response(writer, message->size);
+        end_response(writer, message);
         break;
     case LB_ROLE_TEXT:
         write_bytes(writer, message->text, message->size);
-        end_response(writer, message->size);
+        end_response(writer, message);
         break;
     case LB_ROLE_SYSTEM:
         write_block(writer, chosen, "", message->text, message->size);

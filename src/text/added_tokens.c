@@ -18,7 +18,8 @@
 #define MAX_SHOWN 40
 #define WHERE_SIZE 640
 
-/* ---- reading ----------------------------------------------------------------------------------- */
+/* ---- reading -----------------------------------------------------------------------------------
+ */
 
 static lobass_status read_token(lb_added_token *token, const lb_loader *loader, const json_t *value,
                                 size_t index, lobass_error *error)
@@ -87,8 +88,7 @@ static lobass_status check_ids(lb_added_tokens *added, lb_vocab *vocab, const lb
         {
             return lb_fail(error, LOBASS_BAD_FORMAT,
                            "%s: added_tokens: \"%.*s\" has id %d, which belongs to \"%.*s\"",
-                           loader->path, MAX_SHOWN, token->text, token->id, MAX_SHOWN,
-                           piece->text);
+                           loader->path, MAX_SHOWN, token->text, token->id, MAX_SHOWN, piece->text);
         }
         if (known < 0)
         {
@@ -126,7 +126,8 @@ static lobass_status read_tokens(lb_added_tokens *added, lb_vocab *vocab, const 
     return check_ids(added, vocab, loader, error);
 }
 
-/* ---- building the tries -------------------------------------------------------------------------- */
+/* ---- building the tries
+ * -------------------------------------------------------------------------- */
 
 /* A token's text as it is looked for; a normalised one is copied into the arena. */
 static lobass_status make_pattern(lb_trie_pattern *pattern, const lb_added_token *token,
@@ -152,8 +153,8 @@ static lobass_status make_pattern(lb_trie_pattern *pattern, const lb_added_token
 }
 
 static lobass_status build_trie(lb_trie *trie, const lb_added_tokens *added, lb_vocab *vocab,
-                                bool is_normalized, const lb_normalizers *normalizers, lb_scratch *scratch,
-                                const lb_loader *loader, lobass_error *error)
+                                bool is_normalized, const lb_normalizers *normalizers,
+                                lb_scratch *scratch, const lb_loader *loader, lobass_error *error)
 {
     lb_trie_pattern *patterns = lb_alloc(added->n_tokens, sizeof *patterns, error);
     size_t n_patterns = 0;
@@ -169,8 +170,8 @@ static lobass_status build_trie(lb_trie *trie, const lb_added_tokens *added, lb_
         if (token->is_normalized == is_normalized)
         {
             patterns[n_patterns].index = (int32_t)i;
-            LB_TRY_GOTO(make_pattern(&patterns[n_patterns], token, normalizers, scratch, loader,
-                                     error));
+            LB_TRY_GOTO(
+                make_pattern(&patterns[n_patterns], token, normalizers, scratch, loader, error));
             vocab->pieces[token->id].decoded = patterns[n_patterns].text;
             n_patterns++;
         }
@@ -208,7 +209,8 @@ lobass_status lb_added_tokens_load(lb_added_tokens *added, lb_vocab *vocab,
     return build_trie(&added->normalized, added, vocab, true, normalizers, scratch, loader, error);
 }
 
-/* ---- finding -------------------------------------------------------------------------------------- */
+/* ---- finding
+ * -------------------------------------------------------------------------------------- */
 
 static bool is_word_before(lb_view text, size_t offset)
 {

@@ -14,7 +14,8 @@
 
 #define MAX_WORD_BYTES ((size_t)INT32_MAX / LB_UTF8_MAX)
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------------------
+ */
 
 static lobass_status reserve(lb_bpe_work *work, size_t n_symbols, lobass_error *error)
 {
@@ -25,7 +26,8 @@ static lobass_status reserve(lb_bpe_work *work, size_t n_symbols, lobass_error *
     LB_TRY_GOTO(
         lb_list_reserve(&symbols, &work->symbol_capacity, n_symbols, sizeof *work->symbols, error));
     /* n - 1 neighbours at first; each of at most n - 1 merges takes one and adds two. */
-    LB_TRY_GOTO(lb_list_reserve(&heap, &work->heap_capacity, 2 * n_symbols, sizeof *work->heap, error));
+    LB_TRY_GOTO(
+        lb_list_reserve(&heap, &work->heap_capacity, 2 * n_symbols, sizeof *work->heap, error));
 done:
     work->symbols = symbols;
     work->heap = heap;
@@ -40,7 +42,8 @@ void lb_bpe_work_free(lb_bpe_work *work)
     *work = (lb_bpe_work){0};
 }
 
-/* ---- the heap: smallest rank first, then smallest position -------------------------------------- */
+/* ---- the heap: smallest rank first, then smallest position --------------------------------------
+ */
 
 static void push(lb_bpe_work *work, uint64_t candidate)
 {
@@ -87,7 +90,8 @@ static uint64_t pop(lb_bpe_work *work)
     return top;
 }
 
-/* ---- characters -> symbols ----------------------------------------------------------------------- */
+/* ---- characters -> symbols
+ * ----------------------------------------------------------------------- */
 
 typedef struct unknown_run
 {
@@ -195,7 +199,8 @@ static lobass_status add_chars(const lb_bpe *bpe, lb_bpe_work *work, const char 
     return LOBASS_OK;
 }
 
-/* ---- merging ------------------------------------------------------------------------------------- */
+/* ---- merging
+ * ------------------------------------------------------------------------------------- */
 
 static void propose(const lb_bpe *bpe, lb_bpe_work *work, size_t left, size_t right)
 {

@@ -20,8 +20,8 @@
 
 static lobass_status refuse_option(const lb_loader *loader, const char *key, lobass_error *error)
 {
-    return lb_fail(error, LOBASS_UNSUPPORTED, "%s: model: field \"%s\" is not supported; expected null",
-                   loader->path, key);
+    return lb_fail(error, LOBASS_UNSUPPORTED,
+                   "%s: model: field \"%s\" is not supported; expected null", loader->path, key);
 }
 
 static bool is_empty_option(const json_t *value)
@@ -59,7 +59,8 @@ static lobass_status check_options(const lb_loader *loader, const json_t *model,
     return LOBASS_OK;
 }
 
-/* ---- merges ------------------------------------------------------------------------------------ */
+/* ---- merges ------------------------------------------------------------------------------------
+ */
 
 static lobass_status fail_merge(const lb_loader *loader, size_t rank, const char *what,
                                 const char *piece, size_t size, lobass_error *error)
@@ -141,9 +142,10 @@ static lobass_status read_merge(lb_bpe *bpe, const lb_loader *loader, size_t ran
 
     if (!split_merge(value, sides))
     {
-        return lb_fail(error, LOBASS_BAD_FORMAT,
-                       "%s: model: merges: number %zu: expected \"a b\" or [\"a\", \"b\"], found %s",
-                       loader->path, rank, lb_json_kind(value));
+        return lb_fail(
+            error, LOBASS_BAD_FORMAT,
+            "%s: model: merges: number %zu: expected \"a b\" or [\"a\", \"b\"], found %s",
+            loader->path, rank, lb_json_kind(value));
     }
     lb_buffer_clear(joined);
     for (size_t i = 0; i < 2; i++)
@@ -202,7 +204,8 @@ done:
     return status;
 }
 
-/* ---- what follows from vocabulary and merges ---------------------------------------------------- */
+/* ---- what follows from vocabulary and merges ----------------------------------------------------
+ */
 
 static lobass_status index_chars(lb_bpe *bpe, const lb_loader *loader, lobass_error *error)
 {
@@ -293,7 +296,8 @@ size_t lb_bpe_next_word(const lb_bpe *bpe, const char *text, size_t size_bytes)
     {
         return size_bytes;
     }
-    while (size_bytes - at >= SPACE_MARK_SIZE && memcmp(text + at, SPACE_MARK, SPACE_MARK_SIZE) == 0)
+    while (size_bytes - at >= SPACE_MARK_SIZE &&
+           memcmp(text + at, SPACE_MARK, SPACE_MARK_SIZE) == 0)
     {
         at += SPACE_MARK_SIZE;
     }
@@ -315,8 +319,9 @@ lobass_status lb_bpe_load(lb_bpe *bpe, const lb_loader *loader, const json_t *fi
 
     if (!json_is_object(model))
     {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"model\": expected an object, found %s",
-                       loader->path, lb_json_kind(model));
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: field \"model\": expected an object, found %s", loader->path,
+                       lb_json_kind(model));
     }
     (void)snprintf(where, sizeof where, "%s: model", loader->path);
     LB_TRY(check_options(loader, model, error));

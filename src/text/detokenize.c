@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Token ids -> text: the decoder of tokenizer.json. Each id becomes its piece; the steps (ByteLevel,
- * ByteFallback, Fuse, Metaspace, Replace, Strip) then rewrite the list of pieces, and what is left is
- * one text. As in the Hugging Face library, special tokens stay, nothing is cleaned up, bytes that
- * are not UTF-8 become U+FFFD, and without a decoder the pieces stand with a space between them.
+ * Token ids -> text: the decoder of tokenizer.json. Each id becomes its piece; the steps
+ * (ByteLevel, ByteFallback, Fuse, Metaspace, Replace, Strip) then rewrite the list of pieces, and
+ * what is left is one text. As in the Hugging Face library, special tokens stay, nothing is cleaned
+ * up, bytes that are not UTF-8 become U+FFFD, and without a decoder the pieces stand with a space
+ * between them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,9 +56,11 @@ static void end_piece(piece_list *list)
     list->ends[list->count++] = list->text.size;
 }
 
-/* ---- ByteLevel --------------------------------------------------------------------------------------- */
+/* ---- ByteLevel
+ * --------------------------------------------------------------------------------------- */
 
-/* The bytes of a piece in GPT-2's alphabet; a piece that has another character is taken as it is. */
+/* The bytes of a piece in GPT-2's alphabet; a piece that has another character is taken as it is.
+ */
 static lobass_status append_bytes(const context *c, lb_view piece)
 {
     const size_t before = c->output->text.size;
@@ -102,7 +105,8 @@ done:
     return status;
 }
 
-/* ---- ByteFallback ------------------------------------------------------------------------------------ */
+/* ---- ByteFallback
+ * ------------------------------------------------------------------------------------ */
 
 static int hex_digit(char digit)
 {
@@ -173,12 +177,12 @@ static lobass_status apply_byte_fallback(const context *c)
     return end_bytes(c, from);
 }
 
-/* ---- Fuse, Strip, Replace, Metaspace ------------------------------------------------------------------ */
+/* ---- Fuse, Strip, Replace, Metaspace
+ * ------------------------------------------------------------------ */
 
 static lobass_status apply_fuse(const context *c)
 {
-    LB_TRY(append(c, c->input->text.data == NULL ? "" : c->input->text.data,
-                  c->input->text.size));
+    LB_TRY(append(c, c->input->text.data == NULL ? "" : c->input->text.data, c->input->text.size));
     end_piece(c->output);
     return LOBASS_OK;
 }
@@ -231,8 +235,8 @@ static lobass_status parse_replace(void *step, const lb_loader *loader, const js
 {
     lb_detokenizer *replace = step;
 
-    LB_TRY(lb_part_text(value, loader, where, "content", &replace->text, &replace->text_size,
-                        error));
+    LB_TRY(
+        lb_part_text(value, loader, where, "content", &replace->text, &replace->text_size, error));
     LB_TRY(lb_pattern_parse(&replace->pattern, loader->arena, value, where, error));
     if (replace->pattern.regex != NULL)
     {
@@ -252,8 +256,7 @@ static lobass_status replace_all(const context *c, lb_view piece, const lb_patte
 
     for (;;)
     {
-        LB_TRY(lb_pattern_find(pattern, NULL, piece, copied, SIZE_MAX, &match, &found,
-                               c->error));
+        LB_TRY(lb_pattern_find(pattern, NULL, piece, copied, SIZE_MAX, &match, &found, c->error));
         if (!found)
         {
             return append(c, piece.data + copied, piece.size - copied);
@@ -300,7 +303,8 @@ static lobass_status apply_metaspace(const context *c)
     return LOBASS_OK;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------ */
+/* ---- the table
+ * ------------------------------------------------------------------------------------------ */
 
 static const detail byte_level = {apply_byte_level};
 static const detail byte_fallback = {apply_byte_fallback};
@@ -325,12 +329,12 @@ lobass_status lb_detokenizers_load(lb_detokenizers *detokenizers, const lb_loade
                                    const json_t *file, lobass_error *error)
 {
     void *steps = NULL;
-    const lobass_status status = lb_parts_load(&steps, &detokenizers->n_steps, &parts_of_decoder,
-                                               loader, file, error);
+    const lobass_status status =
+        lb_parts_load(&steps, &detokenizers->n_steps, &parts_of_decoder, loader, file, error);
 
     detokenizers->steps = steps;
-    detokenizers->is_absent = json_object_get(file, "decoder") == NULL ||
-                              json_is_null(json_object_get(file, "decoder"));
+    detokenizers->is_absent =
+        json_object_get(file, "decoder") == NULL || json_is_null(json_object_get(file, "decoder"));
     return status;
 }
 
@@ -342,7 +346,8 @@ void lb_detokenizers_free(lb_detokenizers *detokenizers)
     }
 }
 
-/* ---- decoding --------------------------------------------------------------------------------------------- */
+/* ---- decoding
+ * --------------------------------------------------------------------------------------------- */
 
 static lobass_status collect_pieces(piece_list *list, const lobass_tokenizer *tokenizer,
                                     const int32_t *ids, size_t n_ids, lobass_error *error)
@@ -359,8 +364,8 @@ static lobass_status collect_pieces(piece_list *list, const lobass_tokenizer *to
         {
             LB_TRY(lb_buffer_append(&list->text, " ", 1, error));
         }
-        LB_TRY(lb_buffer_append_text(&list->text, tokenizer->bpe.vocab.pieces[ids[i]].decoded,
-                                     error));
+        LB_TRY(
+            lb_buffer_append_text(&list->text, tokenizer->bpe.vocab.pieces[ids[i]].decoded, error));
         end_piece(list);
     }
     return LOBASS_OK;

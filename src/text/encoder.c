@@ -38,7 +38,8 @@ typedef struct run
     lobass_error *error;
 } run;
 
-/* ---- scratch ------------------------------------------------------------------------------------------ */
+/* ---- scratch
+ * ------------------------------------------------------------------------------------------ */
 
 lobass_status lb_scratch_init(lb_scratch *scratch, lobass_error *error)
 {
@@ -109,7 +110,8 @@ static lobass_status prepare_identity(lb_encoder *encoder, size_t size, lobass_e
     return LOBASS_OK;
 }
 
-/* ---- words -------------------------------------------------------------------------------------------- */
+/* ---- words
+ * -------------------------------------------------------------------------------------------- */
 
 static lobass_status append_token(run *r, int32_t id, size_t end)
 {
@@ -178,7 +180,8 @@ static lobass_status encode_gap(run *r, lb_view gap, lb_scope scope)
     return LOBASS_OK;
 }
 
-/* ---- added tokens ------------------------------------------------------------------------------------- */
+/* ---- added tokens
+ * ------------------------------------------------------------------------------------- */
 
 typedef lobass_status (*between_function)(run *r, lb_view text, lb_scope scope);
 
@@ -215,7 +218,8 @@ static lobass_status encode_section(run *r, lb_view section, lb_scope scope)
     return cut_added(r, &r->tokenizer->added.normalized, text, scope, encode_gap);
 }
 
-/* ---- the whole text ------------------------------------------------------------------------------------ */
+/* ---- the whole text
+ * ------------------------------------------------------------------------------------ */
 
 static lobass_status check_text(const char *text, size_t size_bytes, const size_t *splits,
                                 size_t n_splits, lobass_error *error)
@@ -311,8 +315,7 @@ lobass_status lobass_tokenizer_encode(int32_t **ids, size_t *n_ids,
     *ids = NULL;
     *n_ids = 0;
     LB_TRY(lb_encoder_create(&encoder, tokenizer, error));
-    LB_TRY_GOTO(
-        lb_encoder_encode(encoder, &list, text, size_bytes, NULL, 0, false, NULL, error));
+    LB_TRY_GOTO(lb_encoder_encode(encoder, &list, text, size_bytes, NULL, 0, false, NULL, error));
     if (list.values == NULL) /* no token: still something to free() */
     {
         list.values = lb_alloc(1, sizeof *list.values, error);

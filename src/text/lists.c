@@ -41,8 +41,8 @@ lobass_status lb_ids_append(lb_ids *ids, int32_t id, lobass_error *error)
     if (ids->count == ids->capacity)
     {
         void *values = ids->values;
-        LB_TRY(lb_list_reserve(&values, &ids->capacity, ids->count + 1, sizeof *ids->values,
-                               error));
+        LB_TRY(
+            lb_list_reserve(&values, &ids->capacity, ids->count + 1, sizeof *ids->values, error));
         ids->values = values;
     }
     ids->values[ids->count++] = id;

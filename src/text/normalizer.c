@@ -14,7 +14,7 @@
 #include "format/format.h"
 #include "text/tokenizer_private.h"
 
-#define FEW_CODE_POINTS 64 /* of a stretch; more need memory of their own */
+#define FEW_CODE_POINTS 64     /* of a stretch; more need memory of their own */
 #define MAX_CHAR_DECOMPOSED 32 /* U+FDFA has 18 */
 
 typedef struct context
@@ -36,7 +36,8 @@ typedef struct detail
     utf8proc_option_t form;
 } detail;
 
-/* ---- Prepend, Replace, Lowercase, Strip ----------------------------------------------------------- */
+/* ---- Prepend, Replace, Lowercase, Strip
+ * ----------------------------------------------------------- */
 
 static lobass_status parse_prepend(void *step, const lb_loader *loader, const json_t *value,
                                    const char *where, lobass_error *error)
@@ -60,8 +61,8 @@ static lobass_status parse_replace(void *step, const lb_loader *loader, const js
 {
     lb_normalizer *replace = step;
 
-    LB_TRY(lb_part_text(value, loader, where, "content", &replace->text, &replace->text_size,
-                        error));
+    LB_TRY(
+        lb_part_text(value, loader, where, "content", &replace->text, &replace->text_size, error));
     LB_TRY(lb_pattern_parse(&replace->pattern, loader->arena, value, where, error));
     /* Versions of the library differ in whether "$1" is a group. */
     if (replace->pattern.regex != NULL && memchr(replace->text, '$', replace->text_size) != NULL)
@@ -165,7 +166,8 @@ static lobass_status apply_strip(const context *c)
     return lb_tracked_copy(c->output, c->input, from, to, c->error);
 }
 
-/* ---- Unicode forms -------------------------------------------------------------------------------- */
+/* ---- Unicode forms
+ * -------------------------------------------------------------------------------- */
 
 /* Whether a stretch can begin at a code point: what it decomposes into begins with something that
  * neither combines with nor is ordered among what stands before it. */
@@ -178,8 +180,8 @@ static bool is_boundary(uint32_t code_point, utf8proc_option_t form)
     {
         return true;
     }
-    const utf8proc_ssize_t count = utf8proc_decompose_char(
-        (utf8proc_int32_t)code_point, parts, MAX_CHAR_DECOMPOSED, form, &boundclass);
+    const utf8proc_ssize_t count = utf8proc_decompose_char((utf8proc_int32_t)code_point, parts,
+                                                           MAX_CHAR_DECOMPOSED, form, &boundclass);
     if (count <= 0 || count > MAX_CHAR_DECOMPOSED)
     {
         return count == 0;
@@ -262,7 +264,8 @@ static lobass_status apply_form(const context *c)
     return LOBASS_OK;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------- */
+/* ---- the table
+ * ------------------------------------------------------------------------------------- */
 
 static const detail details[] = {
     {apply_prepend, 0},
@@ -276,10 +279,14 @@ static const detail details[] = {
 };
 
 static const lb_part_kind kinds[] = {
-    {"Prepend", parse_prepend, &details[0]}, {"Replace", parse_replace, &details[1]},
-    {"Lowercase", NULL, &details[2]},        {"Strip", parse_strip, &details[3]},
-    {"NFC", NULL, &details[4]},              {"NFD", NULL, &details[5]},
-    {"NFKC", NULL, &details[6]},             {"NFKD", NULL, &details[7]},
+    {"Prepend", parse_prepend, &details[0]},
+    {"Replace", parse_replace, &details[1]},
+    {"Lowercase", NULL, &details[2]},
+    {"Strip", parse_strip, &details[3]},
+    {"NFC", NULL, &details[4]},
+    {"NFD", NULL, &details[5]},
+    {"NFKC", NULL, &details[6]},
+    {"NFKD", NULL, &details[7]},
     {NULL, NULL, NULL},
 };
 
@@ -290,8 +297,8 @@ lobass_status lb_normalizers_load(lb_normalizers *normalizers, const lb_loader *
                                   const json_t *file, lobass_error *error)
 {
     void *steps = NULL;
-    const lobass_status status = lb_parts_load(&steps, &normalizers->n_steps, &parts_of_normalizer,
-                                               loader, file, error);
+    const lobass_status status =
+        lb_parts_load(&steps, &normalizers->n_steps, &parts_of_normalizer, loader, file, error);
 
     normalizers->steps = steps;
     return status;

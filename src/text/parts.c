@@ -101,11 +101,10 @@ static lobass_status visit(walk *w, const json_t *value, size_t depth)
         return LOBASS_OK;
     }
     void *step = w->steps + index * w->parts->step_bytes;
-    memcpy(step, &kind, sizeof kind);
+    *(const lb_part_kind **)step = kind; /* its first member, see lb_parts */
     (void)snprintf(where, sizeof where, "%s: %s \"%s\"", w->loader->path, w->parts->field.name,
                    name);
-    return kind->parse == NULL ? LOBASS_OK
-                               : kind->parse(step, w->loader, value, where, w->error);
+    return kind->parse == NULL ? LOBASS_OK : kind->parse(step, w->loader, value, where, w->error);
 }
 
 lobass_status lb_parts_load(void **steps, size_t *n_steps, const lb_parts *parts,

@@ -3,11 +3,11 @@
  * The pre_tokenizer of tokenizer.json: cuts a text into words, which the model encodes one by one.
  * ByteLevel, Split, Metaspace, Digits, Punctuation, Whitespace and WhitespaceSplit, in any order.
  *
- * A cut looks for matches of a pattern; matches and what lies between them are runs, and a behaviour
- * says which runs are dropped or grow together. ByteLevel and Metaspace also change the text: they
- * may put a space before it, and Metaspace writes spaces as another character. ByteLevel finally
- * maps bytes to GPT-2's alphabet; as the last step, where it usually stands, that is left to the
- * model, which looks bytes up directly.
+ * A cut looks for matches of a pattern; matches and what lies between them are runs, and a
+ * behaviour says which runs are dropped or grow together. ByteLevel and Metaspace also change the
+ * text: they may put a space before it, and Metaspace writes spaces as another character. ByteLevel
+ * finally maps bytes to GPT-2's alphabet; as the last step, where it usually stands, that is left
+ * to the model, which looks bytes up directly.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 /* GPT-2's words (Radford et al. 2019), in the form of the Hugging Face library. */
 #define GPT2_PATTERN \
     "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define WHITESPACE_PATTERN \
+#define WHITESPACE_PATTERN                                     \
     "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]+|" \
     "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}\\s]+"
 
@@ -41,7 +41,8 @@ typedef struct detail
     apply_function apply;
 } detail;
 
-/* ---- cutting --------------------------------------------------------------------------------------- */
+/* ---- cutting
+ * --------------------------------------------------------------------------------------- */
 
 typedef struct cutter
 {
@@ -157,7 +158,8 @@ static lobass_status apply_cut(context *c)
     return cut_words(c, c->input, &c->step->pattern, c->step->behavior, c->step->is_inverted);
 }
 
-/* ---- changing the text ------------------------------------------------------------------------------ */
+/* ---- changing the text
+ * ------------------------------------------------------------------------------ */
 
 /* The text that a step writes: the one that the last step did not write. */
 static lb_tracked *begin_text(const context *c)
@@ -195,8 +197,8 @@ static lobass_status write_word(const context *c, lb_tracked *text, lb_range wor
     if (word.from < word.to && c->text.data[word.from] != ' ' &&
         takes_prefix(c, word, step->replacement, step->replacement_size))
     {
-        LB_TRY(lb_tracked_append(text, step->replacement, step->replacement_size, before,
-                                 c->error));
+        LB_TRY(
+            lb_tracked_append(text, step->replacement, step->replacement_size, before, c->error));
     }
     while (at < word.to)
     {
@@ -277,8 +279,8 @@ static lobass_status copy_words(const context *c)
 {
     for (size_t i = 0; i < c->input->count; i++)
     {
-        LB_TRY(lb_words_append(c->output, c->input->ranges[i].from, c->input->ranges[i].to,
-                               c->error));
+        LB_TRY(
+            lb_words_append(c->output, c->input->ranges[i].from, c->input->ranges[i].to, c->error));
     }
     return LOBASS_OK;
 }
@@ -306,7 +308,8 @@ static lobass_status apply_byte_level(context *c)
     return map_bytes(c);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------ */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------ */
 
 static lobass_status parse_behavior(lb_pre_tokenizer *step, const json_t *value, const char *where,
                                     bool has_default, lobass_error *error)

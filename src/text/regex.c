@@ -34,10 +34,12 @@ struct lb_matcher
     pcre2_match_data *data;
 };
 
-/* ---- compiling --------------------------------------------------------------------------------- */
+/* ---- compiling ---------------------------------------------------------------------------------
+ */
 
-static lobass_status compile_translated(pcre2_code **code, lb_view pattern, const char *where,
-                                        lobass_error *error)
+/* ORIGINAL_SIZE: of the pattern as it was written, to whose bytes the ends of PATTERN lead. */
+static lobass_status compile_translated(pcre2_code **code, lb_view pattern, size_t original_size,
+                                        const char *where, lobass_error *error)
 {
     char message[MESSAGE_SIZE];
     int number = 0;
@@ -55,7 +57,7 @@ static lobass_status compile_translated(pcre2_code **code, lb_view pattern, cons
     pcre2_compile_context_free(context);
     if (*code == NULL)
     {
-        const size_t at = offset == 0 ? 0 : pattern.ends[offset - 1];
+        const size_t at = offset < pattern.size ? pattern.ends[offset] : original_size;
         (void)pcre2_get_error_message(number, (PCRE2_UCHAR *)message, sizeof message);
         return lb_fail(error, LOBASS_UNSUPPORTED, "%s: pattern, byte %zu: %s", where, at + 1,
                        message);
@@ -82,7 +84,8 @@ lobass_status lb_regex_compile(lb_regex **regex, const char *pattern, size_t siz
         goto done;
     }
     LB_TRY_GOTO(lb_regex_translate(&translated, pattern, size_bytes, where, error));
-    LB_TRY_GOTO(compile_translated(&(*regex)->code, lb_tracked_view(&translated), where, error));
+    LB_TRY_GOTO(compile_translated(&(*regex)->code, lb_tracked_view(&translated), size_bytes, where,
+                                   error));
 done:
     lb_tracked_free(&translated);
     if (status != LOBASS_OK)
@@ -103,7 +106,8 @@ void lb_regex_free(lb_regex *regex)
     }
 }
 
-/* ---- matching ---------------------------------------------------------------------------------- */
+/* ---- matching ----------------------------------------------------------------------------------
+ */
 
 lobass_status lb_matcher_create(lb_matcher **matcher, lobass_error *error)
 {
@@ -221,7 +225,8 @@ lobass_status lb_pattern_find(const lb_pattern *pattern, lb_matcher *matcher, lb
     return LOBASS_OK;
 }
 
-/* ---- reading and releasing ---------------------------------------------------------------------- */
+/* ---- reading and releasing ----------------------------------------------------------------------
+ */
 
 lobass_status lb_pattern_parse(lb_pattern *pattern, lb_arena *arena, const json_t *value,
                                const char *where, lobass_error *error)

@@ -62,7 +62,8 @@ static bool starts_with(const syntax *s, const char *text)
     return s->size - s->at >= size && memcmp(s->pattern + s->at, text, size) == 0;
 }
 
-/* ---- escapes ----------------------------------------------------------------------------------- */
+/* ---- escapes -----------------------------------------------------------------------------------
+ */
 
 /* A letter behind a backslash: what it becomes outside and inside of a set; NULL: refused. */
 typedef struct letter_escape
@@ -167,8 +168,8 @@ static lobass_status translate_code_point(syntax *s)
             return refuse(s, is_u ? "\"\\u\" without four digits" : "a raw byte \"\\xHH\"");
         }
     }
-    const int size = snprintf(braced, sizeof braced, "\\x{%.*s}", (int)n_digits,
-                              s->pattern + s->at + 2);
+    const int size =
+        snprintf(braced, sizeof braced, "\\x{%.*s}", (int)n_digits, s->pattern + s->at + 2);
     LB_TRY(put(s, braced, (size_t)size));
     s->at += 2 + n_digits;
     return LOBASS_OK;
@@ -208,7 +209,8 @@ static lobass_status translate_escape(syntax *s)
     return refuse_escape(s, (char)letter);
 }
 
-/* ---- sets, groups and intervals ---------------------------------------------------------------- */
+/* ---- sets, groups and intervals ----------------------------------------------------------------
+ */
 
 static lobass_status enter_class(syntax *s)
 {
@@ -237,7 +239,8 @@ static lobass_status translate_in_class(syntax *s)
 
 static lobass_status translate_group(syntax *s)
 {
-    static const char *const known[] = {"(?:", "(?=", "(?!", "(?>", "(?<=", "(?<!", "(?i:", "(?-i:"};
+    static const char *const known[] = {"(?:",  "(?=",  "(?!",  "(?>",
+                                        "(?<=", "(?<!", "(?i:", "(?-i:"};
 
     if (starts_with(s, "(*"))
     {

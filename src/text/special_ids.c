@@ -32,7 +32,8 @@ typedef struct context
     lobass_error *error;
 } context;
 
-/* ---- post_processor ---------------------------------------------------------------------------------- */
+/* ---- post_processor
+ * ---------------------------------------------------------------------------------- */
 
 /* The one id that the template's special token NAME stands for. */
 static lobass_status template_id(const context *c, const json_t *processor, const char *name,
@@ -80,9 +81,10 @@ static lobass_status read_template(const context *c, const json_t *processor)
         int32_t *side = has_text ? &c->around->after : &c->around->before;
         if (*side >= 0)
         {
-            return lb_fail(c->error, LOBASS_UNSUPPORTED,
-                           "%s: more than one special token %s the text (\"%.*s\") is not supported",
-                           c->where, has_text ? "behind" : "before", MAX_SHOWN, name);
+            return lb_fail(
+                c->error, LOBASS_UNSUPPORTED,
+                "%s: more than one special token %s the text (\"%.*s\") is not supported", c->where,
+                has_text ? "behind" : "before", MAX_SHOWN, name);
         }
         LB_TRY(template_id(c, processor, name, side));
     }
@@ -140,7 +142,8 @@ lobass_status lb_template_load(lb_template *around, const lobass_tokenizer *toke
     return LOBASS_OK;
 }
 
-/* ---- tokenizer_config.json ------------------------------------------------------------------------------ */
+/* ---- tokenizer_config.json
+ * ------------------------------------------------------------------------------ */
 
 static bool is_llama_class(const char *name)
 {
@@ -193,19 +196,20 @@ static lobass_status decide(bool *adds, const json_t *config, const char *path, 
     return lb_json_boolean(config, path, key, true, adds, error);
 }
 
-/* The template's token on one side must be the one that the configuration names, if that is used. */
+/* The template's token on one side must be the one that the configuration names, if that is used.
+ */
 static lobass_status check_side(const lobass_tokenizer *tokenizer, int32_t in_template,
-                                int32_t named, bool is_llama, const char *path,
-                                lobass_error *error)
+                                int32_t named, bool is_llama, const char *path, lobass_error *error)
 {
     if (in_template < 0 || in_template == named || is_llama)
     {
         return LOBASS_OK;
     }
-    return lb_fail(error, LOBASS_UNSUPPORTED,
-                   "%s: post_processor adds \"%.*s\" to a text, which is neither its bos_token at the "
-                   "beginning nor its eos_token at the end",
-                   path, MAX_SHOWN, lobass_tokenizer_piece(tokenizer, in_template));
+    return lb_fail(
+        error, LOBASS_UNSUPPORTED,
+        "%s: post_processor adds \"%.*s\" to a text, which is neither its bos_token at the "
+        "beginning nor its eos_token at the end",
+        path, MAX_SHOWN, lobass_tokenizer_piece(tokenizer, in_template));
 }
 
 static lobass_status apply_config(lb_special_ids *special, lobass_tokenizer *tokenizer,
@@ -227,10 +231,10 @@ static lobass_status apply_config(lb_special_ids *special, lobass_tokenizer *tok
     special->eos = special->eos < 0 ? around.after : special->eos;
     LB_TRY(check_side(tokenizer, around.before, special->bos, is_llama, path, error));
     LB_TRY(check_side(tokenizer, around.after, special->eos, is_llama, path, error));
-    LB_TRY(decide(&special->adds_bos, config, path, "add_bos_token", true, around.before >= 0,
-                  error));
-    LB_TRY(decide(&special->adds_eos, config, path, "add_eos_token", false, around.after >= 0,
-                  error));
+    LB_TRY(
+        decide(&special->adds_bos, config, path, "add_bos_token", true, around.before >= 0, error));
+    LB_TRY(
+        decide(&special->adds_eos, config, path, "add_eos_token", false, around.after >= 0, error));
     special->adds_bos = special->adds_bos && special->bos >= 0;
     special->adds_eos = special->adds_eos && special->eos >= 0;
     special->has_chat_template = chat_template != NULL && !json_is_null(chat_template);

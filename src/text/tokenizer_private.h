@@ -75,7 +75,8 @@ lb_view lb_view_slice(lb_view view, size_t from, size_t to);
 /* The original end of the SIZE bytes before OFFSET: 0 at the beginning. */
 size_t lb_view_end(lb_view view, size_t offset);
 
-/* ---- patterns (regex.c, regex_syntax.c) ------------------------------------------------------- */
+/* ---- patterns (regex.c, regex_syntax.c) -------------------------------------------------------
+ */
 
 /* A compiled regular expression, shared by threads. */
 typedef struct lb_regex lb_regex;
@@ -87,7 +88,8 @@ lobass_status lb_regex_compile(lb_regex **regex, const char *pattern, size_t siz
                                const char *where, lobass_error *error);
 void lb_regex_free(lb_regex *regex);
 /* Rewrites PATTERN into PCRE2's syntax where the two languages say the same thing differently;
- * refuses what they understand differently. OFFSETS in the ends of TRANSLATED lead back. */
+ * refuses what they understand differently. The ends of TRANSLATED are where each byte's origin
+ * begins in PATTERN. */
 lobass_status lb_regex_translate(lb_tracked *translated, const char *pattern, size_t size_bytes,
                                  const char *where, lobass_error *error);
 lobass_status lb_matcher_create(lb_matcher **matcher, lobass_error *error);
@@ -119,7 +121,8 @@ lobass_status lb_pattern_find(const lb_pattern *pattern, lb_matcher *matcher, lb
                               lobass_error *error);
 void lb_pattern_free(lb_pattern *pattern);
 
-/* ---- reading the file (parts.c) --------------------------------------------------------------- */
+/* ---- reading the file (parts.c) ---------------------------------------------------------------
+ */
 
 typedef struct lb_loader
 {
@@ -171,7 +174,7 @@ lobass_status lb_part_text(const json_t *value, const lb_loader *loader, const c
 
 typedef struct lb_piece
 {
-    const char *text; /* NUL behind it; NULL: the id is not used */
+    const char *text;    /* NUL behind it; NULL: the id is not used */
     const char *decoded; /* what a decoder starts from: an added token as it was normalised */
     uint32_t size;       /* of the text */
 } lb_piece;
@@ -205,12 +208,12 @@ typedef struct lb_bpe
     size_t n_merges;
     uint32_t *slots; /* [n_slots] ranks by the hash of the pair; UINT32_MAX: free */
     size_t n_slots;
-    int32_t *char_ids; /* [LB_N_BMP]; -1: not in the vocabulary */
+    int32_t *char_ids;            /* [LB_N_BMP]; -1: not in the vocabulary */
     int32_t byte_ids[LB_N_BYTES]; /* of <0x00>..<0xFF>; -1: none */
     bool has_byte_fallback, fuses_unknown, ignores_merges;
-    bool is_byte_level;   /* words arrive as raw bytes and stand for GPT-2's alphabet */
-    bool splits_at_space; /* no merge reaches over the beginning of a run of U+2581 */
-    int32_t unknown;      /* -1: there is none, or it is not in the vocabulary */
+    bool is_byte_level;       /* words arrive as raw bytes and stand for GPT-2's alphabet */
+    bool splits_at_space;     /* no merge reaches over the beginning of a run of U+2581 */
+    int32_t unknown;          /* -1: there is none, or it is not in the vocabulary */
     const char *unknown_name; /* NULL: there is none */
     const char *path;
 } lb_bpe;
@@ -246,7 +249,8 @@ lobass_status lb_bpe_encode_word(const lb_bpe *bpe, lb_bpe_work *work, const cha
 size_t lb_bpe_next_word(const lb_bpe *bpe, const char *text, size_t size_bytes);
 void lb_bpe_work_free(lb_bpe_work *work);
 
-/* ---- lists and scratch (lists.c, encoder.c) ----------------------------------------------------------------------- */
+/* ---- lists and scratch (lists.c, encoder.c)
+ * ----------------------------------------------------------------------- */
 
 typedef struct lb_words
 {
@@ -276,7 +280,8 @@ typedef struct lb_scope
     bool is_origin;    /* its first byte is the first of the whole text */
 } lb_scope;
 
-/* ---- normalizers, pre-tokenizers, decoders ------------------------------------------------------ */
+/* ---- normalizers, pre-tokenizers, decoders ------------------------------------------------------
+ */
 
 typedef struct lb_normalizer
 {
@@ -295,7 +300,8 @@ typedef struct lb_normalizers
 
 lobass_status lb_normalizers_load(lb_normalizers *normalizers, const lb_loader *loader,
                                   const json_t *file, lobass_error *error);
-/* *OUTPUT lies in SCRATCH or is INPUT itself. SCOPE loses its origin where the beginning is dropped.
+/* *OUTPUT lies in SCRATCH or is INPUT itself. SCOPE loses its origin where the beginning is
+ * dropped.
  */
 lobass_status lb_normalizers_apply(const lb_normalizers *normalizers, lb_scratch *scratch,
                                    lb_view input, lb_scope *scope, lb_view *output,
@@ -325,8 +331,8 @@ typedef struct lb_pre_tokenizer
     lb_pattern pattern;
     lb_behavior behavior;
     bool is_inverted;
-    bool splits;           /* Metaspace, ByteLevel: by pattern */
-    lb_prefix prefix;      /* Metaspace, ByteLevel */
+    bool splits;                       /* Metaspace, ByteLevel: by pattern */
+    lb_prefix prefix;                  /* Metaspace, ByteLevel */
     char replacement[LB_UTF8_MAX + 1]; /* Metaspace: for a space */
     size_t replacement_size;
     bool maps_bytes; /* ByteLevel that is not the last step */
@@ -373,7 +379,8 @@ lobass_status lb_metaspace_parse(const json_t *value, const char *where, lb_pref
                                  const char **replacement, size_t *replacement_size,
                                  lobass_error *error);
 
-/* ---- added tokens (added_tokens.c, trie.c) ------------------------------------------------------ */
+/* ---- added tokens (added_tokens.c, trie.c) ------------------------------------------------------
+ */
 
 typedef struct lb_trie_node
 {
@@ -384,7 +391,7 @@ typedef struct lb_trie_node
 
 typedef struct lb_trie
 {
-    lb_trie_node *nodes; /* [0]: the root; NULL: nothing to be found */
+    lb_trie_node *nodes;        /* [0]: the root; NULL: nothing to be found */
     uint32_t roots[LB_N_BYTES]; /* the child of the root for a first byte; 0: none */
     bool has_equal_patterns;    /* a mistake of the caller's: only one of them can be found */
 } lb_trie;
@@ -437,7 +444,8 @@ typedef struct lb_added_cursor
 bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_view text,
                           lb_added_cursor *cursor, lb_range *range, int32_t *id);
 
-/* ---- ends of a text (special_ids.c) -------------------------------------------------------------- */
+/* ---- ends of a text (special_ids.c)
+ * -------------------------------------------------------------- */
 
 /* What the post_processor puts around a text. */
 typedef struct lb_template
@@ -450,7 +458,8 @@ lobass_status lb_template_load(lb_template *around, const lobass_tokenizer *toke
 lobass_status lb_special_ids_load(lb_special_ids *special, lobass_tokenizer *tokenizer,
                                   const json_t *file, const char *path, lobass_error *error);
 
-/* ---- the whole ------------------------------------------------------------------------------------ */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------ */
 
 struct lobass_tokenizer
 {

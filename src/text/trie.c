@@ -31,8 +31,8 @@ typedef struct pending
 } pending;
 
 /* Makes the children of one node; *COUNT nodes exist. Returns how many were put into CHILDREN. */
-static size_t expand(lb_trie *trie, const lb_trie_pattern *patterns, pending work,
-                     uint32_t *count, pending *children)
+static size_t expand(lb_trie *trie, const lb_trie_pattern *patterns, pending work, uint32_t *count,
+                     pending *children)
 {
     lb_trie_node *node = &trie->nodes[work.node];
     size_t n_children = 0;

@@ -185,8 +185,8 @@ lobass_status lb_utf8_append_lossy(lb_buffer *buffer, const char *bytes, size_t 
 
 bool lb_char_is_space(uint32_t code_point)
 {
-    return (code_point >= 0x09 && code_point <= 0x0D) || code_point == 0x20 ||
-           code_point == 0x85 || code_point == 0xA0 || code_point == 0x1680 ||
+    return (code_point >= 0x09 && code_point <= 0x0D) || code_point == 0x20 || code_point == 0x85 ||
+           code_point == 0xA0 || code_point == 0x1680 ||
            (code_point >= 0x2000 && code_point <= 0x200A) || code_point == 0x2028 ||
            code_point == 0x2029 || code_point == 0x202F || code_point == 0x205F ||
            code_point == 0x3000;
@@ -242,7 +242,8 @@ bool lb_char_is_punctuation(uint32_t code_point)
     return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
 }
 
-/* ---- GPT-2's alphabet ------------------------------------------------------------------------- */
+/* ---- GPT-2's alphabet -------------------------------------------------------------------------
+ */
 
 static bool is_its_own_char(uint32_t byte)
 {

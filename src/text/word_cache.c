@@ -83,7 +83,7 @@ bool lb_word_cache_find(const lb_word_cache *cache, const char *word, size_t siz
     }
     const size_t slot = find_slot(cache, word_hash(word, size_bytes), word, size_bytes);
     const lb_cached_word *entry = &cache->slots[slot];
-    *ids = cache->ids.values + entry->ids;
+    *ids = entry->n_ids == 0 ? NULL : cache->ids.values + entry->ids;
     *n_ids = entry->n_ids;
     return entry->hash != 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Private to src/text: the words that an encoder has met, and their ids. {0} is a valid empty cache;
- * nothing that it returns lives longer than the next word that is added.
+ * Private to src/text: the words that an encoder has met, and their ids. {0} is a valid empty
+ * cache; nothing that it returns lives longer than the next word that is added.
  */
 #ifndef LB_TEXT_WORD_CACHE_H
 #define LB_TEXT_WORD_CACHE_H
@@ -12,7 +12,7 @@
 
 typedef struct lb_cached_word
 {
-    uint64_t hash; /* 0: the slot is free */
+    uint64_t hash;      /* 0: the slot is free */
     uint32_t text, ids; /* where they begin */
     uint32_t size, n_ids;
 } lb_cached_word;

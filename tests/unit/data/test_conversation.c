@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Records of every format -> messages, and the reasons for which a record is refused. A
- * conversation is written down as "S(system) U(user) I(input) A(assistant) T(text)".
+ * conversation is written down as "S(system) U(user) I(input) A(assistant) T(text)", an assistant
+ * turn that is context as "a(...)".
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +25,7 @@ static void describe(lb_buffer *out, const lb_conversation *conversation)
     for (size_t i = 0; i < conversation->n_messages; i++)
     {
         const lb_message *m = &conversation->messages[i];
-        (void)lb_buffer_print(out, NULL, "%c(", letters[m->role]);
+        (void)lb_buffer_print(out, NULL, "%c(", m->is_context ? 'a' : letters[m->role]);
         (void)lb_buffer_append(out, m->text, m->size, NULL);
         (void)lb_buffer_append_text(out, ")", NULL);
         if (m->input != NULL)
@@ -95,13 +96,21 @@ static const example good[] = {
      "\"completion\":[{\"role\":\"assistant\",\"content\":\"c\"}]}",
      "S(s)U(u)A(c)"},
     {"{\"prompt\":[" ROUND ",{\"role\":\"user\",\"content\":\"u\"}],\"completion\":\"c\"}",
-     "U(q)A(a)U(u)A(c)"},
+     "U(q)a(a)U(u)A(c)"},
     {"{\"prompt\":\"p\",\"messages\":[" ROUND "]}", "U(q)A(a)"},
     /* questions */
     {"{\"question\":\"q\",\"answer\":\"a\"}", "U(q)A(a)"},
     {"{\"query\":\"q\",\"response\":\"a\",\"history\":[[\"b\",\"c\"]]}", "U(b)A(c)U(q)A(a)"},
     {"{\"query\":\"q\",\"answer\":\"a\",\"system\":\"s\"}", "S(s)U(q)A(a)"},
     {"{\"prompt\":\"p\",\"question\":\"q\",\"answer\":\"a\"}", "U(q)A(a)"},
+    /* what a record says is not to be learned */
+    {"{\"messages\":[" ROUND ",{\"role\":\"assistant\",\"content\":\"b\",\"weight\":0}]}",
+     "U(q)A(a)a(b)"},
+    {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"b\",\"weight\":1}]}", "A(b)"},
+    {"{\"messages\":[{\"role\":\"user\",\"content\":\"q\",\"loss_weight\":0.0},"
+     "{\"role\":\"assistant\",\"content\":\"b\",\"loss_weight\":1.0}]}",
+     "U(q)A(b)"},
+    {"{\"conversations\":[{\"from\":\"gpt\",\"value\":\"g\",\"train\":false}]}", "a(g)"},
     /* text */
     {"{\"text\":\"t\",\"meta\":1}", "T(t)"},
     {"{\"text\":\"\"}", "T()"},
@@ -167,6 +176,12 @@ static const example bad[] = {
      "message 1: part 1: field \"value\": expected a string, found"},
     {"{\"conversations\":[{\"from\":\"human\",\"value\":null}]}",
      "message 1: field \"value\": expected a string or a list of parts, found null"},
+    {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"b\",\"weight\":0.5}]}",
+     "message 1: field \"weight\": expected 0 or 1, found another number"},
+    {"{\"messages\":[{\"role\":\"assistant\",\"content\":\"b\",\"train\":\"no\"}]}",
+     "message 1: field \"train\": expected 0 or 1, found a string"},
+    {"{\"messages\":[{\"role\":\"user\",\"content\":\"b\",\"train\":true}]}",
+     "message 1: only an assistant message can be learned"},
     {"{\"text\":\"t\"", "not valid JSON: line 1"},
     {"{\"text\":\"\xff\"}", "not valid JSON: line 1"},
     {"{\"text\":\n\"\\ud800\"}", "not valid JSON: line 2"},

@@ -81,6 +81,13 @@ static char flag_letter(uint8_t flags)
 #define TRAILING_EMPTY                                                                          \
     "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":" \
     "\"\"},{\"role\":\"user\",\"content\":\"z\"}]}"
+#define CONTEXT                                                                                 \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":" \
+    "\"a\",\"weight\":0},{\"role\":\"user\",\"content\":\"z\"},{\"role\":\"assistant\","        \
+    "\"content\":\"b\"}]}"
+#define ALL_CONTEXT                                                                             \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":" \
+    "\"a\",\"weight\":0}]}"
 #define BLANK "{\"prompt\":\"p\",\"completion\":\" \\n\"}"
 #define EMPTY "{\"prompt\":\"p\",\"completion\":\"\"}"
 #define MERGE "{\"instruction\":\"i\",\"output\":\"To\"}"
@@ -135,6 +142,9 @@ static const example examples[] = {
     {FULL, {CUT(512)}, TRAILING, "^q/a$", "b..FE", 2, LOBASS_ROW_OK, NULL},
     {FULL, {SKIP}, TRAILING, "^q/a", "b..F", 1, LOBASS_ROW_OK, NULL},
     {FULL, {CUT(5)}, TRAILING, "^q/a$", "b..FE", 2, LOBASS_ROW_OK, NULL},
+    /* a turn that the record says is not to be learned */
+    {FULL, {CUT(512)}, CONTEXT, "^q/a$/z/b$", "b..fe...FE", 2, LOBASS_ROW_OK, NULL},
+    {FULL, {CUT(512)}, ALL_CONTEXT, "^q/a$", "b..fe", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
     /* plain text */
     {FULL, {CUT(512)}, "{\"text\":\"ab\"}", "^ab$", "bFRE", 3, LOBASS_ROW_OK, NULL},
     {FULL, {SKIP}, "{\"text\":\"ab\"}", "^ab", "bFR", 2, LOBASS_ROW_OK, NULL},

@@ -381,6 +381,12 @@ static void test_standard_input(void **state)
     check_same_files(place("piped/sources/stdin.jsonl"), place("piped.jsonl"));
     check_refused(prepare_from(place("longer.jsonl"), &options, NULL, &error), LOBASS_CONFLICT,
                   &error, "standard input", "piped");
+    char *text = file_text(place("piped.jsonl"));
+    *strstr(text, "Say 699") = 's';
+    file_make("other-byte.jsonl", text);
+    free(text);
+    check_refused(prepare_from(place("other-byte.jsonl"), &options, NULL, &error), LOBASS_CONFLICT,
+                  &error, "standard input", "piped");
     l.n_progress = 0;
     check_refused(prepare_from(place("piped.jsonl"), &options, &observer, &error), LOBASS_CANCELLED,
                   &error, "", "");

@@ -26,17 +26,17 @@ static const tokenizer_spec llama = {
              "\"rstrip\": false, \"normalized\": false, \"special\": true}",
     .options = ", \"unk_token\": \"<unk>\", \"byte_fallback\": true"};
 
-static const tokenizer_spec bytes = {
-    .alphabet = ALPHABET_BYTES,
-    .merges = GB " a," GB "a b,\xC3\x83 \xC2\xA9,a b",
-    .pre_tokenizer = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false}",
-    .decoder = "{\"type\": \"ByteLevel\"}"};
+static const tokenizer_spec bytes = {.alphabet = ALPHABET_BYTES,
+                                     .merges = GB " a," GB "a b,\xC3\x83 \xC2\xA9,a b",
+                                     .pre_tokenizer =
+                                         "{\"type\": \"ByteLevel\", \"add_prefix_space\": false}",
+                                     .decoder = "{\"type\": \"ByteLevel\"}"};
 
-static const tokenizer_spec first = {
-    .alphabet = ALPHABET_FALLBACK,
-    .merges = S " a",
-    .pre_tokenizer = "{\"type\": \"Metaspace\", \"replacement\": \"" S
-                     "\", \"prepend_scheme\": \"always\", \"split\": true}"};
+static const tokenizer_spec first = {.alphabet = ALPHABET_FALLBACK,
+                                     .merges = S " a",
+                                     .pre_tokenizer =
+                                         "{\"type\": \"Metaspace\", \"replacement\": \"" S
+                                         "\", \"prepend_scheme\": \"always\", \"split\": true}"};
 
 static const tokenizer_spec composed = {
     .alphabet = ALPHABET_LETTERS,
@@ -74,8 +74,22 @@ static const split_case split_cases[] = {
     {&first, "aa a", {1}, 1, false, S "a|a|" S "a", {1}},
     {&first, "aa a", {1}, 1, true, S "a|a|" S "a", {1}},
     /* A ligature of 3 bytes becomes 2, an accent disappears. */
-    {&composed, "\xEF\xAC\x81x\xC3\x81" "b", {3, 4, 6}, 3, true, "fix|Ab", {0, 1, 1}},
-    {&composed, "\xEF\xAC\x81x\xC3\x81" "b", {3, 4, 6}, 3, false, "fi|x|A|b", {1, 2, 3}},
+    {&composed,
+     "\xEF\xAC\x81x\xC3\x81"
+     "b",
+     {3, 4, 6},
+     3,
+     true,
+     "fix|Ab",
+     {0, 1, 1}},
+    {&composed,
+     "\xEF\xAC\x81x\xC3\x81"
+     "b",
+     {3, 4, 6},
+     3,
+     false,
+     "fi|x|A|b",
+     {1, 2, 3}},
 };
 
 static void forces_splits_or_counts_them(void **state)

@@ -21,7 +21,10 @@ static void matches_as_oniguruma(void **state)
 {
     (void)state;
     static const match_case cases[] = {
-        {"\\s+", "a \xE3\x80\x80\xC2\x85" "b\xE1\xA0\x8E", "[ \xE3\x80\x80\xC2\x85]"},
+        {"\\s+",
+         "a \xE3\x80\x80\xC2\x85"
+         "b\xE1\xA0\x8E",
+         "[ \xE3\x80\x80\xC2\x85]"},
         {"[^\\S]", "a b", "[ ]"},
         {"\\h+", "xyz09AFg", "[09AF]"}, /* hexadecimal digits, not blanks */
         {"\\w+", "a_1\xC2\xBD-\xCC\x81", "[a_1\xC2\xBD][\xCC\x81]"},
@@ -103,10 +106,10 @@ static void refuses_what_means_something_else(void **state)
         {"a\\b", "byte 2: \"\\b\""},
         {"[\\W]", "byte 2: \"\\W\" in a set"},
         {"\\pL", "byte 1: a property"},
-        {"\\p{Nonsense}", "byte 1: unknown property"},
+        {"\\p{Nonsense}", "byte 13: unknown property"},
         {"\\xe9", "byte 1: a raw byte"},
         {"ab\\", "byte 3: a backslash"},
-        {"[a", "byte 2: missing terminating ]"},
+        {"[a", "byte 3: missing terminating ]"},
         {"a)", "byte 2: unmatched closing"},
         {"\\s)", "byte 3: unmatched closing"}, /* of the pattern as it was written */
     };
@@ -114,9 +117,9 @@ static void refuses_what_means_something_else(void **state)
     {
         lb_regex *regex = NULL;
         lobass_error error = {LOBASS_OK, ""};
-        assert_int_equal(lb_regex_compile(&regex, cases[i].pattern, strlen(cases[i].pattern),
-                                          "FILE", &error),
-                         LOBASS_UNSUPPORTED);
+        assert_int_equal(
+            lb_regex_compile(&regex, cases[i].pattern, strlen(cases[i].pattern), "FILE", &error),
+            LOBASS_UNSUPPORTED);
         assert_null(regex);
         if (strncmp(error.message, "FILE: pattern, ", 15) != 0 ||
             strstr(error.message, cases[i].place) == NULL)
@@ -129,7 +132,7 @@ static void refuses_what_means_something_else(void **state)
 static void gives_up_a_match_that_takes_too_long(void **state)
 {
     (void)state;
-    static const char pattern_text[] = "(a|aa|aaa)+$b";
+    static const char pattern_text[] = "(?:a|aa|aaa)+(?:b|c)";
     char text[4096];
     lb_pattern pattern = {0};
     lb_matcher *matcher = NULL;

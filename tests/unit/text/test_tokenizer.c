@@ -13,38 +13,39 @@
 #include "format/format.h"
 #include "unit/text/tokenizer_maker.h"
 
-#define BYTE_LEVEL \
+#define BYTE_LEVEL                                                                    \
     "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, " \
     "\"use_regex\": true}"
-#define BYTE_LEVEL_SPACE \
+#define BYTE_LEVEL_SPACE                                                             \
     "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": true, " \
     "\"use_regex\": true}"
-#define BYTE_LEVEL_PLAIN \
+#define BYTE_LEVEL_PLAIN                                                              \
     "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, " \
     "\"use_regex\": false}"
 #define REPLACE(from, to) \
     "{\"type\": \"Replace\", \"pattern\": {\"String\": \"" from "\"}, \"content\": \"" to "\"}"
-#define LLAMA_NORMALIZER \
-    "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Prepend\", \"prepend\": \"" SPACE_MARK \
-    "\"}, " REPLACE(" ", SPACE_MARK) "]}"
-#define LLAMA_DECODER \
-    "{\"type\": \"Sequence\", \"decoders\": [" REPLACE(SPACE_MARK, " ") \
-    ", {\"type\": \"ByteFallback\"}, {\"type\": \"Fuse\"}, " \
-    "{\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 0}]}"
-#define METASPACE(scheme, split) \
+#define LLAMA_NORMALIZER                                                               \
+    "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"Prepend\", \"prepend\": " \
+    "\"" SPACE_MARK "\"}, " REPLACE(" ", SPACE_MARK) "]}"
+#define LLAMA_DECODER                                                             \
+    "{\"type\": \"Sequence\", \"decoders\": [" REPLACE(                           \
+        SPACE_MARK, " ") ", {\"type\": \"ByteFallback\"}, {\"type\": \"Fuse\"}, " \
+                         "{\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 0}]}"
+#define METASPACE(scheme, split)                                                                   \
     "{\"type\": \"Metaspace\", \"replacement\": \"" SPACE_MARK "\", \"prepend_scheme\": \"" scheme \
     "\", \"split\": " split "}"
-#define SPLIT(pattern, behavior, invert) \
-    "{\"type\": \"Split\", \"pattern\": " pattern ", \"behavior\": \"" behavior "\", \"invert\": " \
-    invert "}"
+#define SPLIT(pattern, behavior, invert)                                        \
+    "{\"type\": \"Split\", \"pattern\": " pattern ", \"behavior\": \"" behavior \
+    "\", \"invert\": " invert "}"
 #define SEQUENCE(list, members) "{\"type\": \"Sequence\", \"" list "\": [" members "]}"
-#define ADDED(id, content, single, left, right, normalized) \
-    "{\"id\": " #id ", \"content\": \"" content "\", \"single_word\": " single ", \"lstrip\": " left \
-    ", \"rstrip\": " right ", \"normalized\": " normalized ", \"special\": false}"
+#define ADDED(id, content, single, left, right, normalized)                      \
+    "{\"id\": " #id ", \"content\": \"" content "\", \"single_word\": " single   \
+    ", \"lstrip\": " left ", \"rstrip\": " right ", \"normalized\": " normalized \
+    ", \"special\": false}"
 #define FALLBACK ", \"unk_token\": \"<unk>\", \"byte_fallback\": true, \"fuse_unk\": true"
 #define UNKNOWN ", \"unk_token\": \"<unk>\", \"byte_fallback\": false, \"fuse_unk\": false"
 #define FUSED ", \"unk_token\": \"<unk>\", \"byte_fallback\": false, \"fuse_unk\": true"
-#define GB "\xC4\xA0"      /* GPT-2's space */
+#define GB "\xC4\xA0" /* GPT-2's space */
 #define S SPACE_MARK
 #define E_ACUTE "\xC3\xA9" /* one code point */
 #define ACUTE "\xCC\x81"   /* combining */
@@ -62,132 +63,195 @@ static const encode_case cases[] = {
     {"byte_level",
      {ALPHABET_BYTES, "h e,l l,he ll,hell o," GB " w," GB "w o", NULL, BYTE_LEVEL, NULL, BYTE_LEVEL,
       NULL, NULL, NULL, false},
-     "hello world  he'll", "hello|" GB "wo|r|l|d|" GB "|" GB "|he|'|ll", "hello world  he'll"},
+     "hello world  he'll",
+     "hello|" GB "wo|r|l|d|" GB "|" GB "|he|'|ll",
+     "hello world  he'll"},
     {"byte_level_pairs",
      {ALPHABET_BYTES, "h e,l l,he ll", NULL, BYTE_LEVEL, NULL, BYTE_LEVEL, NULL, NULL, NULL, true},
-     "hell", "hell", "hell"},
+     "hell",
+     "hell",
+     "hell"},
     {"byte_level_utf8",
      {ALPHABET_BYTES, "\xC3\x83 \xC2\xA9", NULL, BYTE_LEVEL, NULL, BYTE_LEVEL, NULL, NULL, NULL,
       false},
-     E_ACUTE "\xC3\xA8", "\xC3\x83\xC2\xA9|\xC3\x83|\xC2\xA8", E_ACUTE "\xC3\xA8"},
+     E_ACUTE "\xC3\xA8",
+     "\xC3\x83\xC2\xA9|\xC3\x83|\xC2\xA8",
+     E_ACUTE "\xC3\xA8"},
     {"byte_level_prefix",
      {ALPHABET_BYTES, GB " a", NULL, BYTE_LEVEL_SPACE, NULL, BYTE_LEVEL,
       ADDED(260, "<x>", "false", "false", "false", "false"), NULL, NULL, false},
-     "ab<x>a<x> a", GB "a|b|<x>|" GB "a|<x>|" GB "a", " ab<x> a<x> a"},
+     "ab<x>a<x> a",
+     GB "a|b|<x>|" GB "a|<x>|" GB "a",
+     " ab<x> a<x> a"},
     {"rank_and_position", /* the lowest rank first, then the leftmost */
      {ALPHABET_BYTES, "b c,a b,a a", NULL, BYTE_LEVEL, NULL, BYTE_LEVEL, NULL, NULL, NULL, false},
-     "abc aaa", "a|bc|" GB "|aa|a", "abc aaa"},
+     "abc aaa",
+     "a|bc|" GB "|aa|a",
+     "abc aaa"},
     {"ignore_merges", /* a whole word of the vocabulary is taken as it is */
      {ALPHABET_BYTES, "b c,a b,ab c", NULL, BYTE_LEVEL, NULL, BYTE_LEVEL, NULL,
       ", \"ignore_merges\": true", NULL, false},
-     "abc abcd", "abc|" GB "|a|bc|d", "abc abcd"},
+     "abc abcd",
+     "abc|" GB "|a|bc|d",
+     "abc abcd"},
     {"llama3_style",
      {ALPHABET_BYTES, "1 2,12 3," GB " a,' S", NULL,
-      SEQUENCE("pretokenizers",
-               SPLIT("{\"Regex\": \"(?i:'s|'t)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}|"
-                     "\\\\s+(?!\\\\S)|\\\\s+\"}",
-                     "Isolated", "false") ", " BYTE_LEVEL_PLAIN),
+      SEQUENCE(
+          "pretokenizers",
+          SPLIT("{\"Regex\": \"(?i:'s|'t)|[^\\\\r\\\\n\\\\p{L}\\\\p{N}]?\\\\p{L}+|\\\\p{N}{1,3}|"
+                "\\\\s+(?!\\\\S)|\\\\s+\"}",
+                "Isolated", "false") ", " BYTE_LEVEL_PLAIN),
       NULL, BYTE_LEVEL, NULL, NULL, NULL, false},
-     "12345'S  ab", "123|4|5|'S|" GB "|" GB "a|b", "12345'S  ab"},
+     "12345'S  ab",
+     "123|4|5|'S|" GB "|" GB "a|b",
+     "12345'S  ab"},
     {"llama",
      {ALPHABET_FALLBACK, S " t,h e," S "t he," S " " S, LLAMA_NORMALIZER, NULL, NULL, LLAMA_DECODER,
       NULL, FALLBACK, NULL, false},
-     "the the  the\n", S "the|" S "the|" S "|" S "the|\n", "the the  the\n"},
+     "the the  the\n",
+     S "the|" S "the|" S "|" S "the|\n",
+     "the the  the\n"},
     {"llama_bytes",
      {ALPHABET_FALLBACK, NULL, LLAMA_NORMALIZER, NULL, NULL, LLAMA_DECODER, NULL, FALLBACK, NULL,
       false},
-     "a" E_ACUTE "\t", S "|a|<0xC3>|<0xA9>|<0x09>", "a" E_ACUTE "\t"},
+     "a" E_ACUTE "\t",
+     S "|a|<0xC3>|<0xA9>|<0x09>",
+     "a" E_ACUTE "\t"},
     {"llama_added", /* the dummy space stands behind every added token */
      {ALPHABET_FALLBACK, S " a", LLAMA_NORMALIZER, NULL, NULL, LLAMA_DECODER,
       ADDED(2, "</s>", "false", "false", "false", "false"), FALLBACK, NULL, false},
-     "a</s>a</s></s> a", S "a|</s>|" S "a|</s>|</s>|" S "|" S "a", "a</s> a</s></s>  a"},
+     "a</s>a</s></s> a",
+     S "a|</s>|" S "a|</s>|</s>|" S "|" S "a",
+     "a</s> a</s></s>  a"},
     {"empty",
      {ALPHABET_FALLBACK, NULL, LLAMA_NORMALIZER, NULL, NULL, LLAMA_DECODER, NULL, FALLBACK, NULL,
       false},
-     "", "", ""},
+     "",
+     "",
+     ""},
     {"some_bytes", /* a byte is missing: unknown, and behind it what is spelled in bytes */
      {ALPHABET_SOME_BYTES, NULL, NULL, NULL, NULL, LLAMA_DECODER, NULL, FALLBACK, NULL, false},
-     E_ACUTE "\t" E_ACUTE "a", "<0x09>|<unk>|a", "\t<unk>a"},
+     E_ACUTE "\t" E_ACUTE "a",
+     "<0x09>|<unk>|a",
+     "\t<unk>a"},
     {"unknown",
      {ALPHABET_LETTERS, NULL, NULL, NULL, NULL, NULL, NULL, UNKNOWN, NULL, false},
-     "a\t\tb", "a|<unk>|<unk>|b", "a <unk> <unk> b"},
+     "a\t\tb",
+     "a|<unk>|<unk>|b",
+     "a <unk> <unk> b"},
     {"unknown_fused",
      {ALPHABET_LETTERS, NULL, NULL, NULL, NULL, SEQUENCE("decoders", ""), NULL, FUSED, NULL, false},
-     "a\t\tb\t", "a|<unk>|b|<unk>", "a<unk>b<unk>"},
+     "a\t\tb\t",
+     "a|<unk>|b|<unk>",
+     "a<unk>b<unk>"},
     {"unknown_dropped",
      {ALPHABET_LETTERS, "a b", NULL, NULL, NULL, SEQUENCE("decoders", ""), NULL, NULL, NULL, false},
-     "a\tb", "ab", "ab"},
+     "a\tb",
+     "ab",
+     "ab"},
     {"metaspace_first",
      {ALPHABET_LETTERS, S " a," S "a b", NULL, METASPACE("first", "true"), NULL,
       METASPACE("first", "true"), ADDED(79, "<x>", "false", "false", "false", "false"), UNKNOWN,
       NULL, false},
-     "ab ab<x>ab", S "ab|" S "ab|<x>|a|b", "ab ab<x>ab"},
+     "ab ab<x>ab",
+     S "ab|" S "ab|<x>|a|b",
+     "ab ab<x>ab"},
     {"metaspace_always",
      {ALPHABET_LETTERS, S " a," S "a b", NULL, METASPACE("always", "true"), NULL,
       METASPACE("always", "true"), ADDED(79, "<x>", "false", "false", "false", "false"), UNKNOWN,
       NULL, false},
-     " ab  ab<x>ab", S "ab|" S "|" S "ab|<x>|" S "ab", "ab  ab<x> ab"},
+     " ab  ab<x>ab",
+     S "ab|" S "|" S "ab|<x>|" S "ab",
+     "ab  ab<x> ab"},
     {"metaspace_whole",
-     {ALPHABET_LETTERS, "b " S, NULL, METASPACE("never", "false"), NULL, METASPACE("never", "false"),
-      NULL, UNKNOWN, NULL, false},
-     "ab a", "a|b" S "|a", "ab a"},
+     {ALPHABET_LETTERS, "b " S, NULL, METASPACE("never", "false"), NULL,
+      METASPACE("never", "false"), NULL, UNKNOWN, NULL, false},
+     "ab a",
+     "a|b" S "|a",
+     "ab a"},
     {"added_words",
      {ALPHABET_LETTERS, NULL, NULL, NULL, NULL, SEQUENCE("decoders", ""),
-      ADDED(77, "ab", "true", "false", "false", "false") ", "
-      ADDED(78, "<m>", "false", "true", "true", "false") ", "
-      ADDED(79, "abc", "false", "false", "false", "false"),
+      ADDED(77, "ab", "true", "false", "false",
+            "false") ", " ADDED(78, "<m>", "false", "true", "true",
+                                "false") ", " ADDED(79, "abc", "false", "false", "false", "false"),
       UNKNOWN, NULL, false},
-     "ab, xab abcd  <m>\t c<m>", "ab|,| |x|a|b| |abc|d|<m>|c|<m>", "ab, xab abcd<m>c<m>"},
+     "ab, xab abcd  <m>\t c<m>",
+     "ab|,| |x|a|b| |abc|d|<m>|c|<m>",
+     "ab, xab abcd<m>c<m>"},
     {"added_normalized",
      {ALPHABET_LETTERS, NULL, "{\"type\": \"Lowercase\"}", NULL, NULL, SEQUENCE("decoders", ""),
-      ADDED(77, "YES", "false", "false", "false", "true") ", "
-      ADDED(78, "NO", "false", "false", "false", "false"),
+      ADDED(77, "YES", "false", "false", "false", "true") ", " ADDED(78, "NO", "false", "false",
+                                                                     "false", "false"),
       UNKNOWN, NULL, false},
-     "yEs NO no", "YES| |NO| |n|o", "yes NO no"},
+     "yEs NO no",
+     "YES| |NO| |n|o",
+     "yes NO no"},
     {"forms",
      {ALPHABET_LETTERS, NULL,
-      SEQUENCE("normalizers", "{\"type\": \"NFD\"}, {\"type\": \"Replace\", \"pattern\": "
+      SEQUENCE("normalizers",
+               "{\"type\": \"NFD\"}, {\"type\": \"Replace\", \"pattern\": "
                "{\"Regex\": \"\\\\p{Mn}\"}, \"content\": \"\"}, {\"type\": \"Strip\", "
                "\"strip_left\": true, \"strip_right\": true}"),
       NULL, NULL, SEQUENCE("decoders", ""), NULL, UNKNOWN, NULL, false},
-     " \xE3\x80\x80" E_ACUTE "e" ACUTE "\xC3\x85 \n", "e|e|A", "eeA"},
+     " \xE3\x80\x80" E_ACUTE "e" ACUTE "\xC3\x85 \n",
+     "e|e|A",
+     "eeA"},
     {"compatibility",
      {ALPHABET_LETTERS, NULL, "{\"type\": \"NFKC\"}", NULL, NULL, SEQUENCE("decoders", ""), NULL,
       UNKNOWN, NULL, false},
-     "\xEF\xAC\x81\xE2\x85\xA7\xEF\xBC\xA1", "f|i|V|I|I|I|A", "fiVIIIA"},
+     "\xEF\xAC\x81\xE2\x85\xA7\xEF\xBC\xA1",
+     "f|i|V|I|I|I|A",
+     "fiVIIIA"},
     {"digits",
-     {ALPHABET_LETTERS, "1 2,a 1", NULL, "{\"type\": \"Digits\", \"individual_digits\": true}", NULL,
-      SEQUENCE("decoders", ""), NULL, UNKNOWN, NULL, false},
-     "a12", "a|1|2", "a12"},
+     {ALPHABET_LETTERS, "1 2,a 1", NULL, "{\"type\": \"Digits\", \"individual_digits\": true}",
+      NULL, SEQUENCE("decoders", ""), NULL, UNKNOWN, NULL, false},
+     "a12",
+     "a|1|2",
+     "a12"},
     {"digits_together",
      {ALPHABET_LETTERS, "1 2,a 1", NULL, "{\"type\": \"Digits\", \"individual_digits\": false}",
       NULL, SEQUENCE("decoders", ""), NULL, UNKNOWN, NULL, false},
-     "a12", "a|12", "a12"},
+     "a12",
+     "a|12",
+     "a12"},
     {"whitespace",
      {ALPHABET_LETTERS, "a b,b !", NULL, "{\"type\": \"Whitespace\"}", NULL,
       SEQUENCE("decoders", ""), NULL, UNKNOWN, NULL, false},
-     " ab ab! a_b", "ab|ab|!|a|_|b", "abab!a_b"},
+     " ab ab! a_b",
+     "ab|ab|!|a|_|b",
+     "abab!a_b"},
     {"whitespace_split",
      {ALPHABET_LETTERS, "a b,ab !", NULL, "{\"type\": \"WhitespaceSplit\"}", NULL,
       SEQUENCE("decoders", ""), NULL, UNKNOWN, NULL, false},
-     " ab\t\nab! ", "ab|ab!", "abab!"},
+     " ab\t\nab! ",
+     "ab|ab!",
+     "abab!"},
     {"punctuation",
-     {ALPHABET_LETTERS, "a !,! !", NULL, "{\"type\": \"Punctuation\", \"behavior\": \"Contiguous\"}",
-      NULL, SEQUENCE("decoders", ""), NULL, UNKNOWN, NULL, false},
-     "a!!a", "a|!!|a", "a!!a"},
+     {ALPHABET_LETTERS, "a !,! !", NULL,
+      "{\"type\": \"Punctuation\", \"behavior\": \"Contiguous\"}", NULL, SEQUENCE("decoders", ""),
+      NULL, UNKNOWN, NULL, false},
+     "a!!a",
+     "a|!!|a",
+     "a!!a"},
     {"split_previous",
      {ALPHABET_LETTERS, "a .,. b", NULL,
       SPLIT("{\"String\": \".\"}", "MergedWithPrevious", "false"), NULL, SEQUENCE("decoders", ""),
       NULL, UNKNOWN, NULL, false},
-     "a.b..b", "a.|b|.|.|b", "a.b..b"},
+     "a.b..b",
+     "a.|b|.|.|b",
+     "a.b..b"},
     {"split_next",
      {ALPHABET_LETTERS, "a .,. b", NULL, SPLIT("{\"String\": \".\"}", "MergedWithNext", "false"),
       NULL, SEQUENCE("decoders", ""), NULL, UNKNOWN, NULL, false},
-     "a.b..b", "a|.b|.|.b", "a.b..b"},
+     "a.b..b",
+     "a|.b|.|.b",
+     "a.b..b"},
     {"split_inverted",
      {ALPHABET_LETTERS, "a b", NULL, SPLIT("{\"Regex\": \"[a-z]+\"}", "Removed", "true"), NULL,
       SEQUENCE("decoders", ""), NULL, UNKNOWN, NULL, false},
-     "1ab.ab", "ab|ab", "abab"},
+     "1ab.ab",
+     "ab|ab",
+     "abab"},
 };
 
 static void encodes_as_the_library(void **state)
@@ -202,9 +266,9 @@ static void encodes_as_the_library(void **state)
         char *text = NULL;
         size_t n_ids = 0;
         size_t size = 0;
-        assert_int_equal(lobass_tokenizer_encode(&ids, &n_ids, tokenizer, c->text, strlen(c->text),
-                                                 NULL),
-                         LOBASS_OK);
+        assert_int_equal(
+            lobass_tokenizer_encode(&ids, &n_ids, tokenizer, c->text, strlen(c->text), NULL),
+            LOBASS_OK);
         pieces_of(tokenizer, ids, n_ids, &pieces);
         if (strcmp(pieces.data, c->pieces) != 0)
         {
@@ -259,12 +323,12 @@ static void decodes_single_pieces(void **state)
                            .decoder = LLAMA_DECODER,
                            .options = FALLBACK};
     lobass_tokenizer *llama = maker_load(&spec, "pieces");
-    assert_int_equal(
-        lobass_tokenizer_piece_text(&text, &size, llama, FIRST_LETTERS + 256, NULL), LOBASS_OK);
+    assert_int_equal(lobass_tokenizer_piece_text(&text, &size, llama, FIRST_LETTERS + 256, NULL),
+                     LOBASS_OK);
     assert_string_equal(text, " a");
     free(text);
-    assert_int_equal(
-        lobass_tokenizer_piece_text(&text, &size, llama, FIRST_LETTERS + 0xE9, NULL), LOBASS_OK);
+    assert_int_equal(lobass_tokenizer_piece_text(&text, &size, llama, FIRST_LETTERS + 0xE9, NULL),
+                     LOBASS_OK);
     assert_memory_equal(text, "\xE9", 2);
     free(text);
     const int32_t half[] = {FIRST_LETTERS + 0xC3, FIRST_LETTERS + 'a'};
@@ -311,9 +375,9 @@ static void forgets_nothing_that_matters(void **state)
     {
         const int size = snprintf(word, sizeof word, " w%u", i % 150000);
         ids.count = 0;
-        assert_int_equal(lb_encoder_encode(encoder, &ids, word, (size_t)size, NULL, 0, false, NULL,
-                                           NULL),
-                         LOBASS_OK);
+        assert_int_equal(
+            lb_encoder_encode(encoder, &ids, word, (size_t)size, NULL, 0, false, NULL, NULL),
+            LOBASS_OK);
         assert_int_equal(ids.count, (size_t)size - 1); /* " w" and each digit */
         assert_int_equal(ids.values[ids.count - 1], 3 + word[size - 1]);
     }

@@ -82,7 +82,7 @@ static const bad_case bad_cases[] = {
      LOBASS_UNSUPPORTED, "\"often\""},
     {WITH("\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"Regex\": \"a(b\"}, "
           "\"behavior\": \"Isolated\", \"invert\": false}"),
-     LOBASS_UNSUPPORTED, "\"Split\": pattern, byte 3"},
+     LOBASS_UNSUPPORTED, "\"Split\": pattern, byte 4"},
     {WITH("\"pre_tokenizer\": {\"type\": \"Split\", \"pattern\": {\"String\": \"a\"}, "
           "\"behavior\": \"Sometimes\", \"invert\": false}"),
      LOBASS_UNSUPPORTED, "\"Sometimes\""},
@@ -146,12 +146,13 @@ static void names_a_missing_file(void **state)
     lobass_tokenizer_free(NULL);
 }
 
-/* ---- BOS and EOS ---------------------------------------------------------------------------------------- */
+/* ---- BOS and EOS
+ * ---------------------------------------------------------------------------------------- */
 
 #define SPECIAL(name) "{\"SpecialToken\": {\"id\": \"" name "\", \"type_id\": 0}}"
 #define TEXT_A "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}"
-#define TEMPLATE(single) \
-    "{\"type\": \"TemplateProcessing\", \"single\": [" single "], \"pair\": [], " \
+#define TEMPLATE(single)                                                                     \
+    "{\"type\": \"TemplateProcessing\", \"single\": [" single "], \"pair\": [], "            \
     "\"special_tokens\": {\"<s>\": {\"id\": \"<s>\", \"ids\": [1], \"tokens\": [\"<s>\"]}, " \
     "\"</s>\": {\"id\": \"</s>\", \"ids\": [2], \"tokens\": [\"</s>\"]}}}"
 #define TEMPLATE_BOS TEMPLATE(SPECIAL("<s>") ", " TEXT_A)
@@ -170,24 +171,39 @@ static const ends_case ends_cases[] = {
     {"ends_template", TEMPLATE_BOS, NULL, {1, -1, true, false, false}},
     {"ends_both", TEMPLATE_BOTH, NULL, {1, 2, true, true, false}},
     {"ends_sequence",
-     "{\"type\": \"Sequence\", \"processors\": [" BYTES_ONLY ", " TEMPLATE_BOS "]}", NULL,
+     "{\"type\": \"Sequence\", \"processors\": [" BYTES_ONLY ", " TEMPLATE_BOS "]}",
+     NULL,
      {1, -1, true, false, false}},
-    {"ends_config", BYTES_ONLY, "{" NAMES ", \"model_max_length\": 1000000000000000019884624838656}",
+    {"ends_config",
+     BYTES_ONLY,
+     "{" NAMES ", \"model_max_length\": 1000000000000000019884624838656}",
      {1, 2, false, false, false}},
-    {"ends_config_and_template", TEMPLATE_BOS, "{" NAMES ", \"chat_template\": \"x\"}",
+    {"ends_config_and_template",
+     TEMPLATE_BOS,
+     "{" NAMES ", \"chat_template\": \"x\"}",
      {1, 2, true, false, true}},
-    {"ends_flag_off", TEMPLATE_BOS, "{" NAMES ", \"add_bos_token\": false}",
+    {"ends_flag_off",
+     TEMPLATE_BOS,
+     "{" NAMES ", \"add_bos_token\": false}",
      {1, 2, false, false, false}},
-    {"ends_flag_on", NULL, "{" NAMES ", \"add_bos_token\": true, \"add_eos_token\": true}",
+    {"ends_flag_on",
+     NULL,
+     "{" NAMES ", \"add_bos_token\": true, \"add_eos_token\": true}",
      {1, 2, true, true, false}},
-    {"ends_llama_default", NULL, "{" NAMES ", \"tokenizer_class\": \"LlamaTokenizer\"}",
+    {"ends_llama_default",
+     NULL,
+     "{" NAMES ", \"tokenizer_class\": \"LlamaTokenizer\"}",
      {1, 2, true, false, false}},
-    {"ends_llama_template", TEMPLATE_BOTH, "{" NAMES ", \"tokenizer_class\": \"LlamaTokenizerFast\"}",
+    {"ends_llama_template",
+     TEMPLATE_BOTH,
+     "{" NAMES ", \"tokenizer_class\": \"LlamaTokenizerFast\"}",
      {1, 2, true, false, false}},
-    {"ends_llama_off", TEMPLATE_BOS,
+    {"ends_llama_off",
+     TEMPLATE_BOS,
      "{" NAMES ", \"tokenizer_class\": \"LlamaTokenizer\", \"add_bos_token\": false}",
      {1, 2, false, false, false}},
-    {"ends_null", NULL,
+    {"ends_null",
+     NULL,
      "{\"bos_token\": null, \"eos_token\": \"</s>\", \"add_bos_token\": true, "
      "\"chat_template\": null}",
      {-1, 2, false, false, false}},
@@ -199,9 +215,8 @@ static void finds_the_ends_of_a_text(void **state)
     for (size_t i = 0; i < sizeof ends_cases / sizeof ends_cases[0]; i++)
     {
         const ends_case *c = &ends_cases[i];
-        const tokenizer_spec spec = {.alphabet = ALPHABET_LETTERS,
-                                     .post_processor = c->post_processor,
-                                     .config = c->config};
+        const tokenizer_spec spec = {
+            .alphabet = ALPHABET_LETTERS, .post_processor = c->post_processor, .config = c->config};
         lobass_tokenizer *tokenizer = maker_load(&spec, c->name);
         const lb_special_ids found = lb_tokenizer_special_ids(tokenizer);
         if (found.bos != c->expected.bos || found.eos != c->expected.eos ||

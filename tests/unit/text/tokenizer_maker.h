@@ -17,16 +17,16 @@
 
 typedef enum alphabet
 {
-    ALPHABET_BYTES,    /* GPT-2's characters for all bytes */
-    ALPHABET_LETTERS,  /* " ", "_", U+2581, a..z, A..Z, 0..9 and some punctuation */
-    ALPHABET_FALLBACK, /* the same and <0x00>..<0xFF> */
+    ALPHABET_BYTES,     /* GPT-2's characters for all bytes */
+    ALPHABET_LETTERS,   /* " ", "_", U+2581, a..z, A..Z, 0..9 and some punctuation */
+    ALPHABET_FALLBACK,  /* the same and <0x00>..<0xFF> */
     ALPHABET_SOME_BYTES /* the same, but <0x80>..<0xFF> are missing */
 } alphabet;
 
 typedef struct tokenizer_spec
 {
     alphabet alphabet;
-    const char *merges; /* "a b,ab c" */
+    const char *merges;                                                /* "a b,ab c" */
     const char *normalizer, *pre_tokenizer, *post_processor, *decoder; /* JSON; NULL: null */
     const char *added;   /* JSON members of added_tokens, without brackets */
     const char *options; /* further members of the model: ", \"fuse_unk\": true" */
@@ -34,8 +34,7 @@ typedef struct tokenizer_spec
     bool writes_pairs;   /* merges as ["a", "b"] */
 } tokenizer_spec;
 
-#define LETTERS \
-    " _abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?'<>|\n"
+#define LETTERS " _abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,!?'<>|\n"
 #define SPACE_MARK "\xE2\x96\x81"
 
 static inline void maker_entry(lb_buffer *json, int *id, const char *piece, size_t size)
