@@ -24,11 +24,16 @@ typedef struct slot
     lobass_error error;
 } slot;
 
+typedef struct worker
+{
+    lb_freezer *freezer;
+} worker;
+
 struct lb_freeze_batch
 {
     lb_pool *pool;
-    lb_freezer **freezers; /* [thread count of pool] */
-    unsigned n_freezers;
+    worker *workers; /* [thread count of pool] */
+    unsigned n_workers;
     slot *slots; /* [MOST_RECORDS] */
     size_t n_slots, n_bytes;
 };
@@ -47,17 +52,17 @@ lobass_status lb_freeze_batch_create(lb_freeze_batch **batch, const lobass_token
     LB_TRY_GOTO(lb_pool_create(&made->pool, n_threads, error));
     const unsigned n_workers = lb_pool_thread_count(made->pool);
     made->slots = lb_alloc(MOST_RECORDS, sizeof *made->slots, error);
-    made->freezers = lb_alloc(n_workers, sizeof *made->freezers, error);
-    if (made->slots == NULL || made->freezers == NULL)
+    made->workers = lb_alloc(n_workers, sizeof *made->workers, error);
+    if (made->slots == NULL || made->workers == NULL)
     {
         status = LOBASS_OUT_OF_MEMORY;
         goto done;
     }
-    while (made->n_freezers < n_workers)
+    while (made->n_workers < n_workers)
     {
-        LB_TRY_GOTO(lb_freezer_create(&made->freezers[made->n_freezers], tokenizer, options,
+        LB_TRY_GOTO(lb_freezer_create(&made->workers[made->n_workers].freezer, tokenizer, options,
                                       config->eos, config->n_vocabulary, error));
-        made->n_freezers++;
+        made->n_workers++;
     }
     *batch = made;
     made = NULL;
@@ -72,9 +77,9 @@ void lb_freeze_batch_free(lb_freeze_batch *batch)
     {
         return;
     }
-    for (unsigned i = 0; i < batch->n_freezers; i++)
+    for (unsigned i = 0; batch->workers != NULL && i < batch->n_workers; i++)
     {
-        lb_freezer_free(batch->freezers[i]);
+        lb_freezer_free(batch->workers[i].freezer);
     }
     for (size_t i = 0; batch->slots != NULL && i < MOST_RECORDS; i++)
     {
@@ -84,7 +89,7 @@ void lb_freeze_batch_free(lb_freeze_batch *batch)
         lb_buffer_free(&place->flags);
         lb_buffer_free(&place->reason);
     }
-    free(batch->freezers);
+    free(batch->workers);
     free(batch->slots);
     lb_pool_free(batch->pool);
     free(batch);
@@ -133,13 +138,14 @@ static lobass_status row_keep(slot *place, lobass_error *error)
     return LOBASS_OK;
 }
 
-static void slot_freeze(void *context, size_t chunk, unsigned worker)
+static void slot_freeze(void *context, size_t chunk, unsigned worker_index)
 {
     lb_freeze_batch *batch = context;
     slot *place = &batch->slots[chunk];
     const lb_record *record = &place->record;
     memset(&place->row, 0, sizeof place->row);
-    place->status = lb_freezer_freeze(batch->freezers[worker], &place->row, record, &place->error);
+    place->status =
+        lb_freezer_freeze(batch->workers[worker_index].freezer, &place->row, record, &place->error);
     place->row.record = record->index;
     place->row.line = record->line;
     place->row.offset = record->offset;

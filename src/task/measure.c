@@ -418,12 +418,12 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
 
 static void measurer_release(measurer *m)
 {
-    for (size_t i = 0; i < m->n_slots; i++)
+    for (size_t i = 0; m->slots != NULL && i < m->n_slots; i++)
     {
         lb_batch_builder_free(&m->slots[i].builder);
         free(m->slots[i].nll);
     }
-    for (unsigned i = 0; i < m->n_workers; i++)
+    for (unsigned i = 0; m->workers != NULL && i < m->n_workers; i++)
     {
         lb_decoder_free(m->workers[i].decoder);
         lb_compute_free(m->workers[i].compute);

@@ -289,9 +289,7 @@ bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_
         {
             range->to = skip_space(text, range->to);
         }
-        /* White space that an earlier token took may hold this one: nothing is taken twice. */
-        range->from = range->from < cursor->taken ? cursor->taken : range->from;
-        range->to = range->to < cursor->taken ? cursor->taken : range->to;
+        /* A token of white space that an earlier one took is found again, as in the library. */
         cursor->taken = range->to;
         *id = token->id;
         return true;

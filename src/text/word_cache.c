@@ -11,7 +11,7 @@
 #include "text/word_cache.h"
 
 #define FIRST_SLOTS 1024U
-#define MOST_SLOTS (1U << 17)
+#define MOST_SLOTS (1U << 16) /* a power of 4 times the first */
 #define MOST_TEXT_BYTES ((size_t)8 << 20)
 #define MOST_IDS ((size_t)2 << 20)
 

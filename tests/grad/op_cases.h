@@ -234,9 +234,11 @@ static const op_case op_cases[] = {
     {"linear wide",             &op_linear, .n = 9,   .d = 16,   .n_out = 2070},
     {"linear deep",             &op_linear, .n = 31,  .d = 1100, .n_out = 65,  .has_bias = true},
     {"linear model",            &op_linear, .n = 200, .d = 64,   .n_out = 172},
-    {"linear bf16 one row",     &op_linear, .n = 1,   .d = 64,   .n_out = 96,  .is_bf16 = true, .has_bias = true},
+    {"linear bf16 one row",     &op_linear, .n = 1,   .d = 64,   .n_out = 96,
+     .is_bf16 = true, .has_bias = true},
     {"linear bf16 odd",         &op_linear, .n = 37,  .d = 31,   .n_out = 45,  .is_bf16 = true},
-    {"linear bf16 blocks",      &op_linear, .n = 300, .d = 48,   .n_out = 80,  .is_bf16 = true, .has_bias = true},
+    {"linear bf16 blocks",      &op_linear, .n = 300, .d = 48,   .n_out = 80,
+     .is_bf16 = true, .has_bias = true},
     {"linear bf16 wide",        &op_linear, .n = 20,  .d = 32,   .n_out = 1100,.is_bf16 = true},
     {"linear bf16 many rows",   &op_linear, .n = 1030,.d = 17,   .n_out = 8,   .is_bf16 = true},
     {"embedding one",           &op_embedding, .n = 1,   .d = 5,   .n_out = 3},
@@ -265,8 +267,10 @@ static const op_case op_cases[] = {
     {"cross entropy long parts",&op_cross_entropy, .n = 3,   .d = 4,  .n_out = 16996},
     {"cross entropy stages",    &op_cross_entropy, .n = 260, .d = 3,  .n_out = 8700},
     {"cross entropy wide",      &op_cross_entropy, .n = 3,   .d = 600,.n_out = 70},
-    {"cross entropy bf16",      &op_cross_entropy, .n = 35,  .d = 24, .n_out = 600, .is_bf16 = true, .tolerance = 2e-2},
-    {"cross entropy bf16 rows", &op_cross_entropy, .n = 290, .d = 16, .n_out = 515, .is_bf16 = true, .tolerance = 2e-2},
+    {"cross entropy bf16",      &op_cross_entropy, .n = 35,  .d = 24, .n_out = 600,
+     .is_bf16 = true, .tolerance = 2e-2},
+    {"cross entropy bf16 rows", &op_cross_entropy, .n = 290, .d = 16, .n_out = 515,
+     .is_bf16 = true, .tolerance = 2e-2},
 };
 /* clang-format on */
 

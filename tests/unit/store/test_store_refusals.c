@@ -235,6 +235,9 @@ static void test_killed_writer(void **state)
     lb_store_close(store);
 }
 
+#define LIMIT_BYTES ((size_t)256 * 1024)
+#define VALUE_BYTES ((size_t)512 * 1024)
+
 /* A limit on the size of files fails a write just as a full disk does. */
 static void test_full_disk(void **state)
 {
@@ -247,11 +250,11 @@ static void test_full_disk(void **state)
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     assert_int_equal(sigaction(SIGXFSZ, &ignore, &before), 0);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    const struct rlimit narrow = {.rlim_cur = 256 * 1024, .rlim_max = limit.rlim_max};
+    const struct rlimit narrow = {.rlim_cur = LIMIT_BYTES, .rlim_max = limit.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &narrow), 0);
-    char *value = test_malloc(512 * 1024);
-    memset(value, 'x', 512 * 1024 - 1);
-    value[512 * 1024 - 1] = '\0';
+    char *value = test_malloc(VALUE_BYTES);
+    memset(value, 'x', VALUE_BYTES - 1);
+    value[VALUE_BYTES - 1] = '\0';
     lobass_status status = lb_store_begin(store, &error);
     if (status == LOBASS_OK)
     {

@@ -55,7 +55,9 @@ static inline void check_refused(lobass_status status, lobass_status expected,
 static inline void file_make(const char *name, const char *text)
 {
     lobass_error error = {0};
-    check_ok(lb_file_write(place(name), text, strlen(text), true, &error), &error);
+    check_ok(lb_file_write(place(name), text != NULL ? text : "", text != NULL ? strlen(text) : 0,
+                           true, &error),
+             &error);
 }
 
 /* Yours: free(). */
@@ -68,12 +70,14 @@ static inline char *file_text(const char *path)
     {
         check_ok(lb_buffer_append_text(&text, "", &error), &error);
     }
+    assert_non_null(text.data);
     return text.data;
 }
 
 static inline void check_file(const char *path, const char *expected)
 {
     char *text = file_text(path);
+    assert_non_null(text);
     assert_string_equal(text, expected);
     free(text);
 }

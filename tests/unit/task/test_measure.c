@@ -169,9 +169,9 @@ static void test_other_model(void **state)
 
 static void test_refused(void **state)
 {
-    static const char *const names[] = {"", "Initial", "a b", "../x",
-                                        "0123456789012345678901234567890123456789012345678901234567"
-                                        "890123"};
+    static const char too_long[] =
+        "0123456789012345678901234567890123456789012345678901234567890123"; /* 64 */
+    static const char *const names[] = {"", "Initial", "a b", "../x", too_long};
     lobass_error error = {0};
     (void)state;
     records_make("y.jsonl", 600);
