@@ -48,7 +48,7 @@ static int measure(const lobass_measure_options *options, const cli_common *comm
     cli_progress_start(&progress, common);
     if (lobass_measure(options, &progress.observer, &result, &error) != LOBASS_OK)
     {
-        return cli_progress_fail(&progress, common, &error);
+        return cli_progress_fail(&progress, common, false, &error);
     }
     cli_progress_end(&progress);
     if (common->is_json)

@@ -41,7 +41,7 @@ static int prepare(const lobass_prepare_options *options, const cli_common *comm
     cli_progress_start(&progress, common);
     if (lobass_prepare(options, &progress.observer, &result, &error) != LOBASS_OK)
     {
-        return cli_progress_fail(&progress, common, &error);
+        return cli_progress_fail(&progress, common, false, &error);
     }
     cli_progress_end(&progress);
     if (common->is_json)

@@ -59,7 +59,7 @@ static int run_all(const lobass_run_options *options, const cli_common *common)
     cli_progress_start(&progress, common);
     if (lobass_run_all(options, &progress.observer, &result, &error) != LOBASS_OK)
     {
-        return cli_progress_fail(&progress, common, &error);
+        return cli_progress_fail(&progress, common, false, &error);
     }
     cli_progress_end(&progress);
     if (common->is_json)

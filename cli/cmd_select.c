@@ -51,7 +51,7 @@ static int choose(const lobass_select_options *options, const cli_common *common
     if (lobass_select(options, &progress.observer, &result, &error) != LOBASS_OK ||
         count_scored(&n_scored, options->run, &error) != LOBASS_OK)
     {
-        return cli_progress_fail(&progress, common, &error);
+        return cli_progress_fail(&progress, common, false, &error);
     }
     cli_progress_end(&progress);
     if (common->is_json)

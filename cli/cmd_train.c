@@ -52,7 +52,7 @@ static int train(const lobass_train_options *options, const cli_common *common)
     cli_progress_start(&progress, common);
     if (lobass_train(options, &progress.observer, &result, &error) != LOBASS_OK)
     {
-        return cli_progress_fail(&progress, common, &error);
+        return cli_progress_fail(&progress, common, true, &error);
     }
     cli_progress_end(&progress);
     if (common->is_json)

@@ -243,7 +243,8 @@ void cli_progress_end(cli_progress *progress)
     end_stage(progress);
 }
 
-int cli_progress_fail(cli_progress *progress, const cli_common *common, const lobass_error *error)
+int cli_progress_fail(cli_progress *progress, const cli_common *common, bool goes_on_overwriting,
+                      const lobass_error *error)
 {
     end_stage(progress);
     if (error->status != LOBASS_CANCELLED)
@@ -251,6 +252,6 @@ int cli_progress_fail(cli_progress *progress, const cli_common *common, const lo
         return cli_fail(error);
     }
     cli_message("stopped; run the same command again%s to go on",
-                common->is_overwriting ? " without -f" : "");
+                common->is_overwriting && !goes_on_overwriting ? " without -f" : "");
     return CLI_INTERRUPTED;
 }

@@ -24,7 +24,9 @@ typedef struct cli_progress
 void cli_progress_start(cli_progress *progress, const cli_common *common);
 /* Closes the last stage. */
 void cli_progress_end(cli_progress *progress);
-/* Ends the observation of a call that failed: prints why and returns the exit code. */
-int cli_progress_fail(cli_progress *progress, const cli_common *common, const lobass_error *error);
+/* Ends the observation of a call that failed: prints why and returns the exit code.
+ * GOES_ON_OVERWRITING: the same command resumes with -f too. */
+int cli_progress_fail(cli_progress *progress, const cli_common *common, bool goes_on_overwriting,
+                      const lobass_error *error);
 
 #endif

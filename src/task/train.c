@@ -142,7 +142,8 @@ static lobass_status check_output(const places *p, bool overwrite, lobass_error 
     return LOBASS_OK;
 }
 
-/* Takes the lock; with OVERWRITE clears what an earlier training left. */
+/* Takes the lock. With OVERWRITE the rows are prepared anew, since their file may have changed; a
+ * checkpoint stays: if it is of this very training, going on from it ends with the same bytes. */
 static lobass_status partial_open(const places *p, lb_lock *lock, bool overwrite,
                                   lobass_error *error)
 {
@@ -152,7 +153,6 @@ static lobass_status partial_open(const places *p, lb_lock *lock, bool overwrite
     LB_TRY(check_output(p, overwrite, error));
     if (overwrite)
     {
-        LB_TRY(lb_checkpoint_remove(p->partial, error));
         LB_TRY(remove_if_there(p->rows, error));
     }
     return is_left_behind(p) ? LOBASS_OK : remove_if_there(p->model, error);
@@ -250,6 +250,25 @@ static void result_fill(lobass_train_result *result, const lb_trainer *trainer,
     result->elapsed_seconds = lb_clock_seconds() - began_seconds;
 }
 
+/* A trainer at its checkpoint's step, or at 0. With OVERWRITE a checkpoint that is damaged or of
+ * another training is thrown away instead of refused. */
+static lobass_status trainer_open(lb_trainer **trainer, const lobass_train_options *options,
+                                  const places *p, lobass_error *error)
+{
+    const char *run = options->run != NULL ? options->run : p->rows;
+    bool is_found = false;
+    LB_TRY(lb_trainer_create(trainer, options, run, 0, error));
+    const lobass_status status = lb_checkpoint_load(*trainer, p->partial, &is_found, error);
+    if (status == LOBASS_OK || status == LOBASS_OUT_OF_MEMORY || !options->overwrite)
+    {
+        return status;
+    }
+    lb_trainer_free(*trainer);
+    *trainer = NULL;
+    LB_TRY(lb_checkpoint_remove(p->partial, error));
+    return lb_trainer_create(trainer, options, run, 0, error);
+}
+
 static lobass_status train_in(const lobass_train_options *options, const places *p,
                               const lobass_observer *observer, lobass_train_result *result,
                               lobass_error *error)
@@ -257,15 +276,12 @@ static lobass_status train_in(const lobass_train_options *options, const places 
     const double began_seconds = lb_clock_seconds();
     lobass_status status = LOBASS_OK;
     lb_trainer *trainer = NULL;
-    bool is_found = false;
     const bool is_done = !options->overwrite && is_left_behind(p);
     if (options->run == NULL)
     {
         LB_TRY(rows_prepare(options, p, observer, error));
     }
-    LB_TRY(lb_trainer_create(&trainer, options, options->run != NULL ? options->run : p->rows, 0,
-                             error));
-    LB_TRY_GOTO(lb_checkpoint_load(trainer, p->partial, &is_found, error));
+    LB_TRY_GOTO(trainer_open(&trainer, options, p, error));
     if (!is_done)
     {
         describe(trainer, observer);

@@ -192,6 +192,43 @@ static void test_other_options_are_refused(void **state)
     check_as_uninterrupted(f);
 }
 
+/* Keeps the first count of steps that it is told, and cancels there when IS_LAST. */
+typedef struct first_step
+{
+    uint64_t done;
+    bool is_told, is_last;
+} first_step;
+
+static bool keep_first_step(void *context, const lobass_progress *progress)
+{
+    first_step *first = context;
+    if (strncmp(progress->stage, "train", 5) == 0 && !first->is_told)
+    {
+        first->is_told = true;
+        first->done = progress->done;
+        return !first->is_last;
+    }
+    return true;
+}
+
+/* -f over an existing output: stopped and started again it goes on, and does not begin anew. */
+static void test_overwriting_goes_on_too(void **state)
+{
+    fixture *f = *state;
+    lobass_error error = {0};
+    first_step before = {.is_last = true};
+    first_step after = {.is_last = false};
+    const lobass_observer stopping = {.context = &before, .progress = keep_first_step};
+    const lobass_observer going_on = {.context = &after, .progress = keep_first_step};
+    check_ok(lb_folder_create(f->output, &error), &error);
+    f->options.overwrite = true;
+    assert_int_equal(lobass_train(&f->options, &stopping, NULL, &error), LOBASS_CANCELLED);
+    check_ok(lobass_train(&f->options, &going_on, NULL, &error), &error);
+    assert_true(after.done > before.done);
+    f->options.overwrite = false;
+    check_as_uninterrupted(f);
+}
+
 static void test_other_model_or_rows_are_refused(void **state)
 {
     fixture *f = *state;
@@ -263,6 +300,7 @@ int main(void)
         TRAIN_TEST(test_killed_while_moving_checkpoint),
         TRAIN_TEST(test_killed_after_move),
         TRAIN_TEST(test_other_options_are_refused),
+        TRAIN_TEST(test_overwriting_goes_on_too),
         TRAIN_TEST(test_other_model_or_rows_are_refused),
         TRAIN_TEST(test_damage_is_refused),
     };
