@@ -45,7 +45,7 @@ static void encode_and_decode(const lobass_tokenizer *tokenizer, bool is_joint)
     char *decoded = NULL;
     size_t decoded_size = 0;
 
-    if (lb_encoder_create(&encoder, tokenizer, NULL) == LOBASS_OK &&
+    if (lb_encoder_create(&encoder, tokenizer, true, NULL) == LOBASS_OK &&
         lb_encoder_encode(encoder, &ids, text, sizeof text - 1, splits, N_SPLITS, is_joint,
                           n_before, NULL) == LOBASS_OK)
     {

@@ -16,8 +16,8 @@
 
 enum
 {
-    QUERY_BLOCK = 64,
-    KEY_BLOCK = 128 /* a multiple of QUERY_BLOCK: then every query of a block sees its first key */
+    QUERY_BLOCK = 128,
+    KEY_BLOCK = 256 /* a multiple of QUERY_BLOCK: then every query of a block sees its first key */
 };
 
 typedef struct attention

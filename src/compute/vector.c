@@ -25,58 +25,115 @@ enum
     TILE_INNER = 128
 };
 
-/* 16 floats at any address; narrower registers take several. */
+/* 16 floats at any address; narrower registers take several. Functions that take or return them are
+ * always inlined, so no calling convention is involved. */
+#pragma GCC diagnostic ignored "-Wpsabi"
 typedef float lanes __attribute__((vector_size(64), aligned(4), may_alias));
 typedef int32_t lane_masks __attribute__((vector_size(64), aligned(4), may_alias));
+typedef uint32_t lane_bits __attribute__((vector_size(64), aligned(4), may_alias));
 
-INLINED float exponential_of(float x)
+/* The next COUNT values, at most 16; lanes beyond them hold FILLER. */
+INLINED lanes load(const float *x, size_t count, float filler)
+{
+    if (count >= LANES)
+    {
+        return *(const lanes *)x;
+    }
+    lanes value = (lanes){0} + filler;
+    for (size_t l = 0; l < LANES; l++)
+    {
+        value[l] = l < count ? x[l] : filler;
+    }
+    return value;
+}
+
+INLINED void store(float *y, lanes value, size_t count)
+{
+    if (count >= LANES)
+    {
+        *(lanes *)y = value;
+        return;
+    }
+    for (size_t l = 0; l < count; l++)
+    {
+        y[l] = value[l];
+    }
+}
+
+INLINED lanes select(lane_masks mask, lanes a, lanes b)
+{
+    return (lanes)((mask & (lane_masks)a) | (~mask & (lane_masks)b));
+}
+
+INLINED lanes exponential_of(lanes x)
 {
     const float log2_e = 0x1.715476p+0F;
     const float ln2_upper = 0x1.62e4p-1F;
     const float ln2_lower = 0x1.7f7d1cp-20F;
     const float to_integer = 0x1.8p+23F; /* adding it leaves the rounded integer in the low bits */
-    const float lowest = -87.0F;
-    const float highest = 88.0F;
-    const float low = x < lowest ? lowest : x; /* a NaN passes both */
-    const float t = low > highest ? highest : low;
-    const float shifted = t * log2_e + to_integer;
-    const float n = shifted - to_integer;
-    const float r = (t - n * ln2_upper) - n * ln2_lower;
-    float p = 1.0F / 5040.0F;
-    p = p * r + 1.0F / 720.0F;
+    const lanes lowest = (lanes){0} - 87.0F;
+    const lanes highest = (lanes){0} + 88.0F;
+    const lanes low = select(x < lowest, lowest, x); /* a NaN passes both */
+    const lanes t = select(low > highest, highest, low);
+    const lanes shifted = t * log2_e + to_integer;
+    const lanes n = shifted - to_integer;
+    const lanes r = (t - n * ln2_upper) - n * ln2_lower;
+    lanes p = r * (1.0F / 5040.0F) + 1.0F / 720.0F;
     p = p * r + 1.0F / 120.0F;
     p = p * r + 1.0F / 24.0F;
     p = p * r + 1.0F / 6.0F;
     p = p * r + 0.5F;
     p = p * r * r + r;
-    const uint32_t power = (lb_float_bits(shifted) - lb_float_bits(to_integer) + 127U) << 23;
-    return (p + 1.0F) * lb_float_of_bits(power);
+    /* Unsigned, so that the bits of a NaN may wrap. */
+    const lane_bits power = ((lane_bits)shifted - (lane_bits)((lanes){0} + to_integer) + 127U)
+                            << 23;
+    return (p + 1.0F) * (lanes)power;
+}
+
+/* Both go over a tree of halves: a chain of 16 would take longer than a row of scores. */
+INLINED float largest_of_lanes(lanes x)
+{
+    float halves[LANES];
+    *(lanes *)halves = x;
+    for (size_t width = LANES / 2; width > 0; width /= 2)
+    {
+        for (size_t l = 0; l < width; l++)
+        {
+            halves[l] = halves[l + width] > halves[l] ? halves[l + width] : halves[l];
+        }
+    }
+    return halves[0];
+}
+
+INLINED double sum_of_lanes(lanes x)
+{
+    double halves[LANES];
+    for (size_t l = 0; l < LANES; l++)
+    {
+        halves[l] = (double)x[l];
+    }
+    for (size_t width = LANES / 2; width > 0; width /= 2)
+    {
+        for (size_t l = 0; l < width; l++)
+        {
+            halves[l] += halves[l + width];
+        }
+    }
+    return halves[0];
 }
 
 INLINED float maximum(const float *x, size_t count)
 {
-    lanes largest = {0};
-    largest -= INFINITY;
-    size_t i = 0;
-    for (; i + LANES <= count; i += LANES)
+    lanes largest = (lanes){0} - INFINITY;
+    for (size_t i = 0; i < count; i += LANES)
     {
-        const lanes value = *(const lanes *)(x + i);
-        const lane_masks is_larger = value > largest;
-        largest = (lanes)((is_larger & (lane_masks)value) | (~is_larger & (lane_masks)largest));
+        const lanes value = load(x + i, count - i, -INFINITY);
+        largest = select(value > largest, value, largest);
     }
-    float result = -INFINITY;
-    for (size_t l = 0; l < LANES; l++)
-    {
-        result = largest[l] > result ? largest[l] : result;
-    }
-    for (; i < count; i++)
-    {
-        result = x[i] > result ? x[i] : result;
-    }
-    return result;
+    return largest_of_lanes(largest);
 }
 
-INLINED double sum_of(const float *x, size_t count)
+INLINED double exponential(float *y, const float *x, float scale, float shift, size_t count)
 {
     double sum = 0.0;
     size_t i = 0;
@@ -86,27 +143,19 @@ INLINED double sum_of(const float *x, size_t count)
         lanes partial = {0};
         for (; i < last; i += LANES)
         {
-            partial += *(const lanes *)(x + i);
+            const lanes value = exponential_of(*(const lanes *)(x + i) * scale - shift);
+            *(lanes *)(y + i) = value;
+            partial += value;
         }
-        for (size_t l = 0; l < LANES; l++)
-        {
-            sum += (double)partial[l];
-        }
+        sum += sum_of_lanes(partial);
     }
-    for (; i < count; i++)
+    if (i < count)
     {
-        sum += (double)x[i];
+        const lanes value = exponential_of(load(x + i, count - i, 0.0F) * scale - shift);
+        store(y + i, value, count - i);
+        sum += sum_of_lanes(load(y + i, count - i, 0.0F));
     }
     return sum;
-}
-
-INLINED double exponential(float *y, const float *x, float scale, float shift, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-    {
-        y[i] = exponential_of(scale * x[i] - shift);
-    }
-    return sum_of(y, count);
 }
 
 INLINED double dot(const float *a, const float *b, size_t count)
@@ -142,23 +191,26 @@ INLINED void softmax_backward(float *x, const float *p, float shift, float scale
 
 INLINED void silu_forward(float *y, const float *gate, const float *up, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i += LANES)
     {
-        y[i] = gate[i] / (1.0F + exponential_of(-gate[i])) * up[i];
+        const size_t n = count - i;
+        const lanes g = load(gate + i, n, 0.0F);
+        store(y + i, g / (exponential_of(-g) + 1.0F) * load(up + i, n, 0.0F), n);
     }
 }
 
 INLINED void silu_backward(float *grad_gate, float *grad_up, const float *grad_y, const float *gate,
                            const float *up, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i += LANES)
     {
-        const float sigmoid = 1.0F / (1.0F + exponential_of(-gate[i]));
-        const float slope = sigmoid * (1.0F + gate[i] * (1.0F - sigmoid));
-        const float grad = grad_y[i];
-        const float value = gate[i] * sigmoid;
-        grad_gate[i] = grad * up[i] * slope;
-        grad_up[i] = grad * value;
+        const size_t n = count - i;
+        const lanes g = load(gate + i, n, 0.0F);
+        const lanes grad = load(grad_y + i, n, 0.0F);
+        const lanes sigmoid = 1.0F / (exponential_of(-g) + 1.0F);
+        const lanes slope = sigmoid * (g * (1.0F - sigmoid) + 1.0F);
+        store(grad_gate + i, grad * load(up + i, n, 0.0F) * slope, n);
+        store(grad_up + i, grad * (g * sigmoid), n);
     }
 }
 

@@ -6,6 +6,7 @@
  *   - one encoding of the whole text; the edges of responses are forced splits (unless joint), and
  *     end tokens are inserted at the edges afterwards (joint: a token that straddles an edge falls
  *     behind it, so ":The" is the first token of a response and ".\n\n" not its last);
+ *   - a special token's name in a record is spelt out: only we put special tokens into a row;
  *   - a response's tokens are scored, and its end token with --eos count; with --turns last only
  *     those of the last response; never token 0, which nothing predicts;
  *   - the row is cut on the right at max_length and then ends at its last scored token (what
@@ -59,7 +60,7 @@ lobass_status lb_freezer_create(lb_freezer **freezer, const lobass_tokenizer *to
     made->special = lb_tokenizer_special_ids(tokenizer);
     made->end_id = made->special.eos >= 0 ? made->special.eos : eos_fallback;
     made->n_vocabulary = n_vocabulary;
-    const lobass_status status = lb_encoder_create(&made->encoder, tokenizer, error);
+    const lobass_status status = lb_encoder_create(&made->encoder, tokenizer, false, error);
     if (status != LOBASS_OK)
     {
         lb_freezer_free(made);
@@ -165,8 +166,6 @@ static lobass_status assemble(lb_freezer *freezer, const lb_rendering *rendering
     if (freezer->special.adds_bos && freezer->special.bos >= 0)
     {
         put(freezer, freezer->special.bos, LOBASS_TOKEN_BOS);
-        /* A text that brings its own: once is enough. */
-        next = encoded->count > 0 && encoded->values[0] == freezer->special.bos ? 1 : 0;
     }
     for (size_t r = 0; r < rendering->n_responses; r++)
     {

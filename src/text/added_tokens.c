@@ -268,7 +268,7 @@ static size_t skip_space(lb_view text, size_t offset)
 }
 
 bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_view text,
-                          lb_added_cursor *cursor, lb_range *range, int32_t *id)
+                          bool takes_special, lb_added_cursor *cursor, lb_range *range, int32_t *id)
 {
     int32_t index;
 
@@ -276,6 +276,10 @@ bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_
     {
         const lb_added_token *token = &added->tokens[index];
         cursor->searched = range->to;
+        if (token->is_special && !takes_special)
+        {
+            continue;
+        }
         if (token->is_single_word &&
             (is_word_before(text, range->from) || is_word_after(text, range->to)))
         {

@@ -18,6 +18,7 @@
 struct lb_encoder
 {
     const lobass_tokenizer *tokenizer;
+    bool takes_special;
     lb_scratch scratch;
     lb_bpe_work work;
     lb_word_cache cache;
@@ -62,7 +63,7 @@ void lb_scratch_free(lb_scratch *scratch)
 }
 
 lobass_status lb_encoder_create(lb_encoder **encoder, const lobass_tokenizer *tokenizer,
-                                lobass_error *error)
+                                bool takes_special, lobass_error *error)
 {
     lb_encoder *made = lb_alloc(1, sizeof *made, error);
 
@@ -72,6 +73,7 @@ lobass_status lb_encoder_create(lb_encoder **encoder, const lobass_tokenizer *to
         return LOBASS_OUT_OF_MEMORY;
     }
     made->tokenizer = tokenizer;
+    made->takes_special = takes_special;
     const lobass_status status = lb_scratch_init(&made->scratch, error);
     if (status != LOBASS_OK)
     {
@@ -194,7 +196,8 @@ static lobass_status cut_added(run *r, const lb_trie *trie, lb_view text, lb_sco
     lb_range range;
     int32_t id;
 
-    while (lb_added_tokens_next(&r->tokenizer->added, trie, text, &cursor, &range, &id))
+    while (lb_added_tokens_next(&r->tokenizer->added, trie, text, r->encoder->takes_special,
+                                &cursor, &range, &id))
     {
         if (done < range.from)
         {
@@ -314,7 +317,7 @@ lobass_status lobass_tokenizer_encode(int32_t **ids, size_t *n_ids,
 
     *ids = NULL;
     *n_ids = 0;
-    LB_TRY(lb_encoder_create(&encoder, tokenizer, error));
+    LB_TRY(lb_encoder_create(&encoder, tokenizer, true, error));
     LB_TRY_GOTO(lb_encoder_encode(encoder, &list, text, size_bytes, NULL, 0, false, NULL, error));
     if (list.values == NULL) /* no token: still something to free() */
     {

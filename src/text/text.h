@@ -22,12 +22,15 @@ void lb_ids_free(lb_ids *ids);
  * loading and is shared by any number of encoders. */
 typedef struct lb_encoder lb_encoder;
 
+/* TAKES_SPECIAL: a special token's name in a text is that token, as the Hugging Face library has it
+ * by default. False, for text that nobody vouches for: it is spelt out like any other word
+ * (encode_special_tokens of that library), so that a record cannot forge an end of text. Added
+ * tokens that are not special are recognised in both. */
 lobass_status lb_encoder_create(lb_encoder **encoder, const lobass_tokenizer *tokenizer,
-                                lobass_error *error);
+                                bool takes_special, lobass_error *error);
 void lb_encoder_free(lb_encoder *encoder);
 
-/* Appends the ids of TEXT (valid UTF-8) to IDS; no special tokens are added, those that stand in
- * the text are recognised. SPLITS, ascending byte offsets in [0, size_bytes], are edges that no
+/* Appends the ids of TEXT (valid UTF-8) to IDS; no special tokens are added. SPLITS, ascending byte offsets in [0, size_bytes], are edges that no
  * token straddles: every piece between two edges is encoded as it would be alone, except that what
  * belongs to the beginning of a text (SentencePiece's dummy space) happens once, at the very
  * beginning. N_BEFORE[i] receives the number of tokens appended before edge i.

@@ -104,7 +104,7 @@ static void forces_splits_or_counts_them(void **state)
         lb_encoder *encoder = NULL;
         lb_ids ids = {0};
         size_t n_before[4] = {99, 99, 99, 99};
-        assert_int_equal(lb_encoder_create(&encoder, tokenizer, NULL), LOBASS_OK);
+        assert_int_equal(lb_encoder_create(&encoder, tokenizer, true, NULL), LOBASS_OK);
         assert_int_equal(lb_ids_append(&ids, 1, NULL), LOBASS_OK); /* stays, and is not counted */
         assert_int_equal(lb_encoder_encode(encoder, &ids, c->text, strlen(c->text), c->splits,
                                            c->n_splits, c->is_joint, n_before, NULL),
@@ -154,7 +154,7 @@ static void refuses_what_is_no_text(void **state)
     lb_encoder *encoder = NULL;
     lb_ids ids = {0};
 
-    assert_int_equal(lb_encoder_create(&encoder, tokenizer, NULL), LOBASS_OK);
+    assert_int_equal(lb_encoder_create(&encoder, tokenizer, true, NULL), LOBASS_OK);
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
     {
         const refusal *r = &refusals[i];

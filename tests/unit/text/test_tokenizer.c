@@ -384,7 +384,7 @@ static void forgets_nothing_that_matters(void **state)
     lb_ids ids = {0};
     char word[32];
 
-    assert_int_equal(lb_encoder_create(&encoder, tokenizer, NULL), LOBASS_OK);
+    assert_int_equal(lb_encoder_create(&encoder, tokenizer, true, NULL), LOBASS_OK);
     for (unsigned i = 0; i < 300000; i++)
     {
         const int size = snprintf(word, sizeof word, " w%u", i % 150000);

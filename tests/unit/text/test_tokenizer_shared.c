@@ -37,7 +37,7 @@ static size_t for_each_row(const char *tokenizer_path, const char *file, bool is
     {
         fail_msg("%s", error.message);
     }
-    assert_int_equal(lb_encoder_create(&encoder, tokenizer, NULL), LOBASS_OK);
+    assert_int_equal(lb_encoder_create(&encoder, tokenizer, true, NULL), LOBASS_OK);
     assert_int_equal(lb_record_reader_open(&reader, file, NULL), LOBASS_OK);
     for (;;)
     {
