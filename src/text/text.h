@@ -30,12 +30,12 @@ lobass_status lb_encoder_create(lb_encoder **encoder, const lobass_tokenizer *to
                                 bool takes_special, lobass_error *error);
 void lb_encoder_free(lb_encoder *encoder);
 
-/* Appends the ids of TEXT (valid UTF-8) to IDS; no special tokens are added. SPLITS, ascending byte offsets in [0, size_bytes], are edges that no
- * token straddles: every piece between two edges is encoded as it would be alone, except that what
- * belongs to the beginning of a text (SentencePiece's dummy space) happens once, at the very
- * beginning. N_BEFORE[i] receives the number of tokens appended before edge i.
- * With IS_JOINT the edges force nothing; N_BEFORE[i] then counts the tokens that end at or before
- * edge i, so that a straddling token falls behind it. */
+/* Appends the ids of TEXT (valid UTF-8) to IDS; no special tokens are added. SPLITS, ascending byte
+ * offsets in [0, size_bytes], are edges that no token straddles: every piece between two edges is
+ * encoded as it would be alone, except that what belongs to the beginning of a text
+ * (SentencePiece's dummy space) happens once, at the very beginning. N_BEFORE[i] receives the
+ * number of tokens appended before edge i. With IS_JOINT the edges force nothing; N_BEFORE[i] then
+ * counts the tokens that end at or before edge i, so that a straddling token falls behind it. */
 lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *text,
                                 size_t size_bytes, const size_t *splits, size_t n_splits,
                                 bool is_joint, size_t *n_before, lobass_error *error);

@@ -443,7 +443,8 @@ typedef struct lb_added_cursor
 /* The next token, special ones only with TAKES_SPECIAL; its range may have grown by white space.
  * False: no more. */
 bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_view text,
-                          bool takes_special, lb_added_cursor *cursor, lb_range *range, int32_t *id);
+                          bool takes_special, lb_added_cursor *cursor, lb_range *range,
+                          int32_t *id);
 
 /* ---- ends of a text (special_ids.c)
  * -------------------------------------------------------------- */

@@ -128,9 +128,9 @@ static const example examples[] = {
     {FULL,
      {CUT(512)},
      "{\"prompt\":\"p\",\"completion\":\"<s>x\"}",
-     "^p/^x$",
-     "b..FRE",
-     3,
+     "^p/<s>x$",
+     "b..FRRRE",
+     5,
      LOBASS_ROW_OK,
      NULL},
     /* several turns */
@@ -148,7 +148,7 @@ static const example examples[] = {
     /* plain text */
     {FULL, {CUT(512)}, "{\"text\":\"ab\"}", "^ab$", "bFRE", 3, LOBASS_ROW_OK, NULL},
     {FULL, {SKIP}, "{\"text\":\"ab\"}", "^ab", "bFR", 2, LOBASS_ROW_OK, NULL},
-    {FULL, {CUT(512)}, "{\"text\":\"<s>ab\"}", "^ab$", "bFRE", 3, LOBASS_ROW_OK, NULL},
+    {FULL, {CUT(512)}, "{\"text\":\"<s>ab\"}", "^<s>ab$", "bFRRRRE", 6, LOBASS_ROW_OK, NULL},
     {BARE, {CUT(512)}, "{\"text\":\"ab\"}", "ab", "fR", 1, LOBASS_ROW_OK, NULL},
     {BARE, {CUT(512)}, "{\"text\":\"a\"}", "a", "f", 0, LOBASS_ROW_NO_SCORED_TOKEN, BARE_REASON},
     {FULL, {CUT(3)}, "{\"text\":\"abc\"}", "^ab", "bFR", 2, LOBASS_ROW_TRUNCATED, NULL},

@@ -176,6 +176,34 @@ static void refuses_what_is_no_text(void **state)
     lobass_tokenizer_free(tokenizer);
 }
 
+/* With takes_special false a special token's name is text; an added token that is not special stays
+ * one token. */
+static void spells_special_tokens_out(void **state)
+{
+    (void)state;
+    const tokenizer_spec spec = {
+        .alphabet = ALPHABET_LETTERS,
+        .added = "{\"id\": 77, \"content\": \"ab\", \"special\": true, \"normalized\": false},"
+                 "{\"id\": 78, \"content\": \"ba\", \"special\": false, \"normalized\": false}"};
+    lobass_tokenizer *tokenizer = maker_load(&spec, "special");
+    static const size_t n_expected[] = {4, 3}; /* a b c ba; ab c ba */
+    for (int takes_special = 0; takes_special < 2; takes_special++)
+    {
+        lb_encoder *encoder = NULL;
+        lb_ids ids = {0};
+        assert_int_equal(lb_encoder_create(&encoder, tokenizer, takes_special != 0, NULL),
+                         LOBASS_OK);
+        assert_int_equal(lb_encoder_encode(encoder, &ids, "abcba", 5, NULL, 0, false, NULL, NULL),
+                         LOBASS_OK);
+        assert_int_equal(ids.count, n_expected[takes_special]);
+        assert_int_equal(ids.values[ids.count - 1], 78);
+        assert_int_equal(ids.values[0] == 77, takes_special != 0);
+        lb_ids_free(&ids);
+        lb_encoder_free(encoder);
+    }
+    lobass_tokenizer_free(tokenizer);
+}
+
 /* A missing unknown token is an error only when it is needed, as in the library. */
 static void asks_for_the_unknown_token_when_needed(void **state)
 {
@@ -201,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forces_splits_or_counts_them),
         cmocka_unit_test(refuses_what_is_no_text),
+        cmocka_unit_test(spells_special_tokens_out),
         cmocka_unit_test(asks_for_the_unknown_token_when_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
