@@ -54,6 +54,10 @@ bool lb_size_add(size_t a, size_t b, size_t *sum);
 /* COUNT zeroed elements, 64-byte aligned; NULL with ERROR written on failure or overflow. A count
  * of 0 gives a valid pointer. Release with free(). */
 void *lb_alloc(size_t count, size_t element_bytes, lobass_error *error);
+/* Makes room for COUNT elements in the growable list *VALUES (NULL at first); the capacity at least
+ * doubles, and new elements are not set. On failure both stay as they are. */
+lobass_status lb_list_reserve(void **values, size_t *capacity, size_t count, size_t element_bytes,
+                              lobass_error *error);
 char *lb_copy_text(const char *text, size_t size_bytes, lobass_error *error); /* adds a NUL */
 
 /* Memory that is released all at once. */

@@ -17,6 +17,7 @@
  */
 #define SMALL_ALIGNMENT 16U
 #define SMALL_BYTES 256U
+#define FIRST_LIST_CAPACITY 64
 
 bool lb_size_multiply(size_t a, size_t b, size_t *product)
 {
@@ -67,6 +68,33 @@ void *lb_alloc(size_t count, size_t element_bytes, lobass_error *error)
     }
     memset(memory, 0, size_bytes);
     return memory;
+}
+
+lobass_status lb_list_reserve(void **values, size_t *capacity, size_t count, size_t element_bytes,
+                              lobass_error *error)
+{
+    size_t wanted = *capacity == 0 ? FIRST_LIST_CAPACITY : *capacity;
+    size_t size = 0;
+
+    if (count <= *capacity)
+    {
+        return LOBASS_OK;
+    }
+    while (wanted < count)
+    {
+        if (!lb_size_multiply(wanted, 2, &wanted))
+        {
+            return lb_fail_memory(error, SIZE_MAX);
+        }
+    }
+    void *grown = lb_size_multiply(wanted, element_bytes, &size) ? realloc(*values, size) : NULL;
+    if (grown == NULL)
+    {
+        return lb_fail_memory(error, size);
+    }
+    *values = grown;
+    *capacity = wanted;
+    return LOBASS_OK;
 }
 
 char *lb_copy_text(const char *text, size_t size_bytes, lobass_error *error)

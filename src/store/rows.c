@@ -65,24 +65,10 @@ lobass_status lb_store_sources_load(lb_store_source **sources, size_t *count, lb
         {
             break;
         }
-        if (n == capacity)
-        {
-            const size_t wider = capacity == 0 ? 8 : 2 * capacity;
-            lb_store_source *grown = lb_alloc(wider, sizeof *grown, error);
-            if (grown == NULL)
-            {
-                status = LOBASS_OUT_OF_MEMORY;
-                goto done;
-            }
-            if (n > 0)
-            {
-                memcpy(grown, list, n * sizeof *grown);
-            }
-            free(list);
-            list = grown;
-            capacity = wider;
-        }
-        n++;
+        void *values = list;
+        LB_TRY_GOTO(lb_list_reserve(&values, &capacity, n + 1, sizeof *list, error));
+        list = values;
+        list[n++] = (lb_store_source){0};
         LB_TRY_GOTO(source_read(&list[n - 1], store, statement, n - 1, error));
     }
     *sources = list;

@@ -1,40 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Growable lists: token ids and words. A list at least doubles when it grows and keeps its memory
- * when it is emptied, so that encoding many texts allocates nothing after the first ones.
+ * Growable lists of token ids and words; they keep their memory when they are emptied, so that
+ * encoding many texts allocates nothing after the first ones.
  */
 #include <stdlib.h>
 
 #include "text/tokenizer_private.h"
-
-#define FIRST_CAPACITY 64
-
-lobass_status lb_list_reserve(void **values, size_t *capacity, size_t count, size_t element_bytes,
-                              lobass_error *error)
-{
-    size_t wanted = *capacity == 0 ? FIRST_CAPACITY : *capacity;
-    size_t size = 0;
-
-    if (count <= *capacity)
-    {
-        return LOBASS_OK;
-    }
-    while (wanted < count)
-    {
-        if (!lb_size_multiply(wanted, 2, &wanted))
-        {
-            return lb_fail_memory(error, SIZE_MAX);
-        }
-    }
-    void *grown = lb_size_multiply(wanted, element_bytes, &size) ? realloc(*values, size) : NULL;
-    if (grown == NULL)
-    {
-        return lb_fail_memory(error, size);
-    }
-    *values = grown;
-    *capacity = wanted;
-    return LOBASS_OK;
-}
 
 lobass_status lb_ids_append(lb_ids *ids, int32_t id, lobass_error *error)
 {

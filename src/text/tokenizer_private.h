@@ -258,9 +258,6 @@ typedef struct lb_words
     size_t count, capacity;
 } lb_words;
 
-/* Makes room for COUNT elements; *VALUES and *CAPACITY change together. */
-lobass_status lb_list_reserve(void **values, size_t *capacity, size_t count, size_t element_bytes,
-                              lobass_error *error);
 lobass_status lb_words_append(lb_words *words, size_t from, size_t to, lobass_error *error);
 
 typedef struct lb_scratch

@@ -294,14 +294,10 @@ static void test_damage_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRAIN_TEST(test_cancelled_at_every_step),
-        TRAIN_TEST(test_cancelled_between_checkpoints),
-        TRAIN_TEST(test_killed_again_and_again),
-        TRAIN_TEST(test_killed_while_moving_checkpoint),
-        TRAIN_TEST(test_killed_after_move),
-        TRAIN_TEST(test_other_options_are_refused),
-        TRAIN_TEST(test_overwriting_goes_on_too),
-        TRAIN_TEST(test_other_model_or_rows_are_refused),
+        TRAIN_TEST(test_cancelled_at_every_step), TRAIN_TEST(test_cancelled_between_checkpoints),
+        TRAIN_TEST(test_killed_again_and_again),  TRAIN_TEST(test_killed_while_moving_checkpoint),
+        TRAIN_TEST(test_killed_after_move),       TRAIN_TEST(test_other_options_are_refused),
+        TRAIN_TEST(test_overwriting_goes_on_too), TRAIN_TEST(test_other_model_or_rows_are_refused),
         TRAIN_TEST(test_damage_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
