@@ -13,21 +13,25 @@ train()
         --checkpoint-seconds 0 </dev/null >"$1.out" 2>"$1.err"
 }
 
-train whole 3 || fail "uninterrupted: $(cat whole.err)"
+train whole 8 || fail "uninterrupted: $(cat whole.err)"
 for signal in INT TERM; do
     # Background jobs of a shell ignore SIGINT; env restores the default.
     code=0
-    env --default-signal=INT "$LOBASS" train model data.jsonl -o stopped$signal --epochs 3 \
+    env --default-signal=INT "$LOBASS" train model data.jsonl -o stopped$signal --epochs 8 \
         --batch-size 8 --learning-rate 1e-2 --checkpoint-seconds 0 \
         </dev/null >stopped.out 2>stopped.err &
     process=$!
-    sleep 0.3
+    # The first checkpoint tells that it is under way; there are hundreds of steps to come.
+    until [ -e stopped$signal.partial/checkpoint ]; do
+        kill -0 $process 2>/dev/null || fail "the training ended by itself: $(cat stopped.err)"
+        sleep 0.01
+    done
     kill -$signal $process 2>/dev/null || fail "the training was over before the signal"
     wait $process || code=$?
     equals $code 130 "exit after SIG$signal"
     says stopped.err "lobass: stopped; run the same command again to go on"
     [ ! -e stopped$signal ] || fail "a stopped training leaves a folder that looks whole"
-    train stopped$signal 3 || fail "going on after SIG$signal: $(cat stopped$signal.err)"
+    train stopped$signal 8 || fail "going on after SIG$signal: $(cat stopped$signal.err)"
     same whole/model.safetensors stopped$signal/model.safetensors
 done
 
