@@ -3,6 +3,7 @@
  * lobass select RUN -k AMOUNT: chooses rows by a score and writes their records' own bytes.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "command.h"
 #include "progress.h"
@@ -96,6 +97,11 @@ int cmd_select(const cli_call *call)
     if (code < 0)
     {
         code = cli_selection_check(&parser, &options);
+    }
+    if (code < 0 && options.output != NULL && strcmp(options.output, "-") == 0)
+    {
+        code = cli_wrong_usage(&parser, "option --output: expected a file's name, found '-'; the "
+                                        "result is printed to standard output");
     }
     if (code < 0)
     {

@@ -113,6 +113,8 @@ typedef struct lb_mapping
 lobass_status lb_mapping_open(lb_mapping *mapping, const char *path, lobass_error *error);
 void lb_mapping_close(lb_mapping *mapping);
 
+/* For reading; close() it. A folder, device or pipe is refused by name, and never waited for. */
+lobass_status lb_file_open(int *descriptor, const char *path, lobass_error *error);
 /* Appends the whole file; one larger than LIMIT bytes is refused. */
 lobass_status lb_file_read(lb_buffer *buffer, const char *path, size_t limit, lobass_error *error);
 lobass_status lb_file_copy(const char *from, const char *to, lobass_error *error); /* atomic */
@@ -145,6 +147,8 @@ typedef struct lb_lock
 
 /* LOBASS_CONFLICT, naming the holder's process id, when another process holds it. */
 lobass_status lb_lock_acquire(lb_lock *lock, const char *path, lobass_error *error);
+/* The same, beside other shared holders; an exclusive one and shared ones keep each other out. */
+lobass_status lb_lock_acquire_shared(lb_lock *lock, const char *path, lobass_error *error);
 void lb_lock_release(lb_lock *lock);
 
 /* ---- hashing and random numbers (hash.c, random.c) ------------------------------------------ */

@@ -67,6 +67,33 @@ char *lb_path_parent(const char *path, lobass_error *error)
     return size == 0 ? lb_copy_text(".", 1, error) : lb_copy_text(path, size, error);
 }
 
+lobass_status lb_file_open(int *descriptor, const char *path, lobass_error *error)
+{
+    struct stat about;
+    /* A pipe without a writer would keep an ordinary open waiting, out of reach of cancellation. */
+    *descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*descriptor < 0)
+    {
+        return lb_fail_errno(error, path, "open");
+    }
+    lobass_status status = LOBASS_OK;
+    if (fstat(*descriptor, &about) != 0)
+    {
+        status = lb_fail_errno(error, path, "read");
+    }
+    else if (!S_ISREG(about.st_mode))
+    {
+        status = lb_fail(error, LOBASS_IO, "%s: found %s, expected a file", path,
+                         S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
+    }
+    if (status != LOBASS_OK)
+    {
+        (void)close(*descriptor);
+        *descriptor = -1;
+    }
+    return status;
+}
+
 static lobass_status map_descriptor(lb_mapping *mapping, int descriptor, const char *path,
                                     lobass_error *error)
 {
@@ -74,11 +101,6 @@ static lobass_status map_descriptor(lb_mapping *mapping, int descriptor, const c
     if (fstat(descriptor, &about) != 0)
     {
         return lb_fail_errno(error, path, "read");
-    }
-    if (!S_ISREG(about.st_mode))
-    {
-        return lb_fail(error, LOBASS_IO, "%s: found %s, expected a file", path,
-                       S_ISDIR(about.st_mode) ? "a folder" : "a device or pipe");
     }
     if (about.st_size == 0)
     {
@@ -97,11 +119,8 @@ static lobass_status map_descriptor(lb_mapping *mapping, int descriptor, const c
 lobass_status lb_mapping_open(lb_mapping *mapping, const char *path, lobass_error *error)
 {
     *mapping = (lb_mapping){0};
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-    {
-        return lb_fail_errno(error, path, "open");
-    }
+    int descriptor = -1;
+    LB_TRY(lb_file_open(&descriptor, path, error));
     const lobass_status status = map_descriptor(mapping, descriptor, path, error);
     (void)close(descriptor);
     return status;
@@ -164,11 +183,8 @@ static lobass_status read_all(lb_buffer *buffer, int descriptor, const char *pat
 
 lobass_status lb_file_read(lb_buffer *buffer, const char *path, size_t limit, lobass_error *error)
 {
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-    {
-        return lb_fail_errno(error, path, "open");
-    }
+    int descriptor = -1;
+    LB_TRY(lb_file_open(&descriptor, path, error));
     const lobass_status status = read_all(buffer, descriptor, path, limit, error);
     (void)close(descriptor);
     return status;
@@ -198,11 +214,8 @@ lobass_status lb_file_copy(const char *from, const char *to, lobass_error *error
 {
     lobass_status status = LOBASS_OK;
     lb_output *output = NULL;
-    const int descriptor = open(from, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-    {
-        return lb_fail_errno(error, from, "open");
-    }
+    int descriptor = -1;
+    LB_TRY(lb_file_open(&descriptor, from, error));
     LB_TRY_GOTO(lb_output_open(&output, to, true, error));
     LB_TRY_GOTO(copy_all(output, descriptor, from, error));
     status = lb_output_commit(output, error);

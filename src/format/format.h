@@ -56,7 +56,7 @@ typedef struct lb_record
 typedef struct lb_record_reader lb_record_reader;
 
 /* PATH: JSON Lines (a record a line, blank lines skipped), a JSON array (a record an element), or
- * "-" for standard input; gzip and zstd are recognised by their first bytes. Streams: memory is
+ * "-" for standard input (a pipe by another name is refused: sources are read again); gzip and zstd are recognised by their first bytes. Streams: memory is
  * bounded by the largest record (at most 256 MiB). A byte-order mark is skipped. */
 lobass_status lb_record_reader_open(lb_record_reader **reader, const char *path,
                                     lobass_error *error);
@@ -64,7 +64,6 @@ lobass_status lb_record_reader_open(lb_record_reader **reader, const char *path,
  * elements, a truncated compressed stream) fails; what is inside a record is not looked at. */
 lobass_status lb_record_reader_next(lb_record_reader *reader, lb_record *record, bool *has_record,
                                     lobass_error *error);
-uint64_t lb_record_reader_offset(const lb_record_reader *reader); /* compressed bytes read so far */
 void lb_record_reader_close(lb_record_reader *reader);
 
 /* ---- safetensors (safetensors.c, safetensors_write.c) ------------------------------------------
@@ -108,8 +107,6 @@ const lb_tensor *lb_safetensors_at(const lb_safetensors *file, size_t index);
 /* LOBASS_NOT_FOUND names file and tensor. */
 lobass_status lb_safetensors_find(const lb_safetensors *file, const char *name,
                                   const lb_tensor **tensor, lobass_error *error);
-/* The hash of the whole file. */
-lb_hash lb_safetensors_hash(const lb_safetensors *file);
 
 /* A header without data: what is to be written. */
 typedef struct lb_tensor_spec

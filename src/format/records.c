@@ -461,11 +461,6 @@ lobass_status lb_record_reader_next(lb_record_reader *reader, lb_record *record,
     return status;
 }
 
-uint64_t lb_record_reader_offset(const lb_record_reader *reader)
-{
-    return lb_stream_offset(reader->stream);
-}
-
 void lb_record_reader_close(lb_record_reader *reader)
 {
     if (reader == NULL)

@@ -478,8 +478,3 @@ lobass_status lb_safetensors_find(const lb_safetensors *file, const char *name,
     *tensor = &found->tensor;
     return LOBASS_OK;
 }
-
-lb_hash lb_safetensors_hash(const lb_safetensors *file)
-{
-    return lb_hash_bytes(file->bytes, file->size, 0);
-}

@@ -8,7 +8,6 @@
 #include "format/stream.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -217,18 +216,18 @@ lobass_status lb_stream_open(lb_stream **stream, const char *path, lobass_error 
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    lobass_status status = LOBASS_OUT_OF_MEMORY;
-    made->descriptor = is_standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    made->owns_descriptor = !is_standard_input && made->descriptor >= 0;
-    if (made->descriptor < 0)
+    lobass_status status = LOBASS_OK;
+    made->descriptor = STDIN_FILENO;
+    if (!is_standard_input)
     {
-        status = lb_fail_errno(error, path, "open");
-        goto done;
+        LB_TRY_GOTO(lb_file_open(&made->descriptor, path, error));
+        made->owns_descriptor = true;
     }
     made->name = lb_copy_text(name, strlen(name), error);
     made->input = lb_alloc(INPUT_BYTES, 1, error);
     if (made->name == NULL || made->input == NULL)
     {
+        status = LOBASS_OUT_OF_MEMORY;
         goto done;
     }
     LB_TRY_GOTO(fill_first(made, error));
@@ -249,11 +248,6 @@ lobass_status lb_stream_read(lb_stream *stream, void *data, size_t size, size_t 
 const char *lb_stream_name(const lb_stream *stream)
 {
     return stream->name;
-}
-
-uint64_t lb_stream_offset(const lb_stream *stream)
-{
-    return stream->offset;
 }
 
 void lb_stream_close(lb_stream *stream)

@@ -17,7 +17,6 @@ lobass_status lb_stream_open(lb_stream **stream, const char *path, lobass_error 
 lobass_status lb_stream_read(lb_stream *stream, void *data, size_t size, size_t *n_read,
                              lobass_error *error);
 const char *lb_stream_name(const lb_stream *stream); /* for messages; borrowed */
-uint64_t lb_stream_offset(const lb_stream *stream);  /* bytes taken from the file so far */
 void lb_stream_close(lb_stream *stream);
 
 #endif

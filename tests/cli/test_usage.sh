@@ -45,6 +45,7 @@ refused "option --dtype: expected one of auto, fp32, bf16, found 'fp16'" \
 refused "option --eos: expected one of count, skip" "$LOBASS" prepare m d -o x --eos maybe
 refused "option --by: expected one of learnability, rho_sum, rho_mean, loss, ppl, length, random" \
     "$LOBASS" select x -k 5 --by beauty
+refused "option --output: expected a file's name, found '-'" "$LOBASS" select x -k 5 -o -
 refused "the score loss has no direction of its own" "$LOBASS" select x -k 5 --by loss
 refused "the score ppl has no direction of its own" "$LOBASS" run m d -o x -k 5 --by ppl
 refused "option --as: expected a name of a-z" "$LOBASS" measure x m --as 'Über/name'

@@ -143,6 +143,17 @@ static void test_nothing_is_overwritten_unasked(void **state)
     assert_int_equal(lb_path_look(scratch_path("pipe")), LB_PATH_OTHER);
     assert_int_equal(lb_file_write(scratch_path("pipe"), "new", 3, true, &error), LOBASS_CONFLICT);
     assert_non_null(strstr(error.message, "pipe: found a device or pipe, expected a file"));
+    /* Reading neither waits for a writer nor takes what a second reading would not find. */
+    int descriptor = 0;
+    lb_mapping mapping;
+    lb_buffer bytes = {0};
+    (void)alarm(5);
+    error.message[0] = '\0';
+    assert_int_equal(lb_file_open(&descriptor, scratch_path("pipe"), &error), LOBASS_IO);
+    assert_non_null(strstr(error.message, "pipe: found a device or pipe, expected a file"));
+    assert_int_equal(lb_file_read(&bytes, scratch_path("pipe"), 9, &error), LOBASS_IO);
+    assert_int_equal(lb_mapping_open(&mapping, scratch_path("pipe"), &error), LOBASS_IO);
+    (void)alarm(0);
     assert_int_equal(lb_file_write(scratch_path("no/folder"), "", 0, true, &error),
                      LOBASS_NOT_FOUND);
     assert_int_equal(lb_file_write(scratch_path(""), "", 0, true, &error), LOBASS_CONFLICT);

@@ -77,7 +77,6 @@ static void check_all(const expectation *expectations, size_t count)
         assert_int_equal(lb_file_write(path, text, strlen(text), true, NULL), LOBASS_OK);
         assert_int_equal(lb_record_reader_open(&reader, path, NULL), LOBASS_OK);
         check_reader(&expectations[i], reader);
-        assert_int_equal(lb_record_reader_offset(reader), strlen(text));
         lb_record_reader_close(reader);
     }
 }
@@ -200,7 +199,7 @@ static void test_nul_and_utf16(void **state)
     assert_int_equal(lb_record_reader_open(&reader, scratch_path("none"), &error),
                      LOBASS_NOT_FOUND);
     assert_int_equal(lb_record_reader_open(&reader, scratch_folder, &error), LOBASS_IO);
-    assert_non_null(strstr(error.message, "Is a directory"));
+    assert_non_null(strstr(error.message, "found a folder, expected a file"));
 }
 
 /* Records of every size around those of the buffers, in all three frames. */
