@@ -88,7 +88,8 @@ int cmd_select(const cli_call *call)
                                          .type = CLI_TEXT,
                                          .target = &options.output,
                                          .value = "FILE",
-                                         .help = "where the records go; .json makes an array",
+                                         .help = "where the records go, scores and manifest "
+                                                 "beside them; .json makes an array",
                                          .fallback = "RUN/selected.jsonl"});
     cli_options_add_common(&parser, &common,
                            CLI_USES_OVERWRITE | CLI_USES_SEED | CLI_USES_PROGRESS);

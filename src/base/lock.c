@@ -26,12 +26,13 @@ static lobass_status fail_held(int descriptor, const char *path, lobass_error *e
     return lb_fail(error, LOBASS_CONFLICT, "%s: run is in use by another process", path);
 }
 
-static lobass_status lock_descriptor(int descriptor, const char *path, lobass_error *error)
+static lobass_status lock_descriptor(int descriptor, int operation, const char *path,
+                                     lobass_error *error)
 {
     int result = -1;
     do
     {
-        result = flock(descriptor, LOCK_EX | LOCK_NB);
+        result = flock(descriptor, operation | LOCK_NB);
     } while (result != 0 && errno == EINTR);
     if (result != 0 && errno == EWOULDBLOCK)
     {
@@ -50,7 +51,7 @@ static lobass_status lock_descriptor(int descriptor, const char *path, lobass_er
     return LOBASS_OK;
 }
 
-lobass_status lb_lock_acquire(lb_lock *lock, const char *path, lobass_error *error)
+static lobass_status acquire(lb_lock *lock, int operation, const char *path, lobass_error *error)
 {
     lock->descriptor = 0;
     int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -64,7 +65,7 @@ lobass_status lb_lock_acquire(lb_lock *lock, const char *path, lobass_error *err
     {
         return lb_fail_errno(error, path, "open");
     }
-    const lobass_status status = lock_descriptor(descriptor, path, error);
+    const lobass_status status = lock_descriptor(descriptor, operation, path, error);
     if (status != LOBASS_OK)
     {
         (void)close(descriptor);
@@ -72,6 +73,16 @@ lobass_status lb_lock_acquire(lb_lock *lock, const char *path, lobass_error *err
     }
     lock->descriptor = descriptor;
     return LOBASS_OK;
+}
+
+lobass_status lb_lock_acquire(lb_lock *lock, const char *path, lobass_error *error)
+{
+    return acquire(lock, LOCK_EX, path, error);
+}
+
+lobass_status lb_lock_acquire_shared(lb_lock *lock, const char *path, lobass_error *error)
+{
+    return acquire(lock, LOCK_SH, path, error);
 }
 
 void lb_lock_release(lb_lock *lock)

@@ -56,8 +56,9 @@ typedef struct lb_record
 typedef struct lb_record_reader lb_record_reader;
 
 /* PATH: JSON Lines (a record a line, blank lines skipped), a JSON array (a record an element), or
- * "-" for standard input (a pipe by another name is refused: sources are read again); gzip and zstd are recognised by their first bytes. Streams: memory is
- * bounded by the largest record (at most 256 MiB). A byte-order mark is skipped. */
+ * "-" for standard input (a pipe by another name is refused: sources are read again); gzip and zstd
+ * are recognised by their first bytes. Streams: memory is bounded by the largest record (at most
+ * 256 MiB). A byte-order mark is skipped. */
 lobass_status lb_record_reader_open(lb_record_reader **reader, const char *path,
                                     lobass_error *error);
 /* *HAS_RECORD false: the end. A file whose frame is broken (an array that is cut off, bytes between

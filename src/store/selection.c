@@ -8,12 +8,18 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+lobass_status lb_store_selection_remove(lb_store *store, lobass_error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    LB_TRY(lb_statement_use(&statement, store, LB_SQL_SELECTION_CLEAR, error));
+    return lb_statement_run(store, statement, error);
+}
+
 lobass_status lb_store_selection_save(lb_store *store, const uint64_t *ranks,
                                       const bool *is_selected, size_t n_rows, lobass_error *error)
 {
     sqlite3_stmt *statement = NULL;
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_SELECTION_CLEAR, error));
-    LB_TRY(lb_statement_run(store, statement, error));
+    LB_TRY(lb_store_selection_remove(store, error));
     for (size_t row = 0; row < n_rows; row++)
     {
         if (ranks[row] == 0)

@@ -10,10 +10,12 @@
 
 static const char *const texts[LB_SQL_COUNT] = {
     [LB_SQL_BEGIN] = "BEGIN IMMEDIATE",
+    [LB_SQL_BEGIN_READ] = "BEGIN",
     [LB_SQL_COMMIT] = "COMMIT",
     [LB_SQL_ROLLBACK] = "ROLLBACK",
     [LB_SQL_FACT_LOAD] = "SELECT value FROM facts WHERE name = ?1",
     [LB_SQL_FACT_SAVE] = "INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)",
+    [LB_SQL_FACT_REMOVE] = "DELETE FROM facts WHERE name = ?1",
     [LB_SQL_SOURCE_SAVE] = "INSERT OR REPLACE INTO sources"
                            " (source, path, name, n_records, is_complete)"
                            " VALUES (?1, ?2, ?3, ?4, ?5)",

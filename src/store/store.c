@@ -204,7 +204,8 @@ const char *lb_store_path(const lb_store *store)
 lobass_status lb_store_begin(lb_store *store, lobass_error *error)
 {
     sqlite3_stmt *statement = NULL;
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_BEGIN, error));
+    LB_TRY(lb_statement_use(&statement, store, store->has_lock ? LB_SQL_BEGIN : LB_SQL_BEGIN_READ,
+                            error));
     LB_TRY(lb_statement_run(store, statement, error));
     store->is_in_transaction = true;
     return LOBASS_OK;
@@ -261,5 +262,13 @@ lobass_status lb_store_fact_save(lb_store *store, const char *name, const char *
     LB_TRY(lb_statement_use(&statement, store, LB_SQL_FACT_SAVE, error));
     lb_bind_text(statement, 1, name);
     lb_bind_text(statement, 2, value);
+    return lb_statement_run(store, statement, error);
+}
+
+lobass_status lb_store_fact_remove(lb_store *store, const char *name, lobass_error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    LB_TRY(lb_statement_use(&statement, store, LB_SQL_FACT_REMOVE, error));
+    lb_bind_text(statement, 1, name);
     return lb_statement_run(store, statement, error);
 }

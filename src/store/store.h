@@ -26,7 +26,9 @@ lobass_status lb_store_open(lb_store **store, const char *run, lb_store_mode mod
 void lb_store_close(lb_store *store);
 const char *lb_store_path(const lb_store *store); /* the run's folder */
 
-lobass_status lb_store_begin(lb_store *store, lobass_error *error); /* one transaction at a time */
+/* One transaction at a time. Of a reader: everything it reads until commit or rollback is from the
+ * same moment; others may write meanwhile. */
+lobass_status lb_store_begin(lb_store *store, lobass_error *error);
 lobass_status lb_store_commit(lb_store *store, lobass_error *error);
 void lb_store_rollback(lb_store *store);
 
@@ -35,6 +37,7 @@ lobass_status lb_store_fact_load(char **value, lb_store *store, const char *name
                                  lobass_error *error);
 lobass_status lb_store_fact_save(lb_store *store, const char *name, const char *value,
                                  lobass_error *error);
+lobass_status lb_store_fact_remove(lb_store *store, const char *name, lobass_error *error);
 
 /* ---- sources and rows
  * ------------------------------------------------------------------------------ */
@@ -59,7 +62,7 @@ lobass_status lb_store_row_load(lobass_row *row, lb_store *store, uint64_t numbe
                                 lobass_error *error);
 lobass_status lb_store_row_count(uint64_t *count, lb_store *store, lobass_error *error);
 
-/* What tasks keep in memory about every row: 40 bytes each. */
+/* What tasks keep in memory about every row: 32 bytes each. */
 typedef struct lb_row_summary
 {
     uint64_t hash[2];
@@ -119,6 +122,7 @@ lobass_status lb_store_measured_load(bool **is_measured, size_t n_rows, lb_store
  * is_selected[n_rows]. */
 lobass_status lb_store_selection_save(lb_store *store, const uint64_t *ranks,
                                       const bool *is_selected, size_t n_rows, lobass_error *error);
+lobass_status lb_store_selection_remove(lb_store *store, lobass_error *error);
 /* *RANKS and *IS_SELECTED are yours: free(); both NULL where nothing was selected yet. */
 lobass_status lb_store_selection_load(uint64_t **ranks, bool **is_selected, size_t n_rows,
                                       lb_store *store, lobass_error *error);

@@ -5,11 +5,13 @@
  *     middle            by the distance of the row's place, in ascending order of the score, from
  *                       the median place (n - 1) / 2; of two at one distance the lower score first
  * Ties: the order of the data. An amount is a number of rows, a share x of ALL n input records,
- * floor(x n + 0.5), or a budget of scored tokens: rows are taken in the order of their ranks up to
- * the first that does not fit, so that a larger budget keeps every row of a smaller one.
+ * x n rounded half up as it is written in decimals, or a budget of scored tokens: rows are taken in
+ * the order of their ranks up to the first that does not fit, so that a larger budget keeps every
+ * row of a smaller one.
  */
 #include "task/select_private.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -87,15 +89,22 @@ static void sort(entry *entries, size_t n, lobass_direction direction)
     }
 }
 
+/* A share like 0.29 lies beside its double, and so does its product: halves are told from less
+ * within the rounding of both, far below the digits that anybody writes. */
+static uint64_t share_count(double share, size_t n_rows)
+{
+    const double rounded = share * (double)n_rows + 0.5;
+    return (uint64_t)floor(rounded * (1 + 4 * DBL_EPSILON));
+}
+
 static void take(lb_selection *selection, const lb_scores *scores, lobass_score by,
                  lobass_amount amount)
 {
     uint64_t n_most = selection->n_ranked;
     if (amount.kind != LOBASS_AMOUNT_TOKENS)
     {
-        n_most = amount.kind == LOBASS_AMOUNT_COUNT
-                     ? (uint64_t)amount.value
-                     : (uint64_t)floor(amount.value * (double)selection->n_rows + 0.5);
+        n_most = amount.kind == LOBASS_AMOUNT_COUNT ? (uint64_t)amount.value
+                                                    : share_count(amount.value, selection->n_rows);
     }
     selection->n_wanted = n_most;
     for (size_t i = 0; i < selection->n_ranked && i < n_most; i++)

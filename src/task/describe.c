@@ -2,7 +2,8 @@
  *
  * What a model folder is: its shapes, the size of its weights, and one fingerprint over weights,
  * configuration and tokenizer. Also the law that a run has one tokenizer: a model whose tokenizer
- * differs, or whose vocabulary does not cover the run's ids, is refused here.
+ * differs, whose vocabulary does not cover the run's ids, or which has fewer positions than the
+ * run's longest row, is refused here.
  */
 #include "model/weights.h"
 #include "task/task.h"
@@ -142,6 +143,30 @@ static lobass_status check_vocabulary(lb_store *store, const char *folder, const
     return LOBASS_OK;
 }
 
+/* Only rows with something to score are ever computed. */
+static lobass_status check_length(lb_store *store, const char *folder, const lb_config *config,
+                                  lobass_error *error)
+{
+    lb_row_summary *summaries = NULL;
+    size_t n_rows = 0;
+    uint32_t n_longest = 0;
+    LB_TRY(lb_store_summaries_load(&summaries, &n_rows, store, error));
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        const bool is_longer = summaries[i].n_scored > 0 && summaries[i].n_tokens > n_longest;
+        n_longest = is_longer ? summaries[i].n_tokens : n_longest;
+    }
+    free(summaries);
+    if (n_longest > config->max_length)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: the run's longest row has %" PRIu32
+                       " tokens, %s takes %zu; prepare a run with a smaller max_length",
+                       lb_store_path(store), n_longest, folder, config->max_length);
+    }
+    return LOBASS_OK;
+}
+
 lobass_status lb_run_check_model(lb_store *store, const char *folder,
                                  const lobass_tokenizer *tokenizer, const lb_config *config,
                                  lobass_error *error)
@@ -163,7 +188,8 @@ lobass_status lb_run_check_model(lb_store *store, const char *folder,
                          folder, found, lb_store_path(store), expected);
         goto done;
     }
-    status = check_vocabulary(store, folder, config, highest, error);
+    LB_TRY_GOTO(check_vocabulary(store, folder, config, highest, error));
+    status = check_length(store, folder, config, error);
 done:
     free(tokenization);
     free(expected);

@@ -5,6 +5,7 @@
  */
 #include "task/facts.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static lobass_status seconds_load(double *seconds, lb_store *store, const char *fact,
@@ -55,4 +56,71 @@ void lb_summaries_count(const lb_row_summary *summaries, size_t n_rows,
             *n_scored_tokens += summary->n_scored;
         }
     }
+}
+
+typedef struct trained_rows
+{
+    bool *is_trained; /* [n_rows] */
+    size_t n_rows, n_nonfinite;
+} trained_rows;
+
+static lobass_status leave_out_nonfinite(void *context, uint64_t row, const float *nll,
+                                         size_t n_scored, lobass_error *error)
+{
+    trained_rows *rows = context;
+    double sum = 0;
+    (void)error;
+    for (size_t i = 0; i < n_scored; i++)
+    {
+        sum += (double)nll[i];
+    }
+    if (row < rows->n_rows && rows->is_trained[row] && !isfinite(sum))
+    {
+        rows->is_trained[row] = false;
+        rows->n_nonfinite++;
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status initial_walk(trained_rows *rows, lb_store *store, lobass_error *error)
+{
+    lb_store_model model = {0};
+    lobass_error cause = {0};
+    lobass_status status = lb_store_model_load(&model, store, "initial", &cause);
+    if (status == LOBASS_NOT_FOUND)
+    {
+        return LOBASS_OK;
+    }
+    if (status != LOBASS_OK)
+    {
+        return lb_fail(error, status, "%s", cause.message);
+    }
+    status = lb_store_losses_walk(store, model.id, leave_out_nonfinite, rows, error);
+    lb_store_model_clear(&model);
+    return status;
+}
+
+lobass_status lb_trained_rows_find(bool **is_trained, size_t *n_nonfinite,
+                                   const lb_row_summary *summaries, size_t n_rows, lb_store *store,
+                                   lobass_error *error)
+{
+    trained_rows rows = {.is_trained = lb_alloc(n_rows, sizeof(bool), error), .n_rows = n_rows};
+    if (rows.is_trained == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        rows.is_trained[i] = lb_row_status_is_selectable((lobass_row_status)summaries[i].status) &&
+                             summaries[i].n_scored > 0;
+    }
+    const lobass_status status = initial_walk(&rows, store, error);
+    if (status != LOBASS_OK)
+    {
+        free(rows.is_trained);
+        return status;
+    }
+    *is_trained = rows.is_trained;
+    *n_nonfinite = rows.n_nonfinite;
+    return LOBASS_OK;
 }

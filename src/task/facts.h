@@ -28,4 +28,11 @@ void lb_summaries_count(const lb_row_summary *summaries, size_t n_rows,
                         uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64_t *n_tokens,
                         uint64_t *n_scored_tokens);
 
+/* *IS_TRAINED [N_ROWS], yours: free(): rows that a training takes. Those that are ok or truncated
+ * and have a scored token, but for *N_NONFINITE whose measured loss under "initial" is not finite:
+ * one of them in a batch would spoil every weight. */
+lobass_status lb_trained_rows_find(bool **is_trained, size_t *n_nonfinite,
+                                   const lb_row_summary *summaries, size_t n_rows, lb_store *store,
+                                   lobass_error *error);
+
 #endif

@@ -8,6 +8,7 @@
 #include "task/prepare_private.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,4 +181,14 @@ size_t lb_freeze_batch_count(const lb_freeze_batch *batch)
 lobass_row *lb_freeze_batch_at(lb_freeze_batch *batch, size_t index)
 {
     return &batch->slots[index].row;
+}
+
+void lb_freeze_row_unscore(lobass_row *row)
+{
+    slot *place = (slot *)(void *)((char *)row - offsetof(slot, row));
+    for (size_t i = 0; i < place->flags.size; i++)
+    {
+        place->flags.data[i] = (char)((unsigned char)place->flags.data[i] & ~LOBASS_TOKEN_SCORED);
+    }
+    row->n_scored = 0;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lobass_init: a model of given shapes with random weights, in Hugging Face layout, to be
- * pretrained with lobass_train on text. The folder is put together in OUTPUT.init and moved when it
- * is whole.
+ * pretrained with lobass_train on text. The folder is put together in OUTPUT.init.PID and moved
+ * when it is whole.
  */
-#include "task/task.h"
+#include "task/folders.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const tokenizer_files[] = {"tokenizer.json", "tokenizer_config.json",
                                               "special_tokens_map.json", "chat_template.jinja"};
@@ -89,9 +91,9 @@ static lobass_status check_vocabulary(const lb_config *config, const char *confi
 typedef struct init_paths
 {
     char *config, *tokenizer; /* files */
-    char *staging;            /* OUTPUT.init */
-    char *source;             /* OUTPUT.init/source: config and tokenizer as they were given */
-    char *model;              /* OUTPUT.init/model: what becomes OUTPUT */
+    char *staging;            /* OUTPUT.init.PID */
+    char *source;             /* its source/: config and tokenizer as they were given */
+    char *model;              /* its model/: what becomes OUTPUT */
 } init_paths;
 
 static void init_paths_free(init_paths *p)
@@ -114,7 +116,7 @@ static lobass_status init_paths_find(init_paths *p, const char *config, const ch
     }
     LB_TRY(lb_buffer_append(&staging, output, size, error));
     p->staging = staging.data;
-    const lobass_status status = lb_buffer_append_text(&staging, ".init", error);
+    const lobass_status status = lb_buffer_print(&staging, error, ".init.%ld", (long)getpid());
     p->staging = staging.data;
     LB_TRY(status);
     p->config = file_within(config, "config.json", error);
@@ -126,14 +128,31 @@ static lobass_status init_paths_find(init_paths *p, const char *config, const ch
                : LOBASS_OUT_OF_MEMORY;
 }
 
+/* A folder of that name is somebody's own, or of a process that was killed: it stays. */
+static lobass_status staging_create(const init_paths *p, lobass_error *error)
+{
+    char *parent = folder_of(p->staging, error);
+    if (parent == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    const lobass_status status = lb_folder_create(parent, error);
+    free(parent);
+    LB_TRY(status);
+    if (lb_path_look(p->staging) != LB_PATH_MISSING)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: exists already; expected no such folder, it is to be made for a while",
+                       p->staging);
+    }
+    return mkdir(p->staging, 0777) == 0 ? LOBASS_OK
+                                        : lb_fail_errno(error, p->staging, "create the folder");
+}
+
 static lobass_status stage(const init_paths *p, const lb_config *config, uint64_t seed,
                            lobass_error *error)
 {
     lb_model *model = NULL;
-    if (lb_path_look(p->staging) != LB_PATH_MISSING)
-    {
-        LB_TRY(lb_folder_remove(p->staging, error));
-    }
     LB_TRY(lb_folder_create(p->source, error));
     LB_TRY(lb_folder_create(p->model, error));
     LB_TRY(copy_into(p->source, "config.json", p->config, error));
@@ -150,6 +169,12 @@ static lobass_status init_at(const init_paths *p, const char *output, uint64_t s
     lb_config config;
     LB_TRY(lb_config_load(&config, p->config, error));
     LB_TRY(check_vocabulary(&config, p->config, p->tokenizer, error));
+    if (overwrite && lb_path_look(output) == LB_PATH_FOLDER)
+    {
+        const char *const read[] = {p->config, p->tokenizer};
+        LB_TRY(lb_model_folder_check(output, read, sizeof read / sizeof *read, error));
+    }
+    LB_TRY(staging_create(p, error));
     lobass_status status = stage(p, &config, seed, error);
     if (status == LOBASS_OK)
     {

@@ -94,13 +94,6 @@ void lb_json_put_count(lb_json_writer *writer, const char *key, uint64_t value)
     lb_json_put_value(writer, key, text);
 }
 
-void lb_json_put_integer(lb_json_writer *writer, const char *key, int64_t value)
-{
-    char text[32];
-    (void)snprintf(text, sizeof text, "%" PRId64, value);
-    lb_json_put_value(writer, key, text);
-}
-
 void lb_json_put_boolean(lb_json_writer *writer, const char *key, bool value)
 {
     lb_json_put_value(writer, key, value ? "true" : "false");

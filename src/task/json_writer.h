@@ -25,7 +25,6 @@ void lb_json_open(lb_json_writer *writer, const char *key, char bracket); /* '{'
 void lb_json_close(lb_json_writer *writer, char bracket);                 /* '}' or ']' */
 void lb_json_put_text(lb_json_writer *writer, const char *key, const char *text);
 void lb_json_put_count(lb_json_writer *writer, const char *key, uint64_t value);
-void lb_json_put_integer(lb_json_writer *writer, const char *key, int64_t value);
 void lb_json_put_boolean(lb_json_writer *writer, const char *key, bool value);
 /* Nothing is written for what JSON cannot hold: a value that does not exist is absent. */
 void lb_json_put_real(lb_json_writer *writer, const char *key, double value);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * RUN/manifest.json: everything from which the selection can be made again, for people and scripts:
+ * The manifest: everything from which the selection can be made again, for people and scripts:
  * versions, options of every step, sources and models with their hashes, counts, the choice, the
  * machine and the seconds. Also the short form of a selection's options that the database keeps.
  * Timings stand here and in no other file.
@@ -346,18 +346,14 @@ lobass_status lb_manifest_write(const lb_manifest *manifest, lb_store *store, lo
     lb_buffer text = {0};
     lb_json_writer writer = lb_json_writer_begin(&text, true, error);
     lobass_status status = put_all(&writer, manifest, store, error);
-    char *path = NULL;
     if (status == LOBASS_OK)
     {
         status = lb_buffer_append_text(&text, "\n", error);
     }
     if (status == LOBASS_OK)
     {
-        path = lb_path_join(lb_store_path(store), LB_RUN_MANIFEST, error);
-        status = path == NULL ? LOBASS_OUT_OF_MEMORY
-                              : lb_file_write(path, text.data, text.size, true, error);
+        status = lb_file_write(manifest->path, text.data, text.size, true, error);
     }
-    free(path);
     lb_buffer_free(&text);
     return status;
 }

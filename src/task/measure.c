@@ -117,7 +117,20 @@ static lobass_status fail_other_model(const measurer *m, const lb_store_model *s
                    m->record.path, m->record.fingerprint, m->record.dtype);
 }
 
-/* Finds the name's losses, or makes room for them. */
+/* Losses that scores are made of take with them what was selected by them. */
+static lobass_status losses_forget(measurer *m, lobass_error *error)
+{
+    LB_TRY(lb_store_model_remove(m->store, m->record.name, error));
+    m->clock.before_seconds = 0;
+    if (strcmp(m->record.name, "initial") != 0 && strcmp(m->record.name, "reference") != 0)
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(lb_store_selection_remove(m->store, error));
+    return lb_store_fact_remove(m->store, LB_FACT_SELECTION, error);
+}
+
+/* Finds the name's losses, or makes room for them; for a model that can be loaded only. */
 static lobass_status name_claim(measurer *m, lobass_error *error)
 {
     lb_store_model stored;
@@ -137,11 +150,14 @@ static lobass_status name_claim(measurer *m, lobass_error *error)
     }
     lb_store_model_clear(&stored);
     LB_TRY(status);
+    if (!is_same)
+    {
+        LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, LB_MODEL_SCORE, error));
+    }
     LB_TRY_GOTO(lb_store_begin(m->store, error));
     if (is_there && !is_same)
     {
-        LB_TRY_GOTO(lb_store_model_remove(m->store, m->record.name, error));
-        m->clock.before_seconds = 0;
+        LB_TRY_GOTO(losses_forget(m, error));
     }
     LB_TRY_GOTO(lb_store_model_save(m->store, &m->record, error));
     LB_TRY_GOTO(lb_store_commit(m->store, error));
@@ -204,7 +220,10 @@ static lobass_status rows_plan(measurer *m, lobass_error *error)
 
 static lobass_status workers_create(measurer *m, lobass_error *error)
 {
-    LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, LB_MODEL_SCORE, error));
+    if (m->model == NULL)
+    {
+        LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, LB_MODEL_SCORE, error));
+    }
     LB_TRY(lb_pool_create(&m->pool, m->options->n_threads, error));
     const unsigned n_threads = lb_pool_thread_count(m->pool);
     m->workers = lb_alloc(n_threads, sizeof *m->workers, error);

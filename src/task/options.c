@@ -119,6 +119,7 @@ lobass_status lobass_amount_parse(const char *text, lobass_amount *amount, lobas
     {
         return amount_fail(text, "not a number", error);
     }
+    const bool has_point = memchr(text, '.', (size_t)(end - text)) != NULL;
     const bool is_whole = value == floor(value) && value < 9007199254740992.0;
     lobass_amount found = {LOBASS_AMOUNT_COUNT, value};
     if (strcmp(end, "%") == 0)
@@ -133,7 +134,7 @@ lobass_status lobass_amount_parse(const char *text, lobass_amount *amount, lobas
     {
         return amount_fail(text, "something follows the number", error);
     }
-    else if (value < 1 || !is_whole)
+    else if (value < 1 || !is_whole || has_point)
     {
         found.kind = LOBASS_AMOUNT_FRACTION;
     }
@@ -143,7 +144,11 @@ lobass_status lobass_amount_parse(const char *text, lobass_amount *amount, lobas
     }
     if (found.kind == LOBASS_AMOUNT_FRACTION && found.value > 1)
     {
-        return amount_fail(text, "more than all rows", error);
+        return amount_fail(text,
+                           *end == '\0' && has_point
+                               ? "with a point it is a share, and that more than all rows"
+                               : "more than all rows",
+                           error);
     }
     if (found.kind != LOBASS_AMOUNT_FRACTION && !is_whole)
     {

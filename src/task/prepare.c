@@ -7,6 +7,7 @@
  *     XXH3-128 over the tokenizer's hash, the options' JSON, and lb_row_hash() of every row.
  */
 #include "task/facts.h"
+#include "task/folders.h"
 #include "task/prepare_private.h"
 
 #include <inttypes.h>
@@ -32,6 +33,7 @@ typedef struct preparer
     lb_duplicates duplicates;
     lb_row_summary *stored; /* [n_stored], rows of an earlier call */
     size_t n_stored;
+    bool is_begun_here; /* nothing was recorded before this call */
     uint64_t n_rows, n_bad;
     lb_stage stage;
     lb_step_clock clock;
@@ -63,6 +65,12 @@ static lobass_status model_read(preparer *p, lobass_error *error)
     return lb_format_options_to_json(&p->format_json, &p->format, error);
 }
 
+static int32_t end_token(const preparer *p)
+{
+    const int32_t own = lb_tokenizer_special_ids(p->tokenizer).eos;
+    return own >= 0 ? own : p->config.eos;
+}
+
 static lobass_status compare_sources(const preparer *p, const lb_store_source *stored,
                                      size_t n_stored, lobass_error *error)
 {
@@ -80,6 +88,24 @@ static lobass_status compare_sources(const preparer *p, const lb_store_source *s
         }
     }
     return LOBASS_OK;
+}
+
+/* What the model says beside its tokenizer must be what the rows were made with. */
+static lobass_status compare_number(const preparer *p, const char *fact, int64_t now,
+                                    lobass_error *error)
+{
+    char *recorded = NULL;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_fact_load(&recorded, p->store, fact, error));
+    if (recorded != NULL && strtoll(recorded, NULL, 10) != now)
+    {
+        status = lb_fail(error, LOBASS_CONFLICT,
+                         "%s: prepared for a model with \"%s\": %s, that of %s is %" PRId64
+                         "; overwrite it (-f) or use another folder",
+                         p->options->run, fact, recorded, p->options->model, now);
+    }
+    free(recorded);
+    return status;
 }
 
 /* *HAS_BEGUN: an earlier call recorded what it does, and that is what is asked for now. */
@@ -107,6 +133,8 @@ static lobass_status compare_recorded(preparer *p, bool *has_begun, lobass_error
                     p->options->run, tokenizer, p->options->model, p->tokenizer_hash);
         goto done;
     }
+    LB_TRY_GOTO(compare_number(p, LB_FACT_VOCABULARY, (int64_t)p->config.n_vocabulary, error));
+    LB_TRY_GOTO(compare_number(p, LB_FACT_EOS, end_token(p), error));
     LB_TRY_GOTO(lb_store_sources_load(&sources, &n_sources, p->store, error));
     LB_TRY_GOTO(compare_sources(p, sources, n_sources, error));
     for (size_t i = 0; i < n_sources; i++)
@@ -125,10 +153,9 @@ static lobass_status record_facts(const preparer *p, lobass_error *error)
 {
     char vocabulary[32];
     char eos[32];
-    const int32_t own_eos = lb_tokenizer_special_ids(p->tokenizer).eos;
     char *model = realpath(p->options->model, NULL);
     (void)snprintf(vocabulary, sizeof vocabulary, "%zu", p->config.n_vocabulary);
-    (void)snprintf(eos, sizeof eos, "%" PRId32, own_eos >= 0 ? own_eos : p->config.eos);
+    (void)snprintf(eos, sizeof eos, "%" PRId32, end_token(p));
     const char *const facts[][2] = {
         {LB_FACT_VERSION, lobass_version()},
         {LB_FACT_MODEL, model != NULL ? model : p->options->model},
@@ -403,12 +430,8 @@ done:
     return status;
 }
 
-static lobass_status fail_empty(preparer *p, lobass_error *error)
+static lobass_status fail_empty(const preparer *p, lobass_error *error)
 {
-    /* A run without rows would only stand in the way of the next try. */
-    lb_store_close(p->store);
-    p->store = NULL;
-    LB_TRY(lb_run_folder_clear(p->options->run, error));
     return lb_fail(error, LOBASS_BAD_FORMAT, "%s: no record%s; expected at least one",
                    p->options->data[0],
                    p->options->n_data > 1 ? " in it or in the other data files" : "");
@@ -452,6 +475,24 @@ static lobass_status result_fill(preparer *p, lobass_prepare_result *result, lob
 /* ---- from the beginning -----------------------------------------------------------------------
  */
 
+/* Removing the run must not remove what it is to be made of. */
+static lobass_status check_outside(const preparer *p, lobass_error *error)
+{
+    const lobass_prepare_options *options = p->options;
+    for (size_t i = 0; i <= options->n_data; i++)
+    {
+        const char *path = i < options->n_data ? p->sources[i].path : options->model;
+        if (lb_path_is_within(path, options->run))
+        {
+            return lb_fail(error, LOBASS_CONFLICT,
+                           "%s: lies in the run that is to be overwritten, %s; move it away or use "
+                           "another folder",
+                           path, options->run);
+        }
+    }
+    return LOBASS_OK;
+}
+
 static lobass_status store_open(preparer *p, bool *has_begun, lobass_error *error)
 {
     const lobass_prepare_options *options = p->options;
@@ -464,10 +505,13 @@ static lobass_status store_open(preparer *p, bool *has_begun, lobass_error *erro
     }
     if (options->overwrite && lb_path_look(options->run) == LB_PATH_FOLDER)
     {
+        LB_TRY(check_outside(p, error));
         LB_TRY(lb_run_folder_clear(options->run, error));
     }
     LB_TRY(lb_store_open(&p->store, options->run, LB_STORE_CREATE, error));
-    return compare_recorded(p, has_begun, error);
+    LB_TRY(compare_recorded(p, has_begun, error));
+    p->is_begun_here = !*has_begun;
+    return LOBASS_OK;
 }
 
 static lobass_status begin(preparer *p, bool has_begun, lobass_error *error)
@@ -508,18 +552,41 @@ static lobass_status prepare_with(preparer *p, lobass_prepare_result *result, lo
     return result_fill(p, result, error);
 }
 
-lobass_status lobass_prepare(const lobass_prepare_options *options, const lobass_observer *observer,
-                             lobass_prepare_result *result, lobass_error *error)
+/* Failures that the corrected command would meet again as a conflict with what they left behind;
+ * after any other the same command goes on. */
+static bool is_worthless(const preparer *p, lobass_status status)
+{
+    return p->is_begun_here && status != LOBASS_OK && status != LOBASS_CANCELLED &&
+           status != LOBASS_CONFLICT && status != LOBASS_IO && status != LOBASS_OUT_OF_MEMORY;
+}
+
+lobass_status lb_prepare_keep(const lobass_prepare_options *options,
+                              const lobass_observer *observer, lobass_prepare_result *result,
+                              lb_lock *hold, lobass_error *error)
 {
     preparer p = {.options = options, .observer = observer};
     lobass_prepare_result unused;
-    const lobass_status status = prepare_with(&p, result != NULL ? result : &unused, error);
+    lobass_status status = prepare_with(&p, result != NULL ? result : &unused, error);
+    if (status == LOBASS_OK && hold != NULL)
+    {
+        status = lb_run_rows_keep(hold, options->run, error);
+    }
     lb_freeze_batch_free(p.batch);
     lb_duplicates_free(&p.duplicates);
     free(p.stored);
     lb_store_close(p.store);
+    if (is_worthless(&p, status))
+    {
+        (void)lb_run_folder_clear(options->run, NULL);
+    }
     lb_store_sources_free(p.sources, options->n_data);
     lobass_tokenizer_free(p.tokenizer);
     free(p.format_json);
     return status;
+}
+
+lobass_status lobass_prepare(const lobass_prepare_options *options, const lobass_observer *observer,
+                             lobass_prepare_result *result, lobass_error *error)
+{
+    return lb_prepare_keep(options, observer, result, NULL, error);
 }

@@ -20,8 +20,18 @@
 
 /* Refuses a folder that holds something else and no run; *HAS_RUN: it holds a database. */
 lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *error);
-/* Removes what lobass wrote into the folder and nothing else; refuses one that is in use. */
+/* Removes what lobass wrote into the folder and nothing else; refuses one that is in use: written
+ * to, kept by lb_run_rows_keep(), or with a training of its reference under way. */
 lobass_status lb_run_folder_clear(const char *run, lobass_error *error);
+/* A shared hold on RUN's rows: until it is released the run is not cleared. Holds nothing where
+ * there is no run, or one that cannot be written to. */
+lobass_status lb_run_rows_keep(lb_lock *hold, const char *run, lobass_error *error);
+/* Removes PARTIAL, a training's folder, if it is there; refuses one whose training is under way. */
+lobass_status lb_partial_remove(const char *partial, lobass_error *error);
+/* lobass_prepare() that keeps the rows (HOLD may be NULL) before anyone else can clear them. */
+lobass_status lb_prepare_keep(const lobass_prepare_options *options,
+                              const lobass_observer *observer, lobass_prepare_result *result,
+                              lb_lock *hold, lobass_error *error);
 /* Copies the files of MODEL that say how text becomes ids into RUN/tokenizer. */
 lobass_status lb_run_tokenizer_keep(const char *run, const char *model, lobass_error *error);
 
@@ -56,6 +66,8 @@ lobass_status lb_freeze_batch_run(lb_freeze_batch *batch, const char *path, loba
 size_t lb_freeze_batch_count(const lb_freeze_batch *batch);
 /* Row and source numbers are the caller's to fill in; lives until the batch is cleared. */
 lobass_row *lb_freeze_batch_at(lb_freeze_batch *batch, size_t index);
+/* Takes the SCORED flags from a row of a batch: one that is not to be measured has none. */
+void lb_freeze_row_unscore(lobass_row *row);
 
 /* ---- rows seen before (duplicates.c) --------------------------------------------------------- */
 

@@ -54,6 +54,8 @@ static lobass_status tokens_count(lobass_train_result *result, lb_store *store, 
     char *recipe = NULL;
     json_t *object = NULL;
     int64_t n_epochs = 1;
+    bool *is_trained = NULL;
+    size_t n_nonfinite = 0;
     lobass_status status = LOBASS_OK;
     LB_TRY_GOTO(lb_store_fact_load(&recipe, store, LB_FACT_REFERENCE_RECIPE, error));
     if (recipe != NULL)
@@ -63,11 +65,11 @@ static lobass_status tokens_count(lobass_train_result *result, lb_store *store, 
                                     &n_epochs, error));
     }
     LB_TRY_GOTO(lb_store_summaries_load(&summaries, &n_rows, store, error));
+    LB_TRY_GOTO(lb_trained_rows_find(&is_trained, &n_nonfinite, summaries, n_rows, store, error));
     for (size_t i = 0; i < n_rows; i++)
     {
         const lb_row_summary *summary = &summaries[i];
-        if (lb_row_status_is_selectable((lobass_row_status)summary->status) &&
-            summary->n_scored > 0)
+        if (is_trained[i])
         {
             result->n_rows++;
             result->n_tokens += (uint64_t)n_epochs * summary->n_tokens;
@@ -77,6 +79,7 @@ static lobass_status tokens_count(lobass_train_result *result, lb_store *store, 
 done:
     json_decref(object);
     free(recipe);
+    free(is_trained);
     free(summaries);
     return status;
 }

@@ -4,6 +4,8 @@
  *     prepare -> measure initial -> train RUN/reference -> measure reference -> select
  * Every step finds out by itself what is done already; only the training is looked at here: it is
  * skipped where RUN/reference stands finished and the recipe recorded for it is the one asked for.
+ * The run has one writer at a time; its rows are kept from the end of prepare to the end of all, so
+ * that nobody overwrites the run between two steps.
  */
 #include "task/facts.h"
 #include "task/prepare_private.h"
@@ -52,7 +54,7 @@ static lobass_status reference_look(reference *found, const char *run, lobass_er
     {
         /* The folder appears whole, as the last step of a training; one that was killed while it
          * cleared its scratch behind that is done all the same. */
-        (void)lb_folder_remove(partial.data, NULL);
+        (void)lb_partial_remove(partial.data, NULL);
     }
     lb_buffer_free(&partial);
     return LOBASS_OK;
@@ -90,36 +92,36 @@ done:
     return status;
 }
 
-static lobass_status seconds_record(const char *run, double seconds, lobass_error *error)
+static lobass_status train_now(lb_store *store, const lobass_train_options *train,
+                               const lobass_observer *observer, lobass_train_result *result,
+                               lobass_error *error)
 {
-    lb_store *store = NULL;
     lb_step_clock clock;
-    LB_TRY(lb_store_open(&store, run, LB_STORE_WRITE, error));
-    lobass_status status = lb_step_clock_begin(&clock, store, TRAIN_STEP, error);
+    LB_TRY(lb_step_clock_begin(&clock, store, TRAIN_STEP, error));
+    const lobass_status status = lobass_train(train, observer, result, error);
     if (status == LOBASS_OK)
     {
-        clock.began_seconds -= seconds;
-        status = lb_step_clock_save(&clock, store, error);
+        return lb_step_clock_save(&clock, store, error);
     }
-    lb_store_close(store);
+    if (status == LOBASS_CANCELLED)
+    {
+        (void)lb_step_clock_save(&clock, store, NULL);
+    }
     return status;
 }
 
-static lobass_status train_now(const lobass_train_options *train, const lobass_observer *observer,
-                               lobass_train_result *result, lobass_error *error)
+static lobass_status train_with(lb_store *store, const lobass_train_options *train,
+                                const reference *found, const lobass_observer *observer,
+                                lobass_train_result *result, lobass_error *error)
 {
-    const double began = lb_clock_seconds();
-    const lobass_status status = lobass_train(train, observer, result, error);
-    const double seconds = lb_clock_seconds() - began;
-    if (status != LOBASS_OK)
+    bool has_log = false;
+    LB_TRY(recipe_claim(store, train, found, error));
+    if (!found->is_done)
     {
-        if (status == LOBASS_CANCELLED)
-        {
-            (void)seconds_record(train->run, seconds, NULL);
-        }
-        return status;
+        LB_TRY(train_now(store, train, observer, result, error));
     }
-    return seconds_record(train->run, seconds, error);
+    /* Whichever call did the work, the account is the same. */
+    return lb_reference_recall(result, &has_log, store, error);
 }
 
 static lobass_status reference_train(const lobass_run_options *options, const reference *found,
@@ -128,7 +130,6 @@ static lobass_status reference_train(const lobass_run_options *options, const re
 {
     lobass_train_options train = options->train;
     lb_store *store = NULL;
-    bool has_log = false;
     train.model = options->prepare.model;
     train.run = options->prepare.run;
     train.data = NULL;
@@ -137,19 +138,11 @@ static lobass_status reference_train(const lobass_run_options *options, const re
     train.dtype = options->dtype;
     train.n_threads = options->n_threads;
     train.overwrite = false;
+    /* Open, and with it locked, for as long as the training takes: the trainer only reads. */
     LB_TRY(lb_store_open(&store, options->prepare.run, LB_STORE_WRITE, error));
-    const lobass_status status = recipe_claim(store, &train, found, error);
+    const lobass_status status = train_with(store, &train, found, observer, result, error);
     lb_store_close(store);
-    LB_TRY(status);
-    if (!found->is_done)
-    {
-        LB_TRY(train_now(&train, observer, result, error));
-    }
-    /* Whichever call did the work, the account is the same. */
-    LB_TRY(lb_store_open(&store, options->prepare.run, LB_STORE_READ, error));
-    const lobass_status recalled = lb_reference_recall(result, &has_log, store, error);
-    lb_store_close(store);
-    return recalled;
+    return status;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------
@@ -193,15 +186,17 @@ lobass_status lobass_run_all(const lobass_run_options *options, const lobass_obs
     lobass_run_result *filled = result != NULL ? result : &unused;
     lobass_prepare_options prepare = options->prepare;
     reference found = {0};
+    lb_lock hold = {0};
     memset(filled, 0, sizeof *filled);
     LB_TRY(check_arguments(options, error));
     prepare.n_threads = options->n_threads;
-    LB_TRY(lobass_prepare(&prepare, observer, &filled->prepare, error));
+    LB_TRY(lb_prepare_keep(&prepare, observer, &filled->prepare, &hold, error));
     lobass_status status = reference_look(&found, prepare.run, error);
     if (status == LOBASS_OK)
     {
         status = steps_take(options, &found, observer, filled, error);
     }
+    lb_lock_release(&hold);
     free(found.output);
     return status;
 }

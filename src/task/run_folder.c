@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define LOCK_NAME "lock"
+#define ROWS_LOCK_NAME "rows.lock" /* see lb_run_rows_keep() */
 #define SOURCES_NAME "sources"
 #define STANDARD_INPUT_NAME "stdin.jsonl"
 #define COPY_BYTES ((size_t)1 << 16)
@@ -20,8 +21,9 @@
 static const char *const run_files[] = {LB_RUN_DATABASE,        LB_RUN_DATABASE "-wal",
                                         LB_RUN_DATABASE "-shm", LB_RUN_SELECTED,
                                         LB_RUN_SCORES,          LB_RUN_MANIFEST};
-static const char *const run_folders[] = {LB_RUN_REFERENCE, LB_RUN_REFERENCE ".partial",
-                                          LB_RUN_TOKENIZER, SOURCES_NAME};
+#define REFERENCE_PARTIAL LB_RUN_REFERENCE ".partial"
+static const char *const run_folders[] = {LB_RUN_REFERENCE, REFERENCE_PARTIAL, LB_RUN_TOKENIZER,
+                                          SOURCES_NAME};
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 /* ---- the folder -------------------------------------------------------------------------------
@@ -29,8 +31,8 @@ static const char *const run_folders[] = {LB_RUN_REFERENCE, LB_RUN_REFERENCE ".p
 
 static bool is_ours(const char *name)
 {
-    bool is_known =
-        strcmp(name, LOCK_NAME) == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    bool is_known = strcmp(name, LOCK_NAME) == 0 || strcmp(name, ROWS_LOCK_NAME) == 0 ||
+                    strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
     for (size_t i = 0; i < COUNT_OF(run_files); i++)
     {
         is_known = is_known || strcmp(name, run_files[i]) == 0;
@@ -104,27 +106,77 @@ static lobass_status remove_one(const char *run, const char *name, bool is_folde
     return status;
 }
 
-lobass_status lb_run_folder_clear(const char *run, lobass_error *error)
+lobass_status lb_partial_remove(const char *partial, lobass_error *error)
 {
-    lobass_status status = LOBASS_OK;
     lb_lock lock = {0};
-    char *path = lb_path_join(run, LOCK_NAME, error);
-    if (path == NULL)
+    if (lb_path_look(partial) == LB_PATH_MISSING)
     {
-        return LOBASS_OUT_OF_MEMORY;
+        return LOBASS_OK;
     }
-    /* The lock's own file stays: see base/lock.c. */
-    LB_TRY_GOTO(lb_lock_acquire(&lock, path, error));
+    char *path = lb_path_join(partial, LOCK_NAME, error);
+    lobass_status status =
+        path == NULL ? LOBASS_OUT_OF_MEMORY : lb_lock_acquire(&lock, path, error);
+    if (status == LOBASS_OK)
+    {
+        status = lb_folder_remove(partial, error);
+    }
+    lb_lock_release(&lock);
+    free(path);
+    return status;
+}
+
+lobass_status lb_run_rows_keep(lb_lock *hold, const char *run, lobass_error *error)
+{
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    char *database = lb_path_join(run, LB_RUN_DATABASE, error);
+    char *path = lb_path_join(run, ROWS_LOCK_NAME, error);
+    if (database != NULL && path != NULL)
+    {
+        const bool can_be_cleared =
+            lb_path_look(database) == LB_PATH_FILE && access(run, W_OK) == 0;
+        status = can_be_cleared ? lb_lock_acquire_shared(hold, path, error) : LOBASS_OK;
+    }
+    free(path);
+    free(database);
+    return status;
+}
+
+static lobass_status clear_locked(const char *run, const char *partial, lobass_error *error)
+{
+    /* First, since it alone may still be refused. */
+    LB_TRY(lb_partial_remove(partial, error));
     for (size_t i = 0; i < COUNT_OF(run_files); i++)
     {
-        LB_TRY_GOTO(remove_one(run, run_files[i], false, error));
+        LB_TRY(remove_one(run, run_files[i], false, error));
     }
     for (size_t i = 0; i < COUNT_OF(run_folders); i++)
     {
-        LB_TRY_GOTO(remove_one(run, run_folders[i], true, error));
+        LB_TRY(remove_one(run, run_folders[i], true, error));
     }
+    return LOBASS_OK;
+}
+
+lobass_status lb_run_folder_clear(const char *run, lobass_error *error)
+{
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    lb_lock lock = {0};
+    lb_lock rows_lock = {0};
+    char *path = lb_path_join(run, LOCK_NAME, error);
+    char *rows_path = lb_path_join(run, ROWS_LOCK_NAME, error);
+    char *partial = lb_path_join(run, REFERENCE_PARTIAL, error);
+    if (path == NULL || rows_path == NULL || partial == NULL)
+    {
+        goto done;
+    }
+    /* The locks' own files stay: see base/lock.c. */
+    LB_TRY_GOTO(lb_lock_acquire(&lock, path, error));
+    LB_TRY_GOTO(lb_lock_acquire(&rows_lock, rows_path, error));
+    status = clear_locked(run, partial, error);
 done:
+    lb_lock_release(&rows_lock);
     lb_lock_release(&lock);
+    free(partial);
+    free(rows_path);
     free(path);
     return status;
 }

@@ -268,38 +268,62 @@ lobass_status lobass_run_losses(lobass_run *run, uint64_t row_number, size_t mod
     return LOBASS_OK;
 }
 
+/* Losses and the selection made of them. */
+typedef struct choice
+{
+    lb_scores *scores;
+    uint64_t *ranks;   /* [n_rows], or NULL */
+    bool *is_selected; /* [n_rows], or NULL before a selection */
+    double floor;
+} choice;
+
+static lobass_status choice_load(choice *found, lb_store *store, lobass_error *error)
+{
+    uint64_t seed = 0;
+    bool has_selection = false;
+    LB_TRY(lb_selection_recall(&found->floor, &seed, &has_selection, store, error));
+    LB_TRY(lb_scores_compute(&found->scores, store, found->floor, seed, error));
+    if (!has_selection)
+    {
+        return LOBASS_OK;
+    }
+    const size_t n_rows = found->scores->n_rows;
+    LB_TRY(lb_store_selection_load(&found->ranks, &found->is_selected, n_rows, store, error));
+    if (found->is_selected == NULL)
+    {
+        /* Nothing could be ranked: nothing is selected. */
+        found->is_selected = lb_alloc(n_rows, sizeof *found->is_selected, error);
+    }
+    return found->is_selected == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+}
+
+/* In one transaction: whoever writes meanwhile cannot set losses beside another selection. */
+static lobass_status choice_read(choice *found, lb_store *store, lobass_error *error)
+{
+    LB_TRY(lb_store_begin(store, error));
+    const lobass_status status = choice_load(found, store, error);
+    lb_store_rollback(store);
+    return status;
+}
+
 lobass_status lobass_run_scores(lobass_run *run, lobass_table_format format, lobass_sink sink,
                                 void *context, lobass_error *error)
 {
-    lobass_status status = LOBASS_OK;
-    lb_score_table table = {.sources = run->stored_sources, .n_sources = run->n_sources};
-    lb_scores *scores = NULL;
-    uint64_t *ranks = NULL;
-    bool *is_selected = NULL;
-    uint64_t seed = 0;
-    bool has_selection = false;
-    LB_TRY_GOTO(lb_selection_recall(&table.floor, &seed, &has_selection, run->store, error));
-    LB_TRY_GOTO(lb_scores_compute(&scores, run->store, table.floor, seed, error));
-    if (has_selection)
+    choice found = {0};
+    lobass_status status = choice_read(&found, run->store, error);
+    if (status == LOBASS_OK)
     {
-        LB_TRY_GOTO(
-            lb_store_selection_load(&ranks, &is_selected, scores->n_rows, run->store, error));
+        const lb_score_table table = {.scores = found.scores,
+                                      .sources = run->stored_sources,
+                                      .n_sources = run->n_sources,
+                                      .floor = found.floor,
+                                      .ranks = found.ranks,
+                                      .is_selected = found.is_selected};
+        status = lb_score_table_write(&table, run->store, format, sink, context, error);
     }
-    if (has_selection && is_selected == NULL)
-    {
-        /* Nothing could be ranked: nothing is selected. */
-        is_selected = lb_alloc(scores->n_rows, sizeof *is_selected, error);
-        status = is_selected == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
-        LB_TRY_GOTO(status);
-    }
-    table.scores = scores;
-    table.ranks = ranks;
-    table.is_selected = is_selected;
-    status = lb_score_table_write(&table, run->store, format, sink, context, error);
-done:
-    free(ranks);
-    free(is_selected);
-    lb_scores_free(scores);
+    free(found.ranks);
+    free(found.is_selected);
+    lb_scores_free(found.scores);
     return status;
 }
 

@@ -3,7 +3,7 @@
  * lobass_select: scores -> choice -> files. Everything is a pure function of the run and the
  * options, so the same command makes the same bytes. Files are written first, each whole or not at
  * all, and the choice enters the database last: whatever is killed in between is made again by the
- * same command.
+ * same command. The choice that is recorded is the latest, wherever its files went.
  */
 #include "task/facts.h"
 #include "task/prepare_private.h"
@@ -25,8 +25,8 @@ typedef struct selector
     lb_selection *selection;
     lb_store_source *sources;
     size_t n_sources;
+    lb_select_files files;
     lb_select_output output;
-    char *own_output; /* RUN/selected.jsonl */
     lb_stage stage;
     lb_step_clock clock;
 } selector;
@@ -111,47 +111,18 @@ static lobass_status check_losses(selector *s, lobass_error *error)
 /* ---- where it goes ----------------------------------------------------------------------------
  */
 
-static bool is_same_file(const char *a, const char *b)
-{
-    char *first = realpath(a, NULL);
-    char *second = realpath(b, NULL);
-    const bool is_same = first != NULL && second != NULL && strcmp(first, second) == 0;
-    free(first);
-    free(second);
-    return is_same;
-}
-
 static lobass_status output_find(selector *s, lobass_error *error)
 {
-    s->own_output = lb_path_join(s->options->run, LB_RUN_SELECTED, error);
-    if (s->own_output == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    const char *path = s->options->output != NULL ? s->options->output : s->own_output;
-    const bool is_own = strcmp(path, s->own_output) == 0 || is_same_file(path, s->own_output);
-    for (size_t i = 0; i < s->n_sources; i++)
-    {
-        if (is_same_file(path, s->sources[i].path))
-        {
-            return lb_fail(error, LOBASS_CONFLICT,
-                           "%s: is a data file of the run; expected another output", path);
-        }
-    }
-    if (!is_own && !s->options->overwrite && lb_path_look(path) != LB_PATH_MISSING)
-    {
-        return lb_fail(error, LOBASS_CONFLICT,
-                       "%s: exists already; overwrite it (-f) or name another output", path);
-    }
+    LB_TRY(lb_select_files_find(&s->files, s->options, s->sources, s->n_sources, error));
+    const char *path = s->files.records;
     if (strlen(path) >= sizeof s->result->output)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
                        "output: a path of %zu bytes, expected at most %zu", strlen(path),
                        sizeof s->result->output - 1);
     }
-    s->output = (lb_select_output){.path = path,
-                                   .overwrite = is_own || s->options->overwrite,
-                                   .is_ranked = s->options->is_ranked};
+    s->output = (lb_select_output){
+        .path = path, .overwrite = s->files.overwrite, .is_ranked = s->options->is_ranked};
     return LOBASS_OK;
 }
 
@@ -160,7 +131,7 @@ static lobass_status output_find(selector *s, lobass_error *error)
 
 typedef struct table_file
 {
-    lb_output *output;
+    lb_select_file file;
     lobass_status status;
     lobass_error *error;
 } table_file;
@@ -168,7 +139,7 @@ typedef struct table_file
 static bool table_sink(void *context, const char *data, size_t size_bytes)
 {
     table_file *file = context;
-    file->status = lb_output_write(file->output, data, size_bytes, file->error);
+    file->status = lb_select_file_write(&file->file, data, size_bytes, file->error);
     return file->status == LOBASS_OK;
 }
 
@@ -182,24 +153,21 @@ static lobass_status table_write(selector *s, lobass_error *error)
                                   .is_selected = s->selection->is_selected};
     table_file file = {.error = error};
     lobass_error refused = {0};
-    char *path = lb_path_join(s->options->run, LB_RUN_SCORES, error);
-    if (path == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    lobass_status status = lb_output_open(&file.output, path, true, error);
-    free(path);
-    LB_TRY(status);
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_select_file_open(&file.file, s->files.table, s->files.overwrite, error));
     status =
         lb_score_table_write(&table, s->store, LOBASS_TABLE_JSONL, table_sink, &file, &refused);
     if (status != LOBASS_OK)
     {
-        lb_output_discard(file.output);
         /* A failed write has told its own reason already. */
-        return file.status != LOBASS_OK ? file.status
-                                        : lb_fail(error, status, "%s", refused.message);
+        status =
+            file.status != LOBASS_OK ? file.status : lb_fail(error, status, "%s", refused.message);
+        goto done;
     }
-    return lb_output_commit(file.output, error);
+    status = lb_select_file_commit(&file.file, error);
+done:
+    lb_select_file_release(&file.file);
+    return status;
 }
 
 static lobass_status selection_record(selector *s, lobass_error *error)
@@ -247,7 +215,8 @@ static lobass_status files_write(selector *s, lobass_error *error)
                                   .selection = s->selection,
                                   .scores = s->scores,
                                   .result = s->result,
-                                  .output_hash = s->output.hash};
+                                  .output_hash = s->output.hash,
+                                  .path = s->files.manifest};
     LB_TRY(lb_manifest_write(&manifest, s->store, error));
     LB_TRY(selection_record(s, error));
     s->stage.progress.done = s->scores->n_rows;
@@ -314,7 +283,7 @@ lobass_status lobass_select(const lobass_select_options *options, const lobass_o
     lb_selection_free(s.selection);
     lb_scores_free(s.scores);
     lb_store_sources_free(s.sources, s.n_sources);
-    free(s.own_output);
+    lb_select_files_free(&s.files);
     lb_store_close(s.store);
     return status;
 }

@@ -25,8 +25,7 @@ typedef struct place
 typedef struct emitter
 {
     lb_select_output *target;
-    lb_output *output;
-    lb_hasher *hasher;
+    lb_select_file file;
     bool is_array;
     uint64_t n_written;
     lb_buffer folded; /* a record without its line breaks */
@@ -36,8 +35,7 @@ typedef struct emitter
 
 static lobass_status put(emitter *e, const char *data, size_t size, lobass_error *error)
 {
-    lb_hasher_update(e->hasher, data, size);
-    return lb_output_write(e->output, data, size, error);
+    return lb_select_file_write(&e->file, data, size, error);
 }
 
 static lobass_status put_folded(emitter *e, const char *data, size_t size, lobass_error *error)
@@ -209,15 +207,12 @@ lobass_status lb_selection_write(lb_select_output *output, const lb_selection *s
 {
     emitter e = {.target = output, .is_array = ends_in_json(output->path)};
     lobass_status status = LOBASS_OK;
-    LB_TRY_GOTO(lb_hasher_create(&e.hasher, 0, error));
-    LB_TRY_GOTO(lb_output_open(&e.output, output->path, output->overwrite, error));
+    LB_TRY_GOTO(lb_select_file_open(&e.file, output->path, output->overwrite, error));
     LB_TRY_GOTO(all_write(&e, selection, scores, store, stage, error));
-    status = lb_output_commit(e.output, error);
-    e.output = NULL;
-    output->hash = lb_hasher_value(e.hasher);
+    status = lb_select_file_commit(&e.file, error);
+    output->hash = e.file.hash;
 done:
-    lb_output_discard(e.output);
-    lb_hasher_free(e.hasher);
+    lb_select_file_release(&e.file);
     lb_buffer_free(&e.folded);
     lb_buffer_free(&e.kept);
     free(e.places);

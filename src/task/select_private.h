@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of selecting share: the choice (choose.c), the records' own bytes
- * (select_output.c), the table of scores (score_table.c), the manifest (manifest.c) and what was
- * recorded of the reference's training (reference.c). select.c puts them together; run_read.c reads
- * them back.
+ * (select_output.c), where they go (select_files.c), the table of scores (score_table.c), the
+ * manifest (manifest.c) and what was recorded of the reference's training (reference.c). select.c
+ * puts them together; run_read.c reads them back.
  */
 #ifndef LB_TASK_SELECT_PRIVATE_H
 #define LB_TASK_SELECT_PRIVATE_H
@@ -33,6 +33,42 @@ lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *sco
                                   lobass_score by, lobass_direction direction, lobass_amount amount,
                                   lobass_error *error);
 void lb_selection_free(lb_selection *selection);
+
+/* ---- where it goes (select_files.c) -----------------------------------------------------------
+ */
+
+/* {0} before it is filled. */
+typedef struct lb_select_files
+{
+    char *records, *table, *manifest; /* paths */
+    bool is_own;                      /* the three of the run itself, which are always replaced */
+    bool overwrite;
+} lb_select_files;
+
+/* Refuses data files and what a run is made of, and, unless OPTIONS overwrite, a sidecar that no
+ * stopped call can have left. Release FILES in any case. */
+lobass_status lb_select_files_find(lb_select_files *files, const lobass_select_options *options,
+                                   const lb_store_source *sources, size_t n_sources,
+                                   lobass_error *error);
+void lb_select_files_free(lb_select_files *files);
+
+/* A file that is being written, or compared with the one that may not be overwritten. */
+typedef struct lb_select_file
+{
+    const char *path;
+    lb_output *output; /* NULL: compared */
+    lb_hasher *hasher;
+    lb_hash hash; /* of all its bytes, once committed */
+} lb_select_file;
+
+/* Release FILE in any case. */
+lobass_status lb_select_file_open(lb_select_file *file, const char *path, bool overwrite,
+                                  lobass_error *error);
+lobass_status lb_select_file_write(lb_select_file *file, const char *data, size_t size,
+                                   lobass_error *error);
+/* LOBASS_CONFLICT where other bytes stand there. */
+lobass_status lb_select_file_commit(lb_select_file *file, lobass_error *error);
+void lb_select_file_release(lb_select_file *file);
 
 /* ---- the records' own bytes (select_output.c) ------------------------------------------------ */
 
@@ -74,9 +110,9 @@ typedef struct lb_manifest
     const lb_scores *scores;
     const lobass_select_result *result;
     lb_hash output_hash;
+    const char *path; /* of the manifest; one that is there is replaced */
 } lb_manifest;
 
-/* RUN/manifest.json. */
 lobass_status lb_manifest_write(const lb_manifest *manifest, lb_store *store, lobass_error *error);
 
 /* The options of a selection as the fact LB_FACT_SELECTION; yours: free(). */

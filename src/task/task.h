@@ -76,12 +76,13 @@ lobass_status lb_fingerprint_compute(lb_hash *hash, const char *folder, lobass_e
 /* The same from its parts; TOKENIZER may be NULL. */
 lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer);
 /* LOBASS_CONFLICT where the tokenizer of FOLDER is not the run's or CONFIG's vocabulary does not
- * cover its ids; LOBASS_BAD_ARGUMENT where the run was not prepared to its end. */
+ * cover its ids, or its positions not the longest row; LOBASS_BAD_ARGUMENT where the run was not
+ * prepared to its end. */
 lobass_status lb_run_check_model(lb_store *store, const char *folder,
                                  const lobass_tokenizer *tokenizer, const lb_config *config,
                                  lobass_error *error);
 
-/* ---- rows for training and measuring (row_source.c)
+/* ---- rows for training and measuring (options.c)
  * ------------------------------------------------------ */
 
 bool lb_row_status_is_selectable(lobass_row_status status); /* ok and truncated */

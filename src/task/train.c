@@ -8,14 +8,19 @@
  * The same command again takes up the work where it was left, whatever stopped it. OUTPUT.partial
  * goes away with the last step of a training, and with a failure that left nothing worth keeping.
  */
+#include "task/folders.h"
+#include "task/prepare_private.h"
 #include "task/train_private.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CHECKPOINT_SECONDS 60
 #define STAGE_NAME_SIZE 80
+#define LOG_NAME "train_log.jsonl"
 
 lobass_train_options lobass_train_options_default(void)
 {
@@ -74,11 +79,13 @@ typedef struct places
 {
     char *output; /* without slashes at its end */
     char *partial, *lock, *rows, *checkpoint, *model, *log;
+    char *checkpoint_log, *output_log;
 } places;
 
 static void places_free(places *p)
 {
-    char *const all[] = {p->output, p->partial, p->lock, p->rows, p->model, p->checkpoint, p->log};
+    char *const all[] = {p->output,     p->partial, p->lock,           p->rows,      p->model,
+                         p->checkpoint, p->log,     p->checkpoint_log, p->output_log};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
     {
         free(all[i]);
@@ -108,8 +115,12 @@ static lobass_status places_find(places *p, const char *output, lobass_error *er
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    p->log = lb_path_join(p->model, "train_log.jsonl", error);
-    return p->log == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+    p->log = lb_path_join(p->model, LOG_NAME, error);
+    p->checkpoint_log = lb_path_join(p->checkpoint, LOG_NAME, error);
+    p->output_log = lb_path_join(p->output, LOG_NAME, error);
+    return p->log == NULL || p->checkpoint_log == NULL || p->output_log == NULL
+               ? LOBASS_OUT_OF_MEMORY
+               : LOBASS_OK;
 }
 
 static bool is_there(const char *path)
@@ -122,14 +133,78 @@ static lobass_status remove_if_there(const char *path, lobass_error *error)
     return is_there(path) ? lb_folder_remove(path, error) : LOBASS_OK;
 }
 
-/* Killed after the model was moved and before the rest was cleared: the work is done. */
-static bool is_left_behind(const places *p)
+static bool is_same_file(const char *a, const char *b)
 {
-    return is_there(p->output) && is_there(p->checkpoint) && !is_there(p->model);
+    lb_mapping first = {0};
+    lb_mapping second = {0};
+    bool is_same = false;
+    if (lb_mapping_open(&first, a, NULL) == LOBASS_OK)
+    {
+        is_same = lb_mapping_open(&second, b, NULL) == LOBASS_OK && first.size > 0 &&
+                  first.size == second.size && memcmp(first.data, second.data, first.size) == 0;
+    }
+    lb_mapping_close(&second);
+    lb_mapping_close(&first);
+    return is_same;
 }
 
-static lobass_status check_output(const places *p, bool overwrite, lobass_error *error)
+/* Killed after the model was moved and before the rest was cleared: the work is done, if the model
+ * that stands there is of the checkpoint's training, and that was at its end (see train_in()). */
+static bool is_left_behind(const places *p)
 {
+    return is_there(p->output) && !is_there(p->model) &&
+           is_same_file(p->output_log, p->checkpoint_log);
+}
+
+static bool is_ours(const char *name)
+{
+    static const char *const names[] = {".", "..", "lock", "rows", "model"};
+    /* Also checkpoint.new, and one that stepped aside. */
+    bool is_known = strncmp(name, "checkpoint", strlen("checkpoint")) == 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
+    {
+        is_known = is_known || strcmp(name, names[i]) == 0;
+    }
+    return is_known;
+}
+
+/* OUTPUT.partial is removed at the end: one that holds anything else is somebody's own. */
+static lobass_status check_partial(const places *p, lobass_error *error)
+{
+    DIR *folder = opendir(p->partial);
+    if (folder == NULL)
+    {
+        return errno == ENOENT ? LOBASS_OK : lb_fail_errno(error, p->partial, "open");
+    }
+    lobass_status status = LOBASS_OK;
+    for (const struct dirent *entry = readdir(folder); entry != NULL && status == LOBASS_OK;
+         entry = readdir(folder))
+    {
+        if (!is_ours(entry->d_name))
+        {
+            status = lb_fail(error, LOBASS_CONFLICT,
+                             "%s: holds \"%.200s\", which is not of a training; expected no such "
+                             "folder or what a stopped training left: name another output",
+                             p->partial, entry->d_name);
+        }
+    }
+    (void)closedir(folder);
+    return status;
+}
+
+/* Before a folder that stands there is replaced. */
+static lobass_status check_overwritten(const lobass_train_options *options, const places *p,
+                                       lobass_error *error)
+{
+    const char *const read[] = {options->model, options->run};
+    LB_TRY(lb_model_folder_check(p->output, read, sizeof read / sizeof *read, error));
+    return lb_model_folder_check(p->output, options->data, options->n_data, error);
+}
+
+static lobass_status check_output(const lobass_train_options *options, const places *p,
+                                  lobass_error *error)
+{
+    const bool overwrite = options->overwrite;
     if (is_there(p->output) && !overwrite && !is_left_behind(p))
     {
         return lb_fail(error, LOBASS_CONFLICT,
@@ -139,19 +214,20 @@ static lobass_status check_output(const places *p, bool overwrite, lobass_error 
     {
         return lb_fail(error, LOBASS_CONFLICT, "%s: expected a folder, found a file", p->output);
     }
-    return LOBASS_OK;
+    LB_TRY(check_partial(p, error));
+    return is_there(p->output) && overwrite ? check_overwritten(options, p, error) : LOBASS_OK;
 }
 
 /* Takes the lock. With OVERWRITE the rows are prepared anew, since their file may have changed; a
  * checkpoint stays: if it is of this very training, going on from it ends with the same bytes. */
-static lobass_status partial_open(const places *p, lb_lock *lock, bool overwrite,
-                                  lobass_error *error)
+static lobass_status partial_open(const lobass_train_options *options, const places *p,
+                                  lb_lock *lock, lobass_error *error)
 {
-    LB_TRY(check_output(p, overwrite, error));
+    LB_TRY(check_output(options, p, error));
     LB_TRY(lb_folder_create(p->partial, error));
     LB_TRY(lb_lock_acquire(lock, p->lock, error));
-    LB_TRY(check_output(p, overwrite, error));
-    if (overwrite)
+    LB_TRY(check_output(options, p, error));
+    if (options->overwrite)
     {
         LB_TRY(remove_if_there(p->rows, error));
     }
@@ -190,6 +266,12 @@ static void describe(const lb_trainer *trainer, const lobass_observer *observer)
         (unsigned long long)n_warmup, options->weight_decay, options->clip,
         (unsigned long long)options->seed, trainer->compute_dtype == LB_BF16 ? "bf16" : "fp32",
         lb_pool_thread_count(trainer->compute->pool));
+    if (trainer->n_nonfinite > 0)
+    {
+        lb_observer_log(observer, LOBASS_LOG_WARNING,
+                        "train: %zu rows are left out: their loss under \"initial\" is not finite",
+                        trainer->n_nonfinite);
+    }
     if (trainer->state.step > 0)
     {
         lb_observer_log(observer, LOBASS_LOG_NOTE, "train: goes on after step %llu",
@@ -259,7 +341,8 @@ static lobass_status trainer_open(lb_trainer **trainer, const lobass_train_optio
     bool is_found = false;
     LB_TRY(lb_trainer_create(trainer, options, run, 0, error));
     const lobass_status status = lb_checkpoint_load(*trainer, p->partial, &is_found, error);
-    if (status == LOBASS_OK || status == LOBASS_OUT_OF_MEMORY || !options->overwrite)
+    const bool is_useless = status == LOBASS_CONFLICT || status == LOBASS_BAD_FORMAT;
+    if (!is_useless || !options->overwrite)
     {
         return status;
     }
@@ -307,10 +390,15 @@ lobass_status lobass_train(const lobass_train_options *options, const lobass_obs
     lobass_train_result unused;
     places p = {0};
     lb_lock lock = {0};
+    lb_lock hold = {0};
     LB_TRY(check_options(options, error));
     LB_TRY_GOTO(places_find(&p, options->output, error));
     const bool is_new = !is_there(p.partial);
-    LB_TRY_GOTO(partial_open(&p, &lock, options->overwrite, error));
+    if (options->run != NULL)
+    {
+        LB_TRY_GOTO(lb_run_rows_keep(&hold, options->run, error));
+    }
+    LB_TRY_GOTO(partial_open(options, &p, &lock, error));
     status = train_in(options, &p, observer, result != NULL ? result : &unused, error);
     /* What is left of a failed start would only stand in the way of the corrected command. */
     const bool is_worthless =
@@ -324,6 +412,7 @@ lobass_status lobass_train(const lobass_train_options *options, const lobass_obs
         (void)lb_folder_remove(p.partial, NULL);
     }
 done:
+    lb_lock_release(&hold);
     lb_lock_release(&lock);
     places_free(&p);
     return status;

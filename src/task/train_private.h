@@ -28,6 +28,7 @@ typedef struct lb_trainer
     lb_row_summary *summaries; /* [rows of the store] */
     uint64_t *rows;            /* [n_rows] numbers of the rows trained on, ascending */
     size_t n_rows;
+    size_t n_nonfinite;          /* rows left out, see lb_trained_rows_find() */
     uint64_t n_tokens, n_scored; /* of those rows, once */
     uint64_t n_steps, n_steps_per_epoch;
 

@@ -7,6 +7,7 @@
  * of an epoch depends on the seed and the epoch's number alone: any step can be reached without
  * replaying the ones before it. Rows are read from the store as they are needed.
  */
+#include "task/facts.h"
 #include "task/train_private.h"
 
 #include <math.h>
@@ -35,25 +36,23 @@ static size_t pack_tokens_choose(const lb_config *config)
 
 /* ---- what is trained on ---------------------------------------------------------------------- */
 
-static bool is_trained_on(const lb_row_summary *summary)
-{
-    return lb_row_status_is_selectable((lobass_row_status)summary->status) && summary->n_scored > 0;
-}
-
 static lobass_status rows_collect(lb_trainer *trainer, uint32_t *longest, lobass_error *error)
 {
     size_t n_rows = 0;
+    bool *is_trained = NULL;
     LB_TRY(lb_store_summaries_load(&trainer->summaries, &n_rows, trainer->store, error));
     trainer->rows = lb_alloc(n_rows, sizeof *trainer->rows, error);
     if (trainer->rows == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
+    LB_TRY(lb_trained_rows_find(&is_trained, &trainer->n_nonfinite, trainer->summaries, n_rows,
+                                trainer->store, error));
     *longest = 0;
     for (size_t i = 0; i < n_rows; ++i)
     {
         const lb_row_summary *summary = &trainer->summaries[i];
-        if (is_trained_on(summary))
+        if (is_trained[i])
         {
             trainer->rows[trainer->n_rows++] = i;
             trainer->n_tokens += summary->n_tokens;
@@ -61,6 +60,7 @@ static lobass_status rows_collect(lb_trainer *trainer, uint32_t *longest, lobass
             *longest = summary->n_tokens > *longest ? summary->n_tokens : *longest;
         }
     }
+    free(is_trained);
     if (trainer->n_rows == 0)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,

@@ -22,8 +22,8 @@ refused()
     says err "$1"
     [ ! -e trained ] || fail "a failed training leaves its folder"
     if [ -e run ]; then
-        [ ! -e run/scores.jsonl ] || fail "half-written scores"
-        [ ! -e run/selected.jsonl ] || fail "a half-written selection"
+        [ ! -e run/run.db ] || fail "a failed first prepare leaves its run"
+        expect 0 "$LOBASS" prepare model good.jsonl -o run -q # the corrected command
         rm -rf run
     fi
 }

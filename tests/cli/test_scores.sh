@@ -32,6 +32,20 @@ expect 0 "$LOBASS" measure run reference --as reference -q
 expect 0 "$LOBASS" select run -k 3 -q
 expect 0 "$LOBASS" scores run
 same out run/scores.jsonl
+# Another selection elsewhere: its own table, and the run's stays; a second time it is done already.
+expect 0 "$LOBASS" select run -k 2 --by length -o other.jsonl -q
+expect 0 "$LOBASS" select run -k 2 --by length -o other.jsonl -q
+equals "$(lines other.jsonl)" 2 "lines of the other selection"
+equals "$(grep -c '"selected": true' run/scores.jsonl)" 3 "selected rows in the run's own table"
+expect 0 "$LOBASS" scores run
+same out other.scores.jsonl
+[ -f other.manifest.json ] || fail "no manifest beside the other selection"
+expect 1 "$LOBASS" select run -k 3 --by length -o other.jsonl -q
+says err "exists already"
+expect 1 "$LOBASS" select run -k 2 -o run/run.db -f -q
+says err "run/run.db: belongs to the run"
+expect 0 "$LOBASS" select run -k 3 -q
+expect 0 "$LOBASS" scores run
 equals "$(grep -c '"learnability": ' out)" 17 "rows with a score"
 sed -n 13p out >line
 equals "$(text status line)" empty_response "status of row 12"

@@ -137,12 +137,30 @@ static void test_lock(void **state)
     }
 }
 
+static void test_shared_lock(void **state)
+{
+    (void)state;
+    lobass_error error = {0};
+    lb_lock first = {0};
+    lb_lock second = {0};
+    lb_lock writer = {0};
+    const char *path = scratch_path("shared");
+    assert_int_equal(lb_lock_acquire_shared(&first, path, &error), LOBASS_OK);
+    assert_int_equal(lb_lock_acquire_shared(&second, path, &error), LOBASS_OK);
+    lb_lock_release(&first);
+    assert_int_equal(lb_lock_acquire(&writer, path, &error), LOBASS_CONFLICT);
+    assert_non_null(strstr(error.message, "shared: run is in use"));
+    lb_lock_release(&second);
+    assert_int_equal(lb_lock_acquire(&writer, path, &error), LOBASS_OK);
+    assert_int_equal(lb_lock_acquire_shared(&first, path, &error), LOBASS_CONFLICT);
+    lb_lock_release(&writer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_create),
-        cmocka_unit_test(test_remove),
-        cmocka_unit_test(test_move),
+        cmocka_unit_test(test_shared_lock), cmocka_unit_test(test_create),
+        cmocka_unit_test(test_remove),      cmocka_unit_test(test_move),
         cmocka_unit_test(test_lock),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

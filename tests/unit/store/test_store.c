@@ -196,6 +196,34 @@ static int64_t model_add(lb_store *store, const char *name, const char *fingerpr
     return model.id;
 }
 
+/* What a reader reads in one transaction is from one moment. */
+static void test_reader_sees_one_moment(void **state)
+{
+    lobass_error error = {0};
+    char *value = NULL;
+    (void)state;
+    lb_store *writer = store_with_rows("moment", 3);
+    check_ok(lb_store_fact_save(writer, "when", "before", &error), &error);
+    lb_store *reader = store_open(scratch_path("moment"), LB_STORE_READ);
+    check_ok(lb_store_begin(reader, &error), &error);
+    check_ok(lb_store_fact_load(&value, reader, "when", &error), &error);
+    assert_string_equal(value, "before");
+    free(value);
+    check_ok(lb_store_fact_save(writer, "when", "after", &error), &error);
+    check_ok(lb_store_fact_load(&value, reader, "when", &error), &error);
+    assert_string_equal(value, "before");
+    free(value);
+    lb_store_rollback(reader);
+    check_ok(lb_store_fact_load(&value, reader, "when", &error), &error);
+    assert_string_equal(value, "after");
+    free(value);
+    check_ok(lb_store_fact_remove(writer, "when", &error), &error);
+    check_ok(lb_store_fact_load(&value, reader, "when", &error), &error);
+    assert_null(value);
+    lb_store_close(reader);
+    lb_store_close(writer);
+}
+
 static void test_models(void **state)
 {
     lobass_error error = {0};
@@ -310,7 +338,7 @@ int main(void)
         cmocka_unit_test(test_rows),      cmocka_unit_test(test_rows_are_written_once),
         cmocka_unit_test(test_rollback),  cmocka_unit_test(test_reader_beside_writer),
         cmocka_unit_test(test_models),    cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_selection), cmocka_unit_test(test_reader_sees_one_moment),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

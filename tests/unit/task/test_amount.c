@@ -26,6 +26,9 @@ static void test_amounts(void **state)
     check_amount("1.5%", LOBASS_AMOUNT_FRACTION, 0.015);
     check_amount("0.06", LOBASS_AMOUNT_FRACTION, 0.06);
     check_amount(".5", LOBASS_AMOUNT_FRACTION, 0.5);
+    /* With a point it is a share, as 0.99 is. */
+    check_amount("1.0", LOBASS_AMOUNT_FRACTION, 1);
+    check_amount("100.0%", LOBASS_AMOUNT_FRACTION, 1);
     check_amount("50000tok", LOBASS_AMOUNT_TOKENS, 50000);
     check_amount("1tok", LOBASS_AMOUNT_TOKENS, 1);
 }
@@ -47,6 +50,19 @@ static void test_amounts_refused(void **state)
                       quoted, "expected");
         assert_true(amount.value == 77);
     }
+}
+
+static void test_shares_above_all(void **state)
+{
+    lobass_error error = {0};
+    lobass_amount amount;
+    (void)state;
+    check_refused(lobass_amount_parse("2.0", &amount, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "\"2.0\"", "with a point it is a share");
+    check_refused(lobass_amount_parse("1.5e3", &amount, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "\"1.5e3\"", "with a point it is a share");
+    check_refused(lobass_amount_parse("100.5%", &amount, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "\"100.5%\"", "more than all rows");
 }
 
 static void test_score_names(void **state)
@@ -139,9 +155,13 @@ static void test_recipe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_amounts),          cmocka_unit_test(test_amounts_refused),
-        cmocka_unit_test(test_score_names),      cmocka_unit_test(test_format_options_recorded),
-        cmocka_unit_test(test_options_compared), cmocka_unit_test(test_recipe),
+        cmocka_unit_test(test_amounts),
+        cmocka_unit_test(test_amounts_refused),
+        cmocka_unit_test(test_shares_above_all),
+        cmocka_unit_test(test_score_names),
+        cmocka_unit_test(test_format_options_recorded),
+        cmocka_unit_test(test_options_compared),
+        cmocka_unit_test(test_recipe),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -167,6 +167,82 @@ static void test_other_model(void **state)
                   "bf16");
 }
 
+static bool collect(void *context, const char *data, size_t size_bytes)
+{
+    return lb_buffer_append(context, data, size_bytes, NULL) == LOBASS_OK;
+}
+
+/* New losses under `initial` end what was selected by the old ones; other names do not. */
+static void test_replaced_ends_selection(void **state)
+{
+    lobass_error error = {0};
+    lobass_run *run = NULL;
+    (void)state;
+    records_make("rs.jsonl", 10);
+    (void)run_prepare("rs.jsonl", "chosen");
+    model_make_as("later", 9, 512);
+    lobass_measure_options options = measure_options(place("chosen"), place("model"));
+    (void)measured(&options);
+    options.name = "aside";
+    (void)measured(&options);
+    lobass_select_options select = lobass_select_options_default();
+    select.run = options.run;
+    select.by = LOBASS_SCORE_LOSS;
+    select.direction = LOBASS_DIRECTION_LOWEST;
+    select.floor = 0.5;
+    check_ok(lobass_select(&select, NULL, NULL, &error), &error);
+    options.model = place("later");
+    options.overwrite = true;
+    for (int is_initial = 0; is_initial < 2; is_initial++)
+    {
+        lb_buffer text = {0};
+        options.name = is_initial == 1 ? "initial" : "aside";
+        (void)measured(&options);
+        check_ok(lobass_run_open(&run, options.run, &error), &error);
+        check_ok(lobass_run_scores(run, LOBASS_TABLE_JSONL, collect, &text, &error), &error);
+        lobass_run_close(run);
+        assert_int_equal(strstr(text.data, "\"rank\"") == NULL, is_initial == 1);
+        assert_int_equal(strstr(text.data, "\"selected\"") == NULL, is_initial == 1);
+        lb_buffer_free(&text);
+    }
+}
+
+/* Positions that a model never had are not computed. */
+static void test_rows_too_long(void **state)
+{
+    lobass_error error = {0};
+    uint32_t longest = 0;
+    char expected[64];
+    lb_buffer text = {0};
+    (void)state;
+    records_make("long.jsonl", 10);
+    (void)run_prepare("long.jsonl", "long");
+    model_make_as("short", 7, 512);
+    char *config = file_text(place("short/config.json"));
+    char *found = strstr(config, "\"max_position_embeddings\": 96");
+    assert_non_null(found);
+    *found = '\0';
+    check_ok(lb_buffer_print(&text, &error, "%s\"max_position_embeddings\": 9%s", config,
+                             found + strlen("\"max_position_embeddings\": 96")),
+             &error);
+    file_make("short/config.json", text.data);
+    lb_buffer_free(&text);
+    free(config);
+    lobass_measure_options options = measure_options(place("long"), place("short"));
+    lobass_run *run = NULL;
+    check_ok(lobass_run_open(&run, options.run, &error), &error);
+    for (uint64_t i = 0; i < 10; i++)
+    {
+        lobass_row row;
+        check_ok(lobass_run_row(run, i, &row, &error), &error);
+        longest = row.n_tokens > longest ? (uint32_t)row.n_tokens : longest;
+    }
+    lobass_run_close(run);
+    (void)snprintf(expected, sizeof expected, "longest row has %u tokens", (unsigned)longest);
+    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, expected,
+                  "takes 9");
+}
+
 static void test_refused(void **state)
 {
     static const char too_long[] =
@@ -242,8 +318,12 @@ static void test_describe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads_and_stops), cmocka_unit_test(test_against_decoder),
-        cmocka_unit_test(test_other_model),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_threads_and_stops),
+        cmocka_unit_test(test_against_decoder),
+        cmocka_unit_test(test_other_model),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_replaced_ends_selection),
+        cmocka_unit_test(test_rows_too_long),
         cmocka_unit_test(test_describe),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);

@@ -64,12 +64,79 @@ static void test_strict(void **state)
     options.format.is_strict = true;
     check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
                   "strict.jsonl:2: ", "output");
+    /* What it left must not stand in the way of another command. */
+    assert_int_equal(lb_path_look(place("strict/run.db")), LB_PATH_MISSING);
     options.format.is_strict = false;
     check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
     /* A finished run with a bad record is refused just the same. */
     options.format.is_strict = true;
     check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
                   "strict.jsonl:2: ", "output");
+    assert_int_equal(lb_path_look(place("strict/run.db")), LB_PATH_FILE);
+}
+
+/* A failed first prepare of an array that is cut off; the corrected command names another file. */
+static void test_failed_first(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    file_make("cut.json", "[{\"instruction\": \"a\", \"output\": \"b\"}, {\"instr");
+    records_make("uncut.jsonl", 2);
+    const char *data[] = {place("cut.json")};
+    lobass_prepare_options options = prepare_options(data, 1, place("first"));
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "cut.json", "");
+    data[0] = place("uncut.jsonl");
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    /* A run that stood before stays. */
+    data[0] = place("cut.json");
+    assert_int_not_equal(lobass_prepare(&options, NULL, NULL, &error), LOBASS_OK);
+    assert_int_equal(lb_path_look(place("first/run.db")), LB_PATH_FILE);
+}
+
+/* Another model with the same tokenizer, whose end token or vocabulary differs. */
+static void test_other_model(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    records_make("om.jsonl", 3);
+    const char *data[] = {place("om.jsonl")};
+    lobass_prepare_options options = prepare_options(data, 1, place("om"));
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    model_make_as("wider", 7, 640);
+    options.model = place("wider");
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"n_vocabulary\": 512", "640");
+    options.model = place("model");
+    lb_store *store = NULL;
+    check_ok(lb_store_open(&store, options.run, LB_STORE_WRITE, &error), &error);
+    check_ok(lb_store_fact_save(store, LB_FACT_EOS, "77", &error), &error);
+    lb_store_close(store);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"eos\": 77", "-f");
+}
+
+static void test_own_input(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    records_make("own.jsonl", 3);
+    const char *data[] = {place("own.jsonl")};
+    lobass_prepare_options options = prepare_options(data, 1, place("own"));
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    records_make("own/selected.jsonl", 2);
+    data[0] = place("own/selected.jsonl");
+    options.overwrite = true;
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "own/selected.jsonl", "overwritten");
+    assert_int_equal(lb_path_look(place("own/selected.jsonl")), LB_PATH_FILE);
+    model_make_as("own/reference", 7, 512);
+    data[0] = place("own.jsonl");
+    options.model = place("own/reference");
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "own/reference", "overwritten");
+    assert_int_equal(lb_path_look(place("own/reference/config.json")), LB_PATH_FILE);
+    assert_int_equal(lb_path_look(place("own/run.db")), LB_PATH_FILE);
 }
 
 static void test_many_bad_records(void **state)
@@ -398,12 +465,14 @@ static void test_standard_input(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statuses),          cmocka_unit_test(test_strict),
-        cmocka_unit_test(test_many_bad_records),  cmocka_unit_test(test_source_names),
-        cmocka_unit_test(test_tokenizer_is_kept), cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_changed_data),      cmocka_unit_test(test_other_options),
-        cmocka_unit_test(test_bad_arguments),     cmocka_unit_test(test_no_records),
-        cmocka_unit_test(test_foreign_folders),   cmocka_unit_test(test_standard_input),
+        cmocka_unit_test(test_failed_first),   cmocka_unit_test(test_other_model),
+        cmocka_unit_test(test_own_input),      cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_strict),         cmocka_unit_test(test_many_bad_records),
+        cmocka_unit_test(test_source_names),   cmocka_unit_test(test_tokenizer_is_kept),
+        cmocka_unit_test(test_resume),         cmocka_unit_test(test_changed_data),
+        cmocka_unit_test(test_other_options),  cmocka_unit_test(test_bad_arguments),
+        cmocka_unit_test(test_no_records),     cmocka_unit_test(test_foreign_folders),
+        cmocka_unit_test(test_standard_input),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
 }

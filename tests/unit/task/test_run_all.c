@@ -157,6 +157,95 @@ static void test_killed(void **state)
     check_like_whole(options.prepare.run);
 }
 
+/* In every stage after prepare another process tries to overwrite the run. */
+typedef struct intruder
+{
+    const lobass_prepare_options *prepare;
+    unsigned n_refused, n_admitted, n_trained;
+} intruder;
+
+static bool intrude(void *context, const lobass_progress *progress)
+{
+    intruder *i = context;
+    lobass_error error = {0};
+    if (strcmp(progress->stage, "prepare") != 0)
+    {
+        const lobass_status status = lobass_prepare(i->prepare, NULL, NULL, &error);
+        i->n_refused += status == LOBASS_CONFLICT && strstr(error.message, "in use") != NULL;
+        i->n_admitted += status == LOBASS_OK ? 1 : 0;
+        i->n_trained += strcmp(progress->stage, "train reference") == 0 ? 1 : 0;
+    }
+    return true;
+}
+
+static void test_not_overwritten_meanwhile(void **state)
+{
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    (void)state;
+    const lobass_run_options options = run_options(place("guarded"));
+    lobass_prepare_options prepare = options.prepare;
+    prepare.overwrite = true;
+    intruder i = {.prepare = &prepare};
+    const lobass_observer observer = {.context = &i, .progress = intrude};
+    check_ok(lobass_run_all(&options, &observer, NULL, &error), &error);
+    assert_int_equal(i.n_admitted, 0);
+    assert_in_range(i.n_trained, 1, 1000);
+    assert_in_range(i.n_refused, i.n_trained + 1, 10000);
+    check_like_whole(options.prepare.run);
+    /* Nothing is held once it is over. */
+    check_ok(lb_store_open(&store, options.prepare.run, LB_STORE_WRITE, &error), &error);
+    lb_store_close(store);
+    check_ok(lobass_prepare(&prepare, NULL, NULL, &error), &error);
+}
+
+/* Another writer is refused while the reference is trained. */
+static bool write_meanwhile(void *context, const lobass_progress *progress)
+{
+    intruder *i = context;
+    lobass_error error = {0};
+    if (strcmp(progress->stage, "train reference") == 0)
+    {
+        lb_store *store = NULL;
+        const lobass_status status = lb_store_open(&store, i->prepare->run, LB_STORE_WRITE, &error);
+        i->n_refused += status == LOBASS_CONFLICT ? 1 : 0;
+        i->n_admitted += status == LOBASS_OK ? 1 : 0;
+        lb_store_close(store);
+    }
+    return true;
+}
+
+static void test_one_writer_while_training(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    const lobass_run_options options = run_options(place("one-writer"));
+    intruder i = {.prepare = &options.prepare};
+    const lobass_observer observer = {.context = &i, .progress = write_meanwhile};
+    check_ok(lobass_run_all(&options, &observer, NULL, &error), &error);
+    assert_int_equal(i.n_admitted, 0);
+    assert_in_range(i.n_refused, 1, 1000);
+}
+
+/* A training of the reference by itself keeps its scratch from being cleared. */
+static void test_training_scratch_is_kept(void **state)
+{
+    lobass_error error = {0};
+    lb_lock lock = {0};
+    (void)state;
+    lobass_run_options options = run_options(place("scratch-kept"));
+    check_ok(lobass_prepare(&options.prepare, NULL, NULL, &error), &error);
+    check_ok(lb_folder_create(place("scratch-kept/reference.partial"), &error), &error);
+    check_ok(lb_lock_acquire(&lock, place("scratch-kept/reference.partial/lock"), &error), &error);
+    options.prepare.overwrite = true;
+    check_refused(lobass_prepare(&options.prepare, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "reference.partial/lock", "in use");
+    assert_int_equal(lb_path_look(place("scratch-kept/run.db")), LB_PATH_FILE);
+    lb_lock_release(&lock);
+    check_ok(lobass_prepare(&options.prepare, NULL, NULL, &error), &error);
+    assert_int_equal(lb_path_look(place("scratch-kept/reference.partial")), LB_PATH_MISSING);
+}
+
 static void test_refused_early(void **state)
 {
     lobass_error error = {0};
@@ -180,6 +269,9 @@ int main(void)
         cmocka_unit_test(test_stopped_in_every_stage),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_refused_early),
+        cmocka_unit_test(test_not_overwritten_meanwhile),
+        cmocka_unit_test(test_one_writer_while_training),
+        cmocka_unit_test(test_training_scratch_is_kept),
     };
     return cmocka_run_group_tests(tests, whole_setup, scratch_teardown);
 }

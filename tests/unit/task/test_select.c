@@ -98,6 +98,42 @@ static void test_amounts(void **state)
     assert_string_equal(taken(LOBASS_DIRECTION_HIGHEST, LOBASS_AMOUNT_FRACTION, 0.5), "34567");
 }
 
+/* Shares as they are written, in thousandths, of every number of rows: halves go up, exactly. */
+static void test_shares_of_decimals(void **state)
+{
+    enum
+    {
+        MOST = 60
+    };
+    static lb_row_scores all_rows[MOST];
+    static lb_row_summary all_summaries[MOST];
+    lobass_error error = {0};
+    (void)state;
+    for (unsigned p = 1; p <= 999; p++)
+    {
+        char texts[2][16];
+        (void)snprintf(texts[0], sizeof texts[0], "0.%03u", p);
+        (void)snprintf(texts[1], sizeof texts[1], "%u.%u%%", p / 10, p % 10);
+        for (unsigned n = 1; n <= MOST; n++)
+        {
+            const lb_scores some = {.rows = all_rows, .summaries = all_summaries, .n_rows = n};
+            const unsigned expected = (p * n + 500) / 1000;
+            lb_selection *selection = NULL;
+            lobass_amount amount;
+            check_ok(lobass_amount_parse(texts[n % 2], &amount, &error), &error);
+            check_ok(lb_selection_choose(&selection, &some, LOBASS_SCORE_LENGTH,
+                                         LOBASS_DIRECTION_HIGHEST, amount, &error),
+                     &error);
+            if (selection->n_wanted != expected)
+            {
+                fail_msg("%s of %u rows: %u, expected %u", texts[n % 2], n,
+                         (unsigned)selection->n_wanted, expected);
+            }
+            lb_selection_free(selection);
+        }
+    }
+}
+
 static void test_nested(void **state)
 {
     double values[N_ROWS];
@@ -160,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_directions_and_ties),
         cmocka_unit_test(test_amounts),
+        cmocka_unit_test(test_shares_of_decimals),
         cmocka_unit_test(test_nested),
         cmocka_unit_test(test_refused),
     };

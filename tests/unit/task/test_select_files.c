@@ -336,6 +336,169 @@ static void test_outputs_in_the_way(void **state)
                   "data file of the run");
 }
 
+/* Nothing that a run is made of can be named as an output, whatever the way to it. */
+static void test_outputs_in_the_run(void **state)
+{
+    static const char *const owned[] = {
+        "run.db",          "run.db-wal",        "lock",      "rows.lock",   "scores.jsonl",
+        "manifest.json",   "tokenizer/x.jsonl", "sources/x", "reference/x", "reference.partial",
+        "../inside/run.db"};
+    lobass_error error = {0};
+    (void)state;
+    const char *run = measured("i.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n", "inside");
+    lobass_select_options options = select_options(run, 2);
+    check_ok(lb_folder_create(place("inside/reference"), &error), &error);
+    check_ok(lb_folder_create(place("inside/sources"), &error), &error);
+    for (int overwrite = 0; overwrite < 2; overwrite++)
+    {
+        options.overwrite = overwrite == 1;
+        for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
+        {
+            char path[SCRATCH_PATH_SIZE + 300];
+            (void)snprintf(path, sizeof path, "%s/%s", run, owned[i]);
+            options.output = path;
+            check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                          path, "belongs to the run");
+        }
+    }
+    assert_int_equal(symlink(place("inside/run.db"), place("link.jsonl")), 0);
+    options.output = place("link.jsonl");
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "link.jsonl", "belongs to the run");
+    options.overwrite = false;
+    options.output = place("inside/mine.jsonl");
+    (void)selected(&options);
+    options.output = place("inside/../inside/./selected.jsonl");
+    (void)selected(&options);
+    check_same_files(place("inside/mine.jsonl"), place("inside/selected.jsonl"));
+    check_same_files(place("inside/mine.scores.jsonl"), place("inside/scores.jsonl"));
+}
+
+/* The copy of standard input is a data file too, though it is recorded as "-". */
+static void test_standard_input_is_data(void **state)
+{
+    const char *data[] = {"-"};
+    lobass_error error = {0};
+    (void)state;
+    file_make("in.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n");
+    const lobass_prepare_options prepare = prepare_options(data, 1, place("fed"));
+    const int saved = dup(STDIN_FILENO);
+    assert_non_null(freopen(place("in.jsonl"), "r", stdin));
+    check_ok(lobass_prepare(&prepare, NULL, NULL, &error), &error);
+    assert_true(dup2(saved, STDIN_FILENO) >= 0);
+    (void)close(saved);
+    lobass_select_options options = select_options(place("fed"), 2);
+    options.by = LOBASS_SCORE_LENGTH;
+    options.overwrite = true;
+    options.output = place("fed-link.jsonl");
+    assert_int_equal(symlink(place("fed/sources/stdin.jsonl"), options.output), 0);
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "fed-link.jsonl", "data file of the run");
+    check_file(place("fed/sources/stdin.jsonl"), R0 "\n" R1 "\n" R2 "\n" R3 "\n");
+}
+
+/* Another output has its own table and manifest; the run's own three stay as they are. */
+static void test_sidecars(void **state)
+{
+    lobass_error error = {0};
+    lobass_run *run_read = NULL;
+    lb_buffer text = {0};
+    (void)state;
+    const char *run = measured("side.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n", "side");
+    lobass_select_options options = select_options(run, 2);
+    (void)selected(&options);
+    char *records = file_text(place("side/selected.jsonl"));
+    char *table = file_text(place("side/scores.jsonl"));
+    char *manifest = file_text(place("side/manifest.json"));
+    options.by = LOBASS_SCORE_LENGTH;
+    options.amount.value = 1;
+    options.output = place("other.jsonl");
+    (void)selected(&options);
+    check_file(place("side/selected.jsonl"), records);
+    check_file(place("side/scores.jsonl"), table);
+    check_file(place("side/manifest.json"), manifest);
+    /* The latest choice made is the one that is recorded, wherever it went. */
+    check_ok(lobass_run_open(&run_read, run, &error), &error);
+    check_ok(lobass_run_scores(run_read, LOBASS_TABLE_JSONL, collect, &text, &error), &error);
+    lobass_run_close(run_read);
+    check_file(place("other.scores.jsonl"), text.data);
+    assert_string_not_equal(text.data, table);
+    free(manifest);
+    manifest = file_text(place("other.manifest.json"));
+    assert_non_null(strstr(manifest, "\"score\": \"length\""));
+    assert_non_null(strstr(manifest, "other.jsonl\""));
+    /* A name without an ending, in a folder that has one. */
+    check_ok(lb_folder_create(place("sub.d"), &error), &error);
+    options.output = place("sub.d/plain");
+    (void)selected(&options);
+    check_same_files(place("sub.d/plain.scores.jsonl"), place("other.scores.jsonl"));
+    free(manifest);
+    free(table);
+    free(records);
+    lb_buffer_free(&text);
+}
+
+static void test_sidecars_in_the_way(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    const char *run = measured("g.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n", "guard");
+    lobass_select_options options = select_options(run, 2);
+    options.output = place("g1.jsonl");
+    file_make("g1.manifest.json", "mine");
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "g1.manifest.json", "exists");
+    check_file(place("g1.manifest.json"), "mine");
+    assert_int_equal(lb_path_look(options.output), LB_PATH_MISSING);
+    options.overwrite = true;
+    (void)selected(&options);
+    /* A sidecar that would be a data file. */
+    run = measured("data.scores.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n", "guard2");
+    options = select_options(run, 2);
+    options.output = place("data.jsonl");
+    options.overwrite = true;
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "data.scores.jsonl", "data file of the run");
+}
+
+/* Killed behind any of its files, the same command ends as if it had not been. */
+static void test_resume_with_output(void **state)
+{
+    static const char *const files[] = {"again.manifest.json", "again.scores.jsonl"};
+    lobass_error error = {0};
+    (void)state;
+    const char *run = measured("r.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n", "again");
+    lobass_select_options options = select_options(run, 2);
+    options.output = place("again.jsonl");
+    (void)selected(&options);
+    char *table = file_text(place("again.scores.jsonl"));
+    (void)selected(&options);
+    /* What a kill before the database, the manifest, the table leaves. */
+    for (size_t n_missing = 0; n_missing < 3; n_missing++)
+    {
+        for (size_t i = 0; i < n_missing; i++)
+        {
+            assert_int_equal(unlink(place(files[i])), 0);
+        }
+        (void)selected(&options);
+        check_file(place("again.jsonl"), R0 "\n" R2 "\n");
+        check_file(place("again.scores.jsonl"), table);
+        assert_int_equal(lb_path_look(place("again.manifest.json")), LB_PATH_FILE);
+    }
+    /* Another choice: the file is somebody's. */
+    options.amount.value = 3;
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "again.jsonl", "exists already");
+    check_file(place("again.jsonl"), R0 "\n" R2 "\n");
+    /* The same records by another score: the table is somebody's. */
+    (void)lb_file_write(place("again.scores.jsonl"), "mine", 4, true, &error);
+    options.amount.value = 2;
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "again.scores.jsonl", "exists already");
+    check_file(place("again.scores.jsonl"), "mine");
+    free(table);
+}
+
 static void test_too_many_wanted(void **state)
 {
     listener l = {0};
@@ -360,11 +523,21 @@ static void test_too_many_wanted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json_lines),           cmocka_unit_test(test_pretty_json),
-        cmocka_unit_test(test_several_sources),      cmocka_unit_test(test_table),
-        cmocka_unit_test(test_same_bytes_again),     cmocka_unit_test(test_manifest),
-        cmocka_unit_test(test_random_ignores_order), cmocka_unit_test(test_changed_source),
-        cmocka_unit_test(test_missing_losses),       cmocka_unit_test(test_outputs_in_the_way),
+        cmocka_unit_test(test_json_lines),
+        cmocka_unit_test(test_pretty_json),
+        cmocka_unit_test(test_several_sources),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_same_bytes_again),
+        cmocka_unit_test(test_manifest),
+        cmocka_unit_test(test_random_ignores_order),
+        cmocka_unit_test(test_changed_source),
+        cmocka_unit_test(test_missing_losses),
+        cmocka_unit_test(test_outputs_in_the_way),
+        cmocka_unit_test(test_outputs_in_the_run),
+        cmocka_unit_test(test_standard_input_is_data),
+        cmocka_unit_test(test_sidecars),
+        cmocka_unit_test(test_sidecars_in_the_way),
+        cmocka_unit_test(test_resume_with_output),
         cmocka_unit_test(test_too_many_wanted),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);

@@ -238,6 +238,153 @@ static void test_existing_output_is_refused(void **state)
     assert_int_equal(lb_path_look(partial), LB_PATH_MISSING);
 }
 
+static void put(const char *folder, const char *name)
+{
+    char path[PATH_SIZE];
+    path_print(path, folder, name);
+    text_write(path, "{}");
+}
+
+/* -f replaces a model, and nothing else. */
+static void test_foreign_output_is_kept(void **state)
+{
+    fixture *f = *state;
+    char below[PATH_SIZE];
+    char data[PATH_SIZE];
+    lobass_error error = {0};
+    f->options.overwrite = true;
+    check_ok(lb_folder_create(f->output, &error), &error);
+    put(f->output, "thesis.txt");
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, f->output,
+                  "no config.json");
+    check_refused(lobass_init(f->config, FIXTURE_TOKENIZER, f->output, 1, true, &error),
+                  LOBASS_CONFLICT, &error, f->output, "no config.json");
+    put(f->output, "config.json");
+    path_print(below, f->output, "chapters");
+    check_ok(lb_folder_create(below, &error), &error);
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, f->output,
+                  "chapters");
+    assert_int_equal(rmdir(below), 0);
+    path_print(data, f->output, "data.jsonl");
+    check_ok(lb_file_copy(f->data, data, &error), &error);
+    f->data_list[0] = data;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, f->output,
+                  data);
+    f->data_list[0] = f->data;
+    assert_int_equal(lb_path_look(f->partial), LB_PATH_MISSING);
+    check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
+    f->options.output = f->model;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, f->model,
+                  "reads");
+    f->options.output = f->folder;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, f->folder,
+                  "reads");
+}
+
+static void test_foreign_partial_is_kept(void **state)
+{
+    fixture *f = *state;
+    lobass_error error = {0};
+    check_ok(lb_folder_create(f->partial, &error), &error);
+    put(f->partial, "notes.txt");
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  f->partial, "notes.txt");
+    assert_int_equal(lb_path_look(f->output), LB_PATH_MISSING);
+    char path[PATH_SIZE];
+    path_print(path, f->partial, "notes.txt");
+    assert_int_equal(lb_path_look(path), LB_PATH_FILE);
+}
+
+/* While a training reads a run, the run is not overwritten. */
+typedef struct overwriter
+{
+    lobass_prepare_options prepare;
+    unsigned n_refused, n_admitted;
+} overwriter;
+
+static bool overwrite_meanwhile(void *context, const lobass_progress *progress)
+{
+    overwriter *o = context;
+    lobass_error error = {0};
+    (void)progress;
+    const lobass_status status = lobass_prepare(&o->prepare, NULL, NULL, &error);
+    o->n_refused += status == LOBASS_CONFLICT && strstr(error.message, "in use") != NULL ? 1 : 0;
+    o->n_admitted += status == LOBASS_OK ? 1 : 0;
+    return true;
+}
+
+static void test_run_is_kept(void **state)
+{
+    fixture *f = *state;
+    char run[PATH_SIZE];
+    lobass_error error = {0};
+    run_prepare(f, run);
+    overwriter o = {.prepare = lobass_prepare_options_default()};
+    o.prepare.model = f->model;
+    o.prepare.data = f->data_list;
+    o.prepare.n_data = 1;
+    o.prepare.format = f->options.format;
+    o.prepare.run = run;
+    o.prepare.overwrite = true;
+    f->options.data = NULL;
+    f->options.n_data = 0;
+    f->options.run = run;
+    const lobass_observer observer = {.context = &o, .progress = overwrite_meanwhile};
+    check_ok(lobass_train(&f->options, &observer, NULL, &error), &error);
+    assert_int_equal(o.n_admitted, 0);
+    assert_in_range(o.n_refused, 1, 1000);
+    check_ok(lobass_prepare(&o.prepare, NULL, NULL, &error), &error);
+}
+
+/* Losses of a run's rows under "initial", one of them not finite. */
+static void initial_put(const char *run, uint64_t nonfinite)
+{
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    lb_row_summary *summaries = NULL;
+    size_t n_rows = 0;
+    char path[] = "/model";
+    lb_store_model model = {.name = "initial", .path = path, .fingerprint = "aa", .dtype = "fp32"};
+    check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
+    check_ok(lb_store_model_save(store, &model, &error), &error);
+    check_ok(lb_store_summaries_load(&summaries, &n_rows, store, &error), &error);
+    for (size_t i = 0; i < n_rows; ++i)
+    {
+        float nll[96] = {1.0F};
+        nll[0] = i == nonfinite ? NAN : 1.0F;
+        check_ok(lb_store_losses_save(store, model.id, i, nll, summaries[i].n_scored, &error),
+                 &error);
+    }
+    free(summaries);
+    lb_store_close(store);
+}
+
+static void keep_warning(void *context, lobass_log_level level, const char *line)
+{
+    if (level == LOBASS_LOG_WARNING)
+    {
+        (void)snprintf(context, PATH_SIZE, "%s", line);
+    }
+}
+
+static void test_nonfinite_rows_are_left_out(void **state)
+{
+    fixture *f = *state;
+    char run[PATH_SIZE];
+    char warning[PATH_SIZE] = "";
+    lobass_error error = {0};
+    lobass_train_result result;
+    const lobass_observer observer = {.context = warning, .log = keep_warning};
+    run_prepare(f, run);
+    initial_put(run, 3);
+    f->options.data = NULL;
+    f->options.n_data = 0;
+    f->options.run = run;
+    check_ok(lobass_train(&f->options, &observer, &result, &error), &error);
+    assert_int_equal(result.n_rows, FIXTURE_ROWS - 1);
+    assert_non_null(strstr(warning, "1 rows are left out"));
+}
+
 static void test_unwritable_output_is_refused(void **state)
 {
     fixture *f = *state;
@@ -344,6 +491,10 @@ int main(void)
         TRAIN_TEST(test_log_lines),
         TRAIN_TEST(test_existing_output_is_refused),
         TRAIN_TEST(test_unwritable_output_is_refused),
+        TRAIN_TEST(test_foreign_output_is_kept),
+        TRAIN_TEST(test_foreign_partial_is_kept),
+        TRAIN_TEST(test_run_is_kept),
+        TRAIN_TEST(test_nonfinite_rows_are_left_out),
         TRAIN_TEST(test_output_in_use_is_refused),
         TRAIN_TEST(test_bad_options_are_refused),
         TRAIN_TEST(test_failed_start_leaves_nothing),

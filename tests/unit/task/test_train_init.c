@@ -8,7 +8,7 @@
 static void test_folder_is_whole(void **state)
 {
     const fixture *f = *state;
-    char path[PATH_SIZE];
+    char path[PATH_SIZE + 32];
     lobass_error error = {0};
     lobass_model_info info;
     lobass_tokenizer *tokenizer = NULL;
@@ -18,14 +18,14 @@ static void test_folder_is_whole(void **state)
     assert_string_equal(info.dtype, "F32");
     assert_int_equal(info.n_vocabulary, 512);
     assert_int_equal(info.n_layers, 2);
-    path_print(path, f->model, "config.json");
+    (void)snprintf(path, sizeof path, "%s/config.json", f->model);
     check_ok(lb_json_load(&config, path, &error), &error);
     assert_string_equal(json_string_value(json_object_get(config, "torch_dtype")), "float32");
     json_decref(config);
     check_ok(lobass_tokenizer_load(&tokenizer, f->model, &error), &error);
     assert_int_equal(lobass_tokenizer_count(tokenizer), 512);
     lobass_tokenizer_free(tokenizer);
-    path_print(path, f->folder, "base.init");
+    (void)snprintf(path, sizeof path, "%s.init.%ld", f->model, (long)getpid());
     assert_int_equal(lb_path_look(path), LB_PATH_MISSING);
 }
 
@@ -61,6 +61,27 @@ static void test_existing_output_is_refused(void **state)
     check_ok(lobass_init(f->config, FIXTURE_TOKENIZER, f->model, 9, true, &error), &error);
 }
 
+/* What looks like the folder of an init is not touched unless this call made it. */
+static void test_foreign_staging_is_kept(void **state)
+{
+    const fixture *f = *state;
+    char path[PATH_SIZE + 32];
+    lobass_error error = {0};
+    (void)snprintf(path, sizeof path, "%s.init", f->output);
+    check_ok(lb_folder_create(path, &error), &error);
+    check_ok(lobass_init(f->config, FIXTURE_TOKENIZER, f->output, 7, false, &error), &error);
+    assert_int_equal(lb_path_look(path), LB_PATH_FOLDER);
+    (void)snprintf(path, sizeof path, "%s.init.%ld", f->output, (long)getpid());
+    assert_int_equal(lb_path_look(path), LB_PATH_MISSING);
+    check_ok(lb_folder_create(path, &error), &error);
+    check_refused(lobass_init(f->config, FIXTURE_TOKENIZER, f->output, 7, true, &error),
+                  LOBASS_CONFLICT, &error, path, "exists already");
+    assert_int_equal(lb_path_look(path), LB_PATH_FOLDER);
+    /* -f does not remove what the command reads. */
+    check_refused(lobass_init(f->model, FIXTURE_TOKENIZER, f->model, 7, true, &error),
+                  LOBASS_CONFLICT, &error, f->model, "reads");
+}
+
 static void test_small_vocabulary_is_refused(void **state)
 {
     const fixture *f = *state;
@@ -91,6 +112,7 @@ int main(void)
         INIT_TEST(test_folder_is_whole),
         INIT_TEST(test_seed_decides),
         INIT_TEST(test_existing_output_is_refused),
+        INIT_TEST(test_foreign_staging_is_kept),
         INIT_TEST(test_small_vocabulary_is_refused),
         INIT_TEST(test_missing_files_are_named),
     };

@@ -148,6 +148,8 @@ static void test_killed_after_move(void **state)
 {
     fixture *f = *state;
     char marker[PATH_SIZE];
+    char log[PATH_SIZE];
+    lb_buffer from = {0};
     lobass_error error = {0};
     lobass_train_result result = {0};
     const lobass_observer observer = {.progress = cancel_at_end};
@@ -155,6 +157,15 @@ static void test_killed_after_move(void **state)
     check_ok(lb_folder_create(f->output, &error), &error);
     path_print(marker, f->output, "marker");
     text_write(marker, "it was moved");
+    /* The model of another training is not this one's end. */
+    path_print(log, f->output, "train_log.jsonl");
+    text_write(log, "{\"step\": 1}\n");
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error, f->output,
+                  "exists already");
+    check_ok(lb_buffer_print(&from, &error, "%s/checkpoint/train_log.jsonl", f->partial), &error);
+    assert_int_equal(unlink(log), 0);
+    check_ok(lb_file_copy(from.data, log, &error), &error);
+    lb_buffer_free(&from);
     check_ok(lobass_train(&f->options, NULL, &result, &error), &error);
     assert_int_equal(result.n_steps, N_STEPS);
     assert_int_equal(lb_path_look(marker), LB_PATH_FILE);
@@ -289,6 +300,30 @@ static void test_damage_is_refused(void **state)
     check_as_uninterrupted(f);
 }
 
+/* -f throws away what is damaged or of another training, not what merely cannot be read now. */
+static void test_unreadable_checkpoint_is_kept(void **state)
+{
+    fixture *f = *state;
+    char place[PATH_SIZE];
+    char state_json[2 * PATH_SIZE];
+    char aside[2 * PATH_SIZE];
+    lobass_error error = {0};
+    train_cancelled(f, 1);
+    path_print(place, f->partial, "checkpoint");
+    (void)snprintf(state_json, sizeof state_json, "%s/state.safetensors", place);
+    (void)snprintf(aside, sizeof aside, "%s/aside", place);
+    assert_int_equal(rename(state_json, aside), 0);
+    assert_int_equal(symlink("state.safetensors", state_json), 0); /* to itself: cannot be opened */
+    f->options.overwrite = true;
+    check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_IO, &error,
+                  "state.safetensors", "");
+    assert_int_equal(lb_path_look(aside), LB_PATH_FILE);
+    assert_int_equal(rename(aside, state_json), 0);
+    check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
+    f->options.overwrite = false;
+    check_as_uninterrupted(f);
+}
+
 #define TRAIN_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_open, fixture_close)
 
 int main(void)
@@ -298,7 +333,7 @@ int main(void)
         TRAIN_TEST(test_killed_again_and_again),  TRAIN_TEST(test_killed_while_moving_checkpoint),
         TRAIN_TEST(test_killed_after_move),       TRAIN_TEST(test_other_options_are_refused),
         TRAIN_TEST(test_overwriting_goes_on_too), TRAIN_TEST(test_other_model_or_rows_are_refused),
-        TRAIN_TEST(test_damage_is_refused),
+        TRAIN_TEST(test_damage_is_refused),       TRAIN_TEST(test_unreadable_checkpoint_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

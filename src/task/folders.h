@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What may be overwritten: a folder that a command replaces as a whole must look like a model and
+ * must not hold what the command reads.
+ */
+#ifndef LB_TASK_FOLDERS_H
+#define LB_TASK_FOLDERS_H
+
+#include "task/task.h"
+
+/* PATH is FOLDER or lies somewhere in it, links resolved; false where either is missing. */
+bool lb_path_is_within(const char *path, const char *folder);
+/* LOBASS_CONFLICT unless FOLDER is empty or a model's: config.json and plain files alone; and where
+ * one of the READ paths is FOLDER or lies in it (NULL is passed over). */
+lobass_status lb_model_folder_check(const char *folder, const char *const *read, size_t n_read,
+                                    lobass_error *error);
+
+#endif

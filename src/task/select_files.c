@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where a selection goes: RUN/selected.jsonl with RUN/scores.jsonl and RUN/manifest.json, or FILE
+ * with STEM.scores.jsonl and STEM.manifest.json beside it, STEM being FILE without .json or .jsonl.
+ * No name, and no link, leads to a data file or to what the run itself is made of. A file that
+ * stands there already and may not be overwritten is read and compared with what would be written:
+ * the same bytes are what an earlier, stopped call has left, and count as written.
+ */
+#include "task/prepare_private.h"
+#include "task/select_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TABLE_ENDING ".scores.jsonl"
+#define MANIFEST_ENDING ".manifest.json"
+#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
+
+/* ---- paths ------------------------------------------------------------------------------------
+ */
+
+/* PATH with its folder resolved and, if IS_FOLLOWED, its last component too; NULL where that does
+ * not exist. Yours: free(). */
+static char *resolve(const char *path, bool is_followed)
+{
+    if (is_followed)
+    {
+        return realpath(path, NULL);
+    }
+    const char *name = lb_path_name(path);
+    char *parent =
+        name == path ? lb_copy_text(".", 1, NULL) : lb_copy_text(path, (size_t)(name - path), NULL);
+    char *folder = parent == NULL ? NULL : realpath(parent, NULL);
+    char *whole = folder == NULL ? NULL : lb_path_join(folder, name, NULL);
+    free(parent);
+    free(folder);
+    return whole;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+    bool is_same = false;
+    for (int i = 0; i < 2 && !is_same; i++)
+    {
+        char *first = resolve(a, i == 1);
+        char *second = resolve(b, i == 1);
+        is_same = first != NULL && second != NULL && strcmp(first, second) == 0;
+        free(first);
+        free(second);
+    }
+    return is_same;
+}
+
+/* Is the entry of RUN at which REST begins one that the run needs? */
+static bool is_owned(const char *rest)
+{
+    static const char *const names[] = {"lock",          "rows.lock",      LB_RUN_SCORES,
+                                        LB_RUN_MANIFEST, LB_RUN_TOKENIZER, "sources"};
+    static const char *const beginnings[] = {LB_RUN_DATABASE, LB_RUN_REFERENCE};
+    const size_t size = strcspn(rest, "/");
+    bool is_found = false;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+    {
+        is_found = is_found || (strlen(names[i]) == size && strncmp(rest, names[i], size) == 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(beginnings); i++)
+    {
+        is_found = is_found || strncmp(rest, beginnings[i], strlen(beginnings[i])) == 0;
+    }
+    return is_found;
+}
+
+static lobass_status check_not_owned(const char *path, const char *run, lobass_error *error)
+{
+    bool is_refused = false;
+    char *root = realpath(run, NULL);
+    const size_t size = root == NULL ? 0 : strlen(root);
+    for (int i = 0; i < 2 && size > 0; i++)
+    {
+        char *target = resolve(path, i == 1);
+        is_refused = is_refused || (target != NULL && strncmp(target, root, size) == 0 &&
+                                    target[size] == '/' && is_owned(target + size + 1));
+        free(target);
+    }
+    free(root);
+    return is_refused ? lb_fail(error, LOBASS_CONFLICT,
+                                "%s: belongs to the run %s; expected another output", path, run)
+                      : LOBASS_OK;
+}
+
+static lobass_status check_no_data(const char *path, const char *run,
+                                   const lb_store_source *sources, size_t n_sources,
+                                   lobass_error *error)
+{
+    for (size_t i = 0; i < n_sources; i++)
+    {
+        char *data = lb_source_file(run, sources[i].path, error);
+        if (data == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
+        const bool is_data = is_same_file(path, data);
+        free(data);
+        if (is_data)
+        {
+            return lb_fail(error, LOBASS_CONFLICT,
+                           "%s: is a data file of the run; expected another output", path);
+        }
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status fail_exists(const char *path, lobass_error *error)
+{
+    return lb_fail(error, LOBASS_CONFLICT,
+                   "%s: exists already; overwrite it (-f) or name another output", path);
+}
+
+/* Records, table, manifest are written in this order: one that is there without those before it is
+ * not what an earlier call has left. */
+static lobass_status check_order(const lb_select_files *files, lobass_error *error)
+{
+    const char *const paths[] = {files->records, files->table, files->manifest};
+    bool is_missing = false;
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+    {
+        const lb_path_kind kind = lb_path_look(paths[i]);
+        if (kind != LB_PATH_MISSING && (is_missing || kind != LB_PATH_FILE))
+        {
+            return fail_exists(paths[i], error);
+        }
+        is_missing = is_missing || kind == LB_PATH_MISSING;
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status names_make(lb_select_files *files, const char *output, const char *run,
+                                lobass_error *error)
+{
+    char *own = lb_path_join(run, LB_RUN_SELECTED, error);
+    if (own == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    files->is_own = output == NULL || is_same_file(output, own);
+    if (files->is_own)
+    {
+        files->records = output == NULL ? lb_copy_text(own, strlen(own), error)
+                                        : lb_copy_text(output, strlen(output), error);
+        files->table = lb_path_join(run, LB_RUN_SCORES, error);
+        files->manifest = lb_path_join(run, LB_RUN_MANIFEST, error);
+    }
+    else
+    {
+        static const char *const endings[] = {".jsonl", ".json"};
+        lb_buffer table = {0};
+        lb_buffer manifest = {0};
+        size_t size = strlen(output);
+        for (size_t i = 0; i < COUNT_OF(endings); i++)
+        {
+            const size_t n = strlen(endings[i]);
+            size -= size > n && memcmp(output + size - n, endings[i], n) == 0 ? n : 0;
+        }
+        files->records = lb_copy_text(output, strlen(output), error);
+        (void)lb_buffer_print(&table, error, "%.*s" TABLE_ENDING, (int)size, output);
+        (void)lb_buffer_print(&manifest, error, "%.*s" MANIFEST_ENDING, (int)size, output);
+        files->table = table.data;
+        files->manifest = manifest.data;
+    }
+    free(own);
+    return files->records == NULL || files->table == NULL || files->manifest == NULL
+               ? LOBASS_OUT_OF_MEMORY
+               : LOBASS_OK;
+}
+
+lobass_status lb_select_files_find(lb_select_files *files, const lobass_select_options *options,
+                                   const lb_store_source *sources, size_t n_sources,
+                                   lobass_error *error)
+{
+    LB_TRY(names_make(files, options->output, options->run, error));
+    const char *const paths[] = {files->records, files->table, files->manifest};
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+    {
+        LB_TRY(check_no_data(paths[i], options->run, sources, n_sources, error));
+        if (!files->is_own)
+        {
+            LB_TRY(check_not_owned(paths[i], options->run, error));
+        }
+    }
+    files->overwrite = files->is_own || options->overwrite;
+    return files->overwrite ? LOBASS_OK : check_order(files, error);
+}
+
+void lb_select_files_free(lb_select_files *files)
+{
+    free(files->records);
+    free(files->table);
+    free(files->manifest);
+}
+
+/* ---- one file ---------------------------------------------------------------------------------
+ */
+
+lobass_status lb_select_file_open(lb_select_file *file, const char *path, bool overwrite,
+                                  lobass_error *error)
+{
+    *file = (lb_select_file){.path = path};
+    LB_TRY(lb_hasher_create(&file->hasher, 0, error));
+    const bool is_compared = !overwrite && lb_path_look(path) == LB_PATH_FILE;
+    return is_compared ? LOBASS_OK : lb_output_open(&file->output, path, overwrite, error);
+}
+
+lobass_status lb_select_file_write(lb_select_file *file, const char *data, size_t size,
+                                   lobass_error *error)
+{
+    lb_hasher_update(file->hasher, data, size);
+    return file->output == NULL ? LOBASS_OK : lb_output_write(file->output, data, size, error);
+}
+
+lobass_status lb_select_file_commit(lb_select_file *file, lobass_error *error)
+{
+    file->hash = lb_hasher_value(file->hasher);
+    if (file->output != NULL)
+    {
+        lb_output *output = file->output;
+        file->output = NULL;
+        return lb_output_commit(output, error);
+    }
+    lb_mapping there;
+    LB_TRY(lb_mapping_open(&there, file->path, error));
+    const bool is_same = lb_hash_equal(lb_hash_bytes(there.data, there.size, 0), file->hash);
+    lb_mapping_close(&there);
+    return is_same ? LOBASS_OK : fail_exists(file->path, error);
+}
+
+void lb_select_file_release(lb_select_file *file)
+{
+    lb_output_discard(file->output);
+    lb_hasher_free(file->hasher);
+    *file = (lb_select_file){0};
+}
