@@ -22,8 +22,7 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
-extern "C"
-{
+extern "C" {
 #endif
 
 #if defined(__GNUC__)
@@ -34,483 +33,477 @@ extern "C"
 
 #define LOBASS_VERSION "0.1.0"
 
-    /* The version of the library in use, "major.minor.patch"; static. */
-    LOBASS_API const char *lobass_version(void);
+/* The version of the library in use, "major.minor.patch"; static. */
+LOBASS_API const char *lobass_version(void);
 
-    /* ---- errors --------------------------------------------------------------------------------
-     */
+/* ---- errors --------------------------------------------------------------------------------
+ */
 
-    typedef enum lobass_status
-    {
-        LOBASS_OK = 0,
-        LOBASS_BAD_ARGUMENT,  /* a value given by the caller cannot be used */
-        LOBASS_NOT_FOUND,     /* a file, field, row or model that is not there */
-        LOBASS_BAD_FORMAT,    /* a file's content is not what its format says */
-        LOBASS_UNSUPPORTED,   /* well formed, but something lobass does not do */
-        LOBASS_CONFLICT,      /* it exists already, is in use, or was made with other options */
-        LOBASS_IO,            /* the operating system refused a read or a write */
-        LOBASS_OUT_OF_MEMORY, /* an allocation failed */
-        LOBASS_NUMERIC,       /* a loss or a gradient stopped being finite */
-        LOBASS_CANCELLED      /* a progress callback returned false; what was done is kept */
-    } lobass_status;
+typedef enum lobass_status
+{
+    LOBASS_OK = 0,
+    LOBASS_BAD_ARGUMENT,  /* a value given by the caller cannot be used */
+    LOBASS_NOT_FOUND,     /* a file, field, row or model that is not there */
+    LOBASS_BAD_FORMAT,    /* a file's content is not what its format says */
+    LOBASS_UNSUPPORTED,   /* well formed, but something lobass does not do */
+    LOBASS_CONFLICT,      /* it exists already, is in use, or was made with other options */
+    LOBASS_IO,            /* the operating system refused a read or a write */
+    LOBASS_OUT_OF_MEMORY, /* an allocation failed */
+    LOBASS_NUMERIC,       /* a loss or a gradient stopped being finite */
+    LOBASS_CANCELLED      /* a progress callback returned false; what was done is kept */
+} lobass_status;
 
 #define LOBASS_ERROR_SIZE 1024
 
-    typedef struct lobass_error
-    {
-        lobass_status status;
-        char message[LOBASS_ERROR_SIZE]; /* one line, no newline */
-    } lobass_error;
+typedef struct lobass_error
+{
+    lobass_status status;
+    char message[LOBASS_ERROR_SIZE]; /* one line, no newline */
+} lobass_error;
 
-    /* ---- progress ------------------------------------------------------------------------------
-     */
+/* ---- progress ------------------------------------------------------------------------------
+ */
 
-    typedef struct lobass_progress
-    {
-        const char *stage;        /* "prepare", "measure initial", "train reference", ... */
-        uint64_t done, total;     /* in units; total is 0 where it is not known */
-        const char *unit;         /* "records", "rows", "steps" */
-        double tokens_per_second; /* 0 where nothing has been computed yet */
-        double mean_loss;         /* nats per token so far; NaN where it means nothing */
-        double elapsed_seconds;   /* since the stage began in this process */
-        double remaining_seconds; /* an estimate; NaN while there is none */
-    } lobass_progress;
+typedef struct lobass_progress
+{
+    const char *stage;        /* "prepare", "measure initial", "train reference", ... */
+    uint64_t done, total;     /* in units; total is 0 where it is not known */
+    const char *unit;         /* "records", "rows", "steps" */
+    double tokens_per_second; /* 0 where nothing has been computed yet */
+    double mean_loss;         /* nats per token so far; NaN where it means nothing */
+    double elapsed_seconds;   /* since the stage began in this process */
+    double remaining_seconds; /* an estimate; NaN while there is none */
+} lobass_progress;
 
-    typedef enum lobass_log_level
-    {
-        LOBASS_LOG_WARNING,
-        LOBASS_LOG_NOTE,
-        LOBASS_LOG_DETAIL
-    } lobass_log_level;
+typedef enum lobass_log_level
+{
+    LOBASS_LOG_WARNING,
+    LOBASS_LOG_NOTE,
+    LOBASS_LOG_DETAIL
+} lobass_log_level;
 
-    /* Callbacks of the long-running functions; every member may be NULL, and so may the whole. */
-    typedef struct lobass_observer
-    {
-        void *context; /* handed back as the first argument */
-        void (*log)(void *context, lobass_log_level level, const char *line);
-        bool (*progress)(void *context,
-                         const lobass_progress *progress); /* false cancels cleanly */
-    } lobass_observer;
+/* Callbacks of the long-running functions; every member may be NULL, and so may the whole. */
+typedef struct lobass_observer
+{
+    void *context; /* handed back as the first argument */
+    void (*log)(void *context, lobass_log_level level, const char *line);
+    bool (*progress)(void *context, const lobass_progress *progress); /* false cancels cleanly */
+} lobass_observer;
 
-    /* ---- rows ----------------------------------------------------------------------------------
-     */
+/* ---- rows ----------------------------------------------------------------------------------
+ */
 
-    /* How a record ended. Every input record has exactly one; the counts add up to the records. */
-    typedef enum lobass_row_status
-    {
-        LOBASS_ROW_OK,
-        LOBASS_ROW_TRUNCATED,       /* cut at max_length; selectable, marked */
-        LOBASS_ROW_EMPTY_RESPONSE,  /* no text in any scored turn */
-        LOBASS_ROW_NO_SCORED_TOKEN, /* the prompt fills the window */
-        LOBASS_ROW_DUPLICATE,  /* the same tokens and mask as an earlier row (only when asked) */
-        LOBASS_ROW_BAD_RECORD, /* could not be read; the reason says why */
-        LOBASS_ROW_NONFINITE,  /* a model gave a loss that is not a number */
-        LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR, /* known already: the ratio would be unstable */
-        LOBASS_ROW_STATUS_COUNT
-    } lobass_row_status;
+/* How a record ended. Every input record has exactly one; the counts add up to the records. */
+typedef enum lobass_row_status
+{
+    LOBASS_ROW_OK,
+    LOBASS_ROW_TRUNCATED,       /* cut at max_length; selectable, marked */
+    LOBASS_ROW_EMPTY_RESPONSE,  /* no text in any scored turn */
+    LOBASS_ROW_NO_SCORED_TOKEN, /* the prompt fills the window */
+    LOBASS_ROW_DUPLICATE,       /* the same tokens and mask as an earlier row (only when asked) */
+    LOBASS_ROW_BAD_RECORD,      /* could not be read; the reason says why */
+    LOBASS_ROW_NONFINITE,       /* a model gave a loss that is not a number */
+    LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR, /* known already: the ratio would be unstable */
+    LOBASS_ROW_STATUS_COUNT
+} lobass_row_status;
 
-    /* "ok", "truncated", ...; static; NULL outside the enumeration. */
-    LOBASS_API const char *lobass_row_status_name(lobass_row_status status);
+/* "ok", "truncated", ...; static; NULL outside the enumeration. */
+LOBASS_API const char *lobass_row_status_name(lobass_row_status status);
 
-    /* What a token is, as bits. The turn of a token is the number of FIRST tokens up to it. */
-    enum
-    {
-        LOBASS_TOKEN_SCORED = 1,   /* its loss counts */
-        LOBASS_TOKEN_BOS = 2,      /* beginning of text, added once */
-        LOBASS_TOKEN_RESPONSE = 4, /* part of a response (or of a plain text), end token included */
-        LOBASS_TOKEN_FIRST = 8,    /* the first token of a response */
-        LOBASS_TOKEN_END = 16      /* the end-of-text token that closes a response */
-    };
+/* What a token is, as bits. The turn of a token is the number of FIRST tokens up to it. */
+enum
+{
+    LOBASS_TOKEN_SCORED = 1,   /* its loss counts */
+    LOBASS_TOKEN_BOS = 2,      /* beginning of text, added once */
+    LOBASS_TOKEN_RESPONSE = 4, /* part of a response (or of a plain text), end token included */
+    LOBASS_TOKEN_FIRST = 8,    /* the first token of a response */
+    LOBASS_TOKEN_END = 16      /* the end-of-text token that closes a response */
+};
 
-    /* One input record, frozen: the same ids and mask for every model of the run. */
-    typedef struct lobass_row
-    {
-        uint64_t row;        /* number among all records of the run, from 0 */
-        uint64_t record;     /* number within its source, from 0 */
-        uint64_t line;       /* first line of the record in its source, from 1 */
-        uint64_t offset;     /* first byte of the record in its (decompressed) source */
-        uint64_t size_bytes; /* length of the record */
-        uint32_t source;     /* number of its source, from 0 */
-        lobass_row_status status;
-        const char *reason; /* why it is not selectable, or NULL */
-        uint64_t hash[2];   /* XXH3-128 of the record's bytes (high, low) */
-        size_t n_tokens;
-        size_t n_scored;
-        const int32_t *ids;   /* [n_tokens]; ends at the last scored token */
-        const uint8_t *flags; /* [n_tokens], LOBASS_TOKEN_* */
-    } lobass_row;
+/* One input record, frozen: the same ids and mask for every model of the run. */
+typedef struct lobass_row
+{
+    uint64_t row;        /* number among all records of the run, from 0 */
+    uint64_t record;     /* number within its source, from 0 */
+    uint64_t line;       /* first line of the record in its source, from 1 */
+    uint64_t offset;     /* first byte of the record in its (decompressed) source */
+    uint64_t size_bytes; /* length of the record */
+    uint32_t source;     /* number of its source, from 0 */
+    lobass_row_status status;
+    const char *reason; /* why it is not selectable, or NULL */
+    uint64_t hash[2];   /* XXH3-128 of the record's bytes (high, low) */
+    size_t n_tokens;
+    size_t n_scored;
+    const int32_t *ids;   /* [n_tokens]; ends at the last scored token */
+    const uint8_t *flags; /* [n_tokens], LOBASS_TOKEN_* */
+} lobass_row;
 
-    /* ---- options shared by several tasks --------------------------------------------------------
-     */
+/* ---- options shared by several tasks --------------------------------------------------------
+ */
 
-    typedef enum lobass_dtype
-    {
-        LOBASS_DTYPE_AUTO, /* bf16 where the CPU has AMX, else fp32 */
-        LOBASS_DTYPE_FP32,
-        LOBASS_DTYPE_BF16
-    } lobass_dtype;
+typedef enum lobass_dtype
+{
+    LOBASS_DTYPE_AUTO, /* bf16 where the CPU has AMX, else fp32 */
+    LOBASS_DTYPE_FP32,
+    LOBASS_DTYPE_BF16
+} lobass_dtype;
 
-    typedef enum lobass_eos
-    {
-        LOBASS_EOS_COUNT, /* the end token is appended to each response and its loss counts */
-        LOBASS_EOS_SKIP   /* it closes a response that is not the last, and is never scored */
-    } lobass_eos;
+typedef enum lobass_eos
+{
+    LOBASS_EOS_COUNT, /* the end token is appended to each response and its loss counts */
+    LOBASS_EOS_SKIP   /* it closes a response that is not the last, and is never scored */
+} lobass_eos;
 
-    typedef enum lobass_boundary
-    {
-        LOBASS_BOUNDARY_SPLIT, /* no token straddles the edge of a scored span */
-        LOBASS_BOUNDARY_JOINT  /* the text is encoded without regard to spans, for comparison */
-    } lobass_boundary;
+typedef enum lobass_boundary
+{
+    LOBASS_BOUNDARY_SPLIT, /* no token straddles the edge of a scored span */
+    LOBASS_BOUNDARY_JOINT  /* the text is encoded without regard to spans, for comparison */
+} lobass_boundary;
 
-    typedef enum lobass_turns
-    {
-        LOBASS_TURNS_ALL, /* every response is scored */
-        LOBASS_TURNS_LAST /* only the last one */
-    } lobass_turns;
+typedef enum lobass_turns
+{
+    LOBASS_TURNS_ALL, /* every response is scored */
+    LOBASS_TURNS_LAST /* only the last one */
+} lobass_turns;
 
-    /* How records become token ids and masks. Recorded in the run, part of its tokenisation hash.
-     */
-    typedef struct lobass_format_options
-    {
-        const char
-            *template_name;  /* "alpaca", "alpaca-newline", "plain"; NULL: the model's default */
-        uint32_t max_length; /* tokens; never above the model's own limit */
-        lobass_eos eos;
-        lobass_boundary boundary;
-        lobass_turns turns;
-        bool mark_duplicates; /* give repeated rows the status `duplicate` */
-        bool is_strict;       /* fail at the first bad record */
-    } lobass_format_options;
+/* How records become token ids and masks. Recorded in the run, part of its tokenisation hash.
+ */
+typedef struct lobass_format_options
+{
+    const char *template_name; /* "alpaca", "alpaca-newline", "plain"; NULL: the model's default */
+    uint32_t max_length;       /* tokens; never above the model's own limit */
+    lobass_eos eos;
+    lobass_boundary boundary;
+    lobass_turns turns;
+    bool mark_duplicates; /* give repeated rows the status `duplicate` */
+    bool is_strict;       /* fail at the first bad record */
+} lobass_format_options;
 
-    LOBASS_API lobass_format_options lobass_format_options_default(void);
+LOBASS_API lobass_format_options lobass_format_options_default(void);
 
-    /* ---- prepare: records -> frozen rows --------------------------------------------------------
-     */
+/* ---- prepare: records -> frozen rows --------------------------------------------------------
+ */
 
-    typedef struct lobass_prepare_options
-    {
-        const char *model; /* Hugging Face folder: its tokenizer and limits are used */
-        const char *const
-            *data; /* [n_data] .json, .jsonl (also .gz, .zst); "-" is standard input */
-        size_t n_data;
-        const char *run; /* the run's folder; made if missing, resumed if the same */
-        lobass_format_options format;
-        uint32_t n_threads; /* 0: as many as there are processors */
-        bool overwrite;     /* remove an existing run first */
-    } lobass_prepare_options;
+typedef struct lobass_prepare_options
+{
+    const char *model;       /* Hugging Face folder: its tokenizer and limits are used */
+    const char *const *data; /* [n_data] .json, .jsonl (also .gz, .zst); "-" is standard input */
+    size_t n_data;
+    const char *run; /* the run's folder; made if missing, resumed if the same */
+    lobass_format_options format;
+    uint32_t n_threads; /* 0: as many as there are processors */
+    bool overwrite;     /* remove an existing run first */
+} lobass_prepare_options;
 
-    typedef struct lobass_prepare_result
-    {
-        uint64_t n_records;
-        uint64_t statuses[LOBASS_ROW_STATUS_COUNT]; /* add up to n_records */
-        uint64_t n_tokens, n_scored_tokens;         /* of the rows that can be measured */
-        double elapsed_seconds;
-    } lobass_prepare_result;
+typedef struct lobass_prepare_result
+{
+    uint64_t n_records;
+    uint64_t statuses[LOBASS_ROW_STATUS_COUNT]; /* add up to n_records */
+    uint64_t n_tokens, n_scored_tokens;         /* of the rows that can be measured */
+    double elapsed_seconds;
+} lobass_prepare_result;
 
-    LOBASS_API lobass_prepare_options lobass_prepare_options_default(void);
-    LOBASS_API lobass_status lobass_prepare(const lobass_prepare_options *options,
-                                            const lobass_observer *observer,
-                                            lobass_prepare_result *result, lobass_error *error);
+LOBASS_API lobass_prepare_options lobass_prepare_options_default(void);
+LOBASS_API lobass_status lobass_prepare(const lobass_prepare_options *options,
+                                        const lobass_observer *observer,
+                                        lobass_prepare_result *result, lobass_error *error);
 
-    /* ---- measure: per-token losses under a model ------------------------------------------------
-     */
+/* ---- measure: per-token losses under a model ------------------------------------------------
+ */
 
-    typedef struct lobass_measure_options
-    {
-        const char *run;
-        const char *model; /* Hugging Face folder with the run's own tokenizer */
-        const char *name;  /* "initial", "reference" or any other name of [a-z0-9_-] */
-        lobass_dtype dtype;
-        uint32_t n_threads;
-        bool overwrite; /* measure again although NAME exists with another fingerprint */
-    } lobass_measure_options;
+typedef struct lobass_measure_options
+{
+    const char *run;
+    const char *model; /* Hugging Face folder with the run's own tokenizer */
+    const char *name;  /* "initial", "reference" or any other name of [a-z0-9_-] */
+    lobass_dtype dtype;
+    uint32_t n_threads;
+    bool overwrite; /* measure again although NAME exists with another fingerprint */
+} lobass_measure_options;
 
-    typedef struct lobass_measure_result
-    {
-        uint64_t n_rows;                    /* measured in this call */
-        uint64_t n_rows_total;              /* measured under NAME altogether */
-        uint64_t n_tokens, n_scored_tokens; /* of this call */
-        double mean_loss;                   /* nats per scored token over all measured rows */
-        double elapsed_seconds;
-    } lobass_measure_result;
+typedef struct lobass_measure_result
+{
+    uint64_t n_rows;                    /* measured in this call */
+    uint64_t n_rows_total;              /* measured under NAME altogether */
+    uint64_t n_tokens, n_scored_tokens; /* of this call */
+    double mean_loss;                   /* nats per scored token over all measured rows */
+    double elapsed_seconds;
+} lobass_measure_result;
 
-    LOBASS_API lobass_measure_options lobass_measure_options_default(void);
-    /* Stores -ln p(token | everything before it) of every scored token. Resumes where it was
-     * stopped. */
-    LOBASS_API lobass_status lobass_measure(const lobass_measure_options *options,
-                                            const lobass_observer *observer,
-                                            lobass_measure_result *result, lobass_error *error);
+LOBASS_API lobass_measure_options lobass_measure_options_default(void);
+/* Stores -ln p(token | everything before it) of every scored token. Resumes where it was
+ * stopped. */
+LOBASS_API lobass_status lobass_measure(const lobass_measure_options *options,
+                                        const lobass_observer *observer,
+                                        lobass_measure_result *result, lobass_error *error);
 
-    /* ---- train ----------------------------------------------------------------------------------
-     */
+/* ---- train ----------------------------------------------------------------------------------
+ */
 
-    typedef struct lobass_train_options
-    {
-        const char *model;       /* Hugging Face folder to start from */
-        const char *run;         /* train on all selectable rows of a run, or NULL */
-        const char *const *data; /* else on data files, [n_data] */
-        size_t n_data;
-        const char *output;           /* the folder to write; appears whole or not at all */
-        lobass_format_options format; /* for data files; a run brings its own */
-        uint32_t n_epochs;
-        uint32_t batch_size;  /* rows per optimiser step */
-        double learning_rate; /* the highest, after warm-up */
-        double warmup_ratio;  /* share of the steps with a linear rise from 0; then cosine to 0 */
-        double weight_decay;  /* decoupled (AdamW); not applied to norm gains and biases */
-        double clip;          /* largest gradient norm; 0: no clipping */
-        uint64_t seed;        /* of the shuffle */
-        uint32_t checkpoint_seconds; /* at most this much work is lost by a kill; 0: every step */
-        lobass_dtype dtype;
-        uint32_t n_threads;
-        bool overwrite;
-    } lobass_train_options;
+typedef struct lobass_train_options
+{
+    const char *model;       /* Hugging Face folder to start from */
+    const char *run;         /* train on all selectable rows of a run, or NULL */
+    const char *const *data; /* else on data files, [n_data] */
+    size_t n_data;
+    const char *output;           /* the folder to write; appears whole or not at all */
+    lobass_format_options format; /* for data files; a run brings its own */
+    uint32_t n_epochs;
+    uint32_t batch_size;  /* rows per optimiser step */
+    double learning_rate; /* the highest, after warm-up */
+    double warmup_ratio;  /* share of the steps with a linear rise from 0; then cosine to 0 */
+    double weight_decay;  /* decoupled (AdamW); not applied to norm gains and biases */
+    double clip;          /* largest gradient norm; 0: no clipping */
+    uint64_t seed;        /* of the shuffle */
+    uint32_t checkpoint_seconds; /* at most this much work is lost by a kill; 0: every step */
+    lobass_dtype dtype;
+    uint32_t n_threads;
+    bool overwrite;
+} lobass_train_options;
 
-    typedef struct lobass_train_result
-    {
-        uint64_t n_rows, n_steps, n_tokens, n_scored_tokens; /* of the whole training */
-        double first_loss, last_loss; /* nats per scored token of the first and last step's batch */
-        double elapsed_seconds;
-    } lobass_train_result;
+typedef struct lobass_train_result
+{
+    uint64_t n_rows, n_steps, n_tokens, n_scored_tokens; /* of the whole training */
+    double first_loss, last_loss; /* nats per scored token of the first and last step's batch */
+    double elapsed_seconds;
+} lobass_train_result;
 
-    LOBASS_API lobass_train_options lobass_train_options_default(void);
-    /* AdamW (0.9, 0.999, 1e-8) on the causal-LM cross-entropy of the scored tokens: the mean over
-     * all scored tokens of the global batch. Killed and started again, it ends with the same bytes.
-     */
-    LOBASS_API lobass_status lobass_train(const lobass_train_options *options,
-                                          const lobass_observer *observer,
-                                          lobass_train_result *result, lobass_error *error);
+LOBASS_API lobass_train_options lobass_train_options_default(void);
+/* AdamW (0.9, 0.999, 1e-8) on the causal-LM cross-entropy of the scored tokens: the mean over
+ * all scored tokens of the global batch. Killed and started again, it ends with the same bytes.
+ */
+LOBASS_API lobass_status lobass_train(const lobass_train_options *options,
+                                      const lobass_observer *observer, lobass_train_result *result,
+                                      lobass_error *error);
 
-    /* Writes OUTPUT, a model of the shapes in the file CONFIG with random weights (normal, standard
-     * deviation initializer_range, norm gains 1) and the tokenizer of TOKENIZER (file or folder).
-     */
-    LOBASS_API lobass_status lobass_init(const char *config, const char *tokenizer,
-                                         const char *output, uint64_t seed, bool overwrite,
-                                         lobass_error *error);
+/* Writes OUTPUT, a model of the shapes in the file CONFIG with random weights (normal, standard
+ * deviation initializer_range, norm gains 1) and the tokenizer of TOKENIZER (file or folder).
+ */
+LOBASS_API lobass_status lobass_init(const char *config, const char *tokenizer, const char *output,
+                                     uint64_t seed, bool overwrite, lobass_error *error);
 
-    /* ---- scores and selection -------------------------------------------------------------------
-     */
+/* ---- scores and selection -------------------------------------------------------------------
+ */
 
-    typedef enum lobass_score
-    {
-        LOBASS_SCORE_LEARNABILITY, /* (L_initial - L_reference) / L_initial */
-        LOBASS_SCORE_RHO_SUM,      /* sum over scored tokens of nll_initial - nll_reference */
-        LOBASS_SCORE_RHO_MEAN,     /* the same divided by the number of scored tokens */
-        LOBASS_SCORE_LOSS,         /* L_initial */
-        LOBASS_SCORE_PPL,          /* exp(L_initial) */
-        LOBASS_SCORE_LENGTH,       /* number of scored tokens */
-        LOBASS_SCORE_RANDOM,       /* keyed hash of seed and record hash, in [0, 1) */
-        LOBASS_SCORE_COUNT
-    } lobass_score;
+typedef enum lobass_score
+{
+    LOBASS_SCORE_LEARNABILITY, /* (L_initial - L_reference) / L_initial */
+    LOBASS_SCORE_RHO_SUM,      /* sum over scored tokens of nll_initial - nll_reference */
+    LOBASS_SCORE_RHO_MEAN,     /* the same divided by the number of scored tokens */
+    LOBASS_SCORE_LOSS,         /* L_initial */
+    LOBASS_SCORE_PPL,          /* exp(L_initial) */
+    LOBASS_SCORE_LENGTH,       /* number of scored tokens */
+    LOBASS_SCORE_RANDOM,       /* keyed hash of seed and record hash, in [0, 1) */
+    LOBASS_SCORE_COUNT
+} lobass_score;
 
-    typedef enum lobass_direction
-    {
-        LOBASS_DIRECTION_DEFAULT, /* the score's own; loss and ppl have none and must be told */
-        LOBASS_DIRECTION_HIGHEST,
-        LOBASS_DIRECTION_LOWEST,
-        LOBASS_DIRECTION_MIDDLE /* nearest to the median rank */
-    } lobass_direction;
+typedef enum lobass_direction
+{
+    LOBASS_DIRECTION_DEFAULT, /* the score's own; loss and ppl have none and must be told */
+    LOBASS_DIRECTION_HIGHEST,
+    LOBASS_DIRECTION_LOWEST,
+    LOBASS_DIRECTION_MIDDLE /* nearest to the median rank */
+} lobass_direction;
 
-    typedef struct lobass_score_info
-    {
-        const char *name;           /* "learnability" */
-        const char *formula;        /* one line */
-        lobass_direction direction; /* its own, or LOBASS_DIRECTION_DEFAULT where there is none */
-    } lobass_score_info;
+typedef struct lobass_score_info
+{
+    const char *name;           /* "learnability" */
+    const char *formula;        /* one line */
+    lobass_direction direction; /* its own, or LOBASS_DIRECTION_DEFAULT where there is none */
+} lobass_score_info;
 
-    /* The table of scores; static; NULL outside the enumeration. */
-    LOBASS_API const lobass_score_info *lobass_score_describe(lobass_score score);
-    /* "highest", "lowest", "middle"; static; NULL for LOBASS_DIRECTION_DEFAULT. */
-    LOBASS_API const char *lobass_direction_name(lobass_direction direction);
+/* The table of scores; static; NULL outside the enumeration. */
+LOBASS_API const lobass_score_info *lobass_score_describe(lobass_score score);
+/* "highest", "lowest", "middle"; static; NULL for LOBASS_DIRECTION_DEFAULT. */
+LOBASS_API const char *lobass_direction_name(lobass_direction direction);
 
-    typedef enum lobass_amount_kind
-    {
-        LOBASS_AMOUNT_COUNT,    /* rows */
-        LOBASS_AMOUNT_FRACTION, /* of all input records, rounded half up */
-        LOBASS_AMOUNT_TOKENS    /* a budget of scored tokens, never exceeded */
-    } lobass_amount_kind;
+typedef enum lobass_amount_kind
+{
+    LOBASS_AMOUNT_COUNT,    /* rows */
+    LOBASS_AMOUNT_FRACTION, /* of all input records, rounded half up */
+    LOBASS_AMOUNT_TOKENS    /* a budget of scored tokens, never exceeded */
+} lobass_amount_kind;
 
-    typedef struct lobass_amount
-    {
-        lobass_amount_kind kind;
-        double value;
-    } lobass_amount;
+typedef struct lobass_amount
+{
+    lobass_amount_kind kind;
+    double value;
+} lobass_amount;
 
-    /* Reads "800", "6%", "0.06" or "50000tok". */
-    LOBASS_API lobass_status lobass_amount_parse(const char *text, lobass_amount *amount,
-                                                 lobass_error *error);
-
-    typedef struct lobass_select_options
-    {
-        const char *run;
-        lobass_amount amount;
-        lobass_score by;
-        lobass_direction direction;
-        double floor;        /* rows with a smaller initial loss are not selectable (nats) */
-        uint64_t seed;       /* of the score `random` */
-        const char *output;  /* NULL: RUN/selected.jsonl; *.json makes a JSON array */
-        bool is_ranked;      /* best first instead of the order of the data */
-        bool overwrite;      /* replace an OUTPUT outside the run */
-        const char *command; /* the command line for the manifest, or NULL */
-    } lobass_select_options;
-
-    typedef struct lobass_select_result
-    {
-        uint64_t n_records;
-        uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
-        uint64_t n_selected, n_selected_tokens; /* scored tokens of the selection */
-        double cut;                             /* the score of the last row taken; NaN if none */
-        lobass_direction direction;             /* the one that was used */
-        char output[4096];                      /* the file written */
-        double elapsed_seconds;
-    } lobass_select_result;
-
-    LOBASS_API lobass_select_options lobass_select_options_default(void);
-    /* Chooses rows and writes their records' own bytes, RUN/scores.jsonl and a manifest. */
-    LOBASS_API lobass_status lobass_select(const lobass_select_options *options,
-                                           const lobass_observer *observer,
-                                           lobass_select_result *result, lobass_error *error);
-
-    /* ---- the whole method -----------------------------------------------------------------------
-     */
-
-    typedef struct lobass_run_options
-    {
-        lobass_prepare_options prepare; /* model, data, run folder, format */
-        lobass_train_options train;     /* the reference's recipe; paths are filled in */
-        lobass_select_options select;
-        lobass_dtype dtype;
-        uint32_t n_threads;
-    } lobass_run_options;
-
-    typedef struct lobass_run_result
-    {
-        lobass_prepare_result prepare;
-        lobass_measure_result initial, reference;
-        lobass_train_result train;
-        lobass_select_result select;
-    } lobass_run_result;
-
-    LOBASS_API lobass_run_options lobass_run_options_default(void);
-    /* prepare, measure initial, train the reference, measure reference, select. Steps that are done
-     * are not done again; killed at any moment and started again, it ends with the same bytes. */
-    LOBASS_API lobass_status lobass_run_all(const lobass_run_options *options,
-                                            const lobass_observer *observer,
-                                            lobass_run_result *result, lobass_error *error);
-
-    /* ---- reading a run --------------------------------------------------------------------------
-     */
-
-    typedef struct lobass_run lobass_run;
-
-    typedef struct lobass_run_source
-    {
-        const char *path; /* absolute, as it was prepared; "-" for standard input */
-        const char *name; /* the name used in scores: the file's own, made unique */
-        uint64_t n_records;
-    } lobass_run_source;
-
-    typedef struct lobass_run_model
-    {
-        const char *name, *path, *fingerprint, *dtype;
-        uint64_t n_rows;     /* measured so far */
-        uint64_t n_rows_due; /* to be measured altogether */
-        double mean_loss;    /* nats per scored token; NaN before the first row */
-    } lobass_run_model;
-
-    typedef struct lobass_run_info
-    {
-        const char *path, *model_path, *template_name, *tokenization_hash;
-        const char *options_json; /* the format options as they were recorded */
-        uint64_t n_records;
-        uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
-        uint64_t n_tokens, n_scored_tokens;
-        size_t n_sources, n_models;
-        bool is_prepared; /* false: prepare was stopped and can be resumed */
-        uint64_t n_selected;
-    } lobass_run_info;
-
-    /* Opens an existing run for reading; a task may be writing to it at the same time. */
-    LOBASS_API lobass_status lobass_run_open(lobass_run **run, const char *path,
+/* Reads "800" (rows), "6%", "0.06" (a number with a point is a share), or "50000tok". */
+LOBASS_API lobass_status lobass_amount_parse(const char *text, lobass_amount *amount,
                                              lobass_error *error);
-    LOBASS_API void lobass_run_close(lobass_run *run);
-    /* Everything pointed to lives as long as the run. */
-    LOBASS_API lobass_status lobass_run_describe(lobass_run *run, lobass_run_info *info,
+
+typedef struct lobass_select_options
+{
+    const char *run;
+    lobass_amount amount;
+    lobass_score by;
+    lobass_direction direction;
+    double floor;       /* rows with a smaller initial loss are not selectable (nats) */
+    uint64_t seed;      /* of the score `random` */
+    const char *output; /* NULL: RUN/selected.jsonl; *.json makes a JSON array. STEM.jsonl elsewhere
+                           gets STEM.scores.jsonl and STEM.manifest.json beside it */
+    bool is_ranked;     /* best first instead of the order of the data */
+    bool overwrite;     /* replace an OUTPUT outside the run */
+    const char *command; /* the command line for the manifest, or NULL */
+} lobass_select_options;
+
+typedef struct lobass_select_result
+{
+    uint64_t n_records;
+    uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
+    uint64_t n_selected, n_selected_tokens; /* scored tokens of the selection */
+    double cut;                             /* the score of the last row taken; NaN if none */
+    lobass_direction direction;             /* the one that was used */
+    char output[4096];                      /* the file written */
+    double elapsed_seconds;
+} lobass_select_result;
+
+LOBASS_API lobass_select_options lobass_select_options_default(void);
+/* Chooses rows and writes their records' own bytes, RUN/scores.jsonl and a manifest. */
+LOBASS_API lobass_status lobass_select(const lobass_select_options *options,
+                                       const lobass_observer *observer,
+                                       lobass_select_result *result, lobass_error *error);
+
+/* ---- the whole method -----------------------------------------------------------------------
+ */
+
+typedef struct lobass_run_options
+{
+    lobass_prepare_options prepare; /* model, data, run folder, format */
+    lobass_train_options train;     /* the reference's recipe; paths are filled in */
+    lobass_select_options select;
+    lobass_dtype dtype;
+    uint32_t n_threads;
+} lobass_run_options;
+
+typedef struct lobass_run_result
+{
+    lobass_prepare_result prepare;
+    lobass_measure_result initial, reference;
+    lobass_train_result train;
+    lobass_select_result select;
+} lobass_run_result;
+
+LOBASS_API lobass_run_options lobass_run_options_default(void);
+/* prepare, measure initial, train the reference, measure reference, select. Steps that are done
+ * are not done again; killed at any moment and started again, it ends with the same bytes. */
+LOBASS_API lobass_status lobass_run_all(const lobass_run_options *options,
+                                        const lobass_observer *observer, lobass_run_result *result,
+                                        lobass_error *error);
+
+/* ---- reading a run --------------------------------------------------------------------------
+ */
+
+typedef struct lobass_run lobass_run;
+
+typedef struct lobass_run_source
+{
+    const char *path; /* absolute, as it was prepared; "-" for standard input */
+    const char *name; /* the name used in scores: the file's own, made unique */
+    uint64_t n_records;
+} lobass_run_source;
+
+typedef struct lobass_run_model
+{
+    const char *name, *path, *fingerprint, *dtype;
+    uint64_t n_rows;     /* measured so far */
+    uint64_t n_rows_due; /* to be measured altogether */
+    double mean_loss;    /* nats per scored token; NaN before the first row */
+} lobass_run_model;
+
+typedef struct lobass_run_info
+{
+    const char *path, *model_path, *template_name, *tokenization_hash;
+    const char *options_json; /* the format options as they were recorded */
+    uint64_t n_records;
+    uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
+    uint64_t n_tokens, n_scored_tokens;
+    size_t n_sources, n_models;
+    bool is_prepared; /* false: prepare was stopped and can be resumed */
+    uint64_t n_selected;
+} lobass_run_info;
+
+/* Opens an existing run for reading; a task may be writing to it at the same time. */
+LOBASS_API lobass_status lobass_run_open(lobass_run **run, const char *path, lobass_error *error);
+LOBASS_API void lobass_run_close(lobass_run *run);
+/* Everything pointed to lives as long as the run. */
+LOBASS_API lobass_status lobass_run_describe(lobass_run *run, lobass_run_info *info,
+                                             lobass_error *error);
+LOBASS_API const lobass_run_source *lobass_run_source_at(const lobass_run *run, size_t index);
+LOBASS_API const lobass_run_model *lobass_run_model_at(const lobass_run *run, size_t index);
+/* The pointers in ROW live until the next call on the run. */
+LOBASS_API lobass_status lobass_run_row(lobass_run *run, uint64_t row_number, lobass_row *row,
+                                        lobass_error *error);
+/* Copies the stored losses of a row, one a scored token: NLL is [row.n_scored] nats. A row that
+ * was not measured under MODEL_INDEX is LOBASS_NOT_FOUND. */
+LOBASS_API lobass_status lobass_run_losses(lobass_run *run, uint64_t row_number, size_t model_index,
+                                           float *nll, size_t n_scored, lobass_error *error);
+
+typedef enum lobass_table_format
+{
+    LOBASS_TABLE_JSONL,
+    LOBASS_TABLE_CSV
+} lobass_table_format;
+
+/* Receives consecutive pieces of output; false stops with LOBASS_IO. */
+typedef bool (*lobass_sink)(void *context, const char *data, size_t size_bytes);
+
+/* One line a record, all scores that exist, in the order of the data. */
+LOBASS_API lobass_status lobass_run_scores(lobass_run *run, lobass_table_format format,
+                                           lobass_sink sink, void *context, lobass_error *error);
+
+/* ---- models ---------------------------------------------------------------------------------
+ */
+
+typedef struct lobass_model_info
+{
+    char architecture[64];
+    uint64_t n_parameters, weight_bytes;
+    uint32_t n_layers, d_model, d_ffn, n_heads, n_kv_heads, head_size, n_vocabulary, max_length;
+    bool has_tied_head;
+    double rope_theta;
+    char rope_scaling[32]; /* "none", "linear", "llama3" */
+    char dtype[16];        /* of the stored weights */
+    char fingerprint[33];  /* XXH3-128 over weights, config and tokenizer, hexadecimal */
+} lobass_model_info;
+
+/* Reads config and weights' headers of a Hugging Face folder; hashes the weights. */
+LOBASS_API lobass_status lobass_model_describe(const char *folder, lobass_model_info *info,
+                                               lobass_error *error);
+
+/* ---- tokenizer ------------------------------------------------------------------------------
+ */
+
+typedef struct lobass_tokenizer lobass_tokenizer;
+
+/* PATH: a tokenizer.json or a folder that holds one (tokenizer_config.json is read beside it).
+ */
+LOBASS_API lobass_status lobass_tokenizer_load(lobass_tokenizer **tokenizer, const char *path,
+                                               lobass_error *error);
+LOBASS_API void lobass_tokenizer_free(lobass_tokenizer *tokenizer);
+LOBASS_API size_t lobass_tokenizer_count(const lobass_tokenizer *tokenizer);
+/* Token ids of TEXT (UTF-8, SIZE_BYTES), no special tokens added; *IDS is yours: free(). */
+LOBASS_API lobass_status lobass_tokenizer_encode(int32_t **ids, size_t *n_ids,
+                                                 const lobass_tokenizer *tokenizer,
+                                                 const char *text, size_t size_bytes,
                                                  lobass_error *error);
-    LOBASS_API const lobass_run_source *lobass_run_source_at(const lobass_run *run, size_t index);
-    LOBASS_API const lobass_run_model *lobass_run_model_at(const lobass_run *run, size_t index);
-    /* The pointers in ROW live until the next call on the run. */
-    LOBASS_API lobass_status lobass_run_row(lobass_run *run, uint64_t row_number, lobass_row *row,
-                                            lobass_error *error);
-    /* Copies the stored losses of a row, one a scored token: NLL is [row.n_scored] nats. A row that
-     * was not measured under MODEL_INDEX is LOBASS_NOT_FOUND. */
-    LOBASS_API lobass_status lobass_run_losses(lobass_run *run, uint64_t row_number,
-                                               size_t model_index, float *nll, size_t n_scored,
-                                               lobass_error *error);
-
-    typedef enum lobass_table_format
-    {
-        LOBASS_TABLE_JSONL,
-        LOBASS_TABLE_CSV
-    } lobass_table_format;
-
-    /* Receives consecutive pieces of output; false stops with LOBASS_IO. */
-    typedef bool (*lobass_sink)(void *context, const char *data, size_t size_bytes);
-
-    /* One line a record, all scores that exist, in the order of the data. */
-    LOBASS_API lobass_status lobass_run_scores(lobass_run *run, lobass_table_format format,
-                                               lobass_sink sink, void *context,
-                                               lobass_error *error);
-
-    /* ---- models ---------------------------------------------------------------------------------
-     */
-
-    typedef struct lobass_model_info
-    {
-        char architecture[64];
-        uint64_t n_parameters, weight_bytes;
-        uint32_t n_layers, d_model, d_ffn, n_heads, n_kv_heads, head_size, n_vocabulary, max_length;
-        bool has_tied_head;
-        double rope_theta;
-        char rope_scaling[32]; /* "none", "linear", "llama3" */
-        char dtype[16];        /* of the stored weights */
-        char fingerprint[33];  /* XXH3-128 over weights, config and tokenizer, hexadecimal */
-    } lobass_model_info;
-
-    /* Reads config and weights' headers of a Hugging Face folder; hashes the weights. */
-    LOBASS_API lobass_status lobass_model_describe(const char *folder, lobass_model_info *info,
-                                                   lobass_error *error);
-
-    /* ---- tokenizer ------------------------------------------------------------------------------
-     */
-
-    typedef struct lobass_tokenizer lobass_tokenizer;
-
-    /* PATH: a tokenizer.json or a folder that holds one (tokenizer_config.json is read beside it).
-     */
-    LOBASS_API lobass_status lobass_tokenizer_load(lobass_tokenizer **tokenizer, const char *path,
-                                                   lobass_error *error);
-    LOBASS_API void lobass_tokenizer_free(lobass_tokenizer *tokenizer);
-    LOBASS_API size_t lobass_tokenizer_count(const lobass_tokenizer *tokenizer);
-    /* Token ids of TEXT (UTF-8, SIZE_BYTES), no special tokens added; *IDS is yours: free(). */
-    LOBASS_API lobass_status lobass_tokenizer_encode(int32_t **ids, size_t *n_ids,
-                                                     const lobass_tokenizer *tokenizer,
-                                                     const char *text, size_t size_bytes,
+/* The text that IDS stand for; *TEXT is yours: free(); ends in a NUL that is not counted. */
+LOBASS_API lobass_status lobass_tokenizer_decode(char **text, size_t *size_bytes,
+                                                 const lobass_tokenizer *tokenizer,
+                                                 const int32_t *ids, size_t n_ids,
+                                                 lobass_error *error);
+/* The piece as it stands in the vocabulary; borrowed; NULL outside the vocabulary. */
+LOBASS_API const char *lobass_tokenizer_piece(const lobass_tokenizer *tokenizer, int32_t id);
+/* The bytes the piece stands for within a text, "\xe2\x96\x81" as a space; *TEXT is yours. */
+LOBASS_API lobass_status lobass_tokenizer_piece_text(char **text, size_t *size_bytes,
+                                                     const lobass_tokenizer *tokenizer, int32_t id,
                                                      lobass_error *error);
-    /* The text that IDS stand for; *TEXT is yours: free(); ends in a NUL that is not counted. */
-    LOBASS_API lobass_status lobass_tokenizer_decode(char **text, size_t *size_bytes,
-                                                     const lobass_tokenizer *tokenizer,
-                                                     const int32_t *ids, size_t n_ids,
-                                                     lobass_error *error);
-    /* The piece as it stands in the vocabulary; borrowed; NULL outside the vocabulary. */
-    LOBASS_API const char *lobass_tokenizer_piece(const lobass_tokenizer *tokenizer, int32_t id);
-    /* The bytes the piece stands for within a text, "\xe2\x96\x81" as a space; *TEXT is yours. */
-    LOBASS_API lobass_status lobass_tokenizer_piece_text(char **text, size_t *size_bytes,
-                                                         const lobass_tokenizer *tokenizer,
-                                                         int32_t id, lobass_error *error);
 
-    /* The tokenizer a run was prepared with; borrowed from the run. */
-    LOBASS_API lobass_status lobass_run_tokenizer(const lobass_tokenizer **tokenizer,
-                                                  lobass_run *run, lobass_error *error);
+/* The tokenizer a run was prepared with; borrowed from the run. */
+LOBASS_API lobass_status lobass_run_tokenizer(const lobass_tokenizer **tokenizer, lobass_run *run,
+                                              lobass_error *error);
 
 #ifdef __cplusplus
 }

@@ -270,6 +270,7 @@ static lobass_status judge_duplicate(preparer *p, lobass_row *row, char *reason,
         (void)snprintf(reason, reason_bytes, "the same tokens as row %" PRIu64, earlier);
         row->status = LOBASS_ROW_DUPLICATE;
         row->reason = reason;
+        lb_freeze_row_unscore(row);
     }
     return LOBASS_OK;
 }

@@ -155,10 +155,13 @@ static lobass_status check_arguments(const lobass_run_options *options, lobass_e
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "run: expected a model and a run's folder");
     }
-    /* What would fail only in the last step fails now. */
+    /* What would fail only in the last step fails now. A run that exists may have made the output
+     * itself: then select compares the bytes. */
     LB_TRY(lb_direction_resolve(&direction, options->select.by, options->select.direction, error));
     const char *output = options->select.output;
-    if (output != NULL && !options->select.overwrite && lb_path_look(output) != LB_PATH_MISSING)
+    const bool is_new = lb_path_look(options->prepare.run) == LB_PATH_MISSING;
+    if (output != NULL && !options->select.overwrite && is_new &&
+        lb_path_look(output) != LB_PATH_MISSING)
     {
         return lb_fail(error, LOBASS_CONFLICT,
                        "%s: exists already; overwrite it (-f) or name another output", output);
@@ -174,6 +177,14 @@ static lobass_status steps_take(const lobass_run_options *options, const referen
         measure_as(options, "initial", options->prepare.model, observer, &result->initial, error));
     LB_TRY(reference_train(options, found, observer, &result->train, error));
     LB_TRY(measure_as(options, "reference", found->output, observer, &result->reference, error));
+    if (!(result->reference.mean_loss < result->initial.mean_loss))
+    {
+        lb_observer_log(observer, LOBASS_LOG_WARNING,
+                        "the reference has a mean loss of %.4f nats per token, the model it was "
+                        "trained from %.4f: it has not learned, and the scores mean little; try "
+                        "another learning rate",
+                        result->reference.mean_loss, result->initial.mean_loss);
+    }
     lobass_select_options select = options->select;
     select.run = options->prepare.run;
     return lobass_select(&select, observer, &result->select, error);

@@ -45,6 +45,13 @@ static void test_statuses(void **state)
     check_ok(lobass_run_row(run, 3, &row, &error), &error);
     assert_int_equal(row.status, LOBASS_ROW_DUPLICATE);
     assert_string_equal(row.reason, "the same tokens as row 0");
+    /* It is not measured: nothing of it is scored. */
+    assert_int_equal(row.n_scored, 0);
+    for (size_t i = 0; i < row.n_tokens; i++)
+    {
+        assert_int_equal(row.flags[i] & LOBASS_TOKEN_SCORED, 0);
+    }
+    assert_true(row.n_tokens > 0);
     assert_int_equal(row.line, 5);
     check_ok(lobass_run_row(run, 4, &row, &error), &error);
     assert_int_equal(row.status, LOBASS_ROW_BAD_RECORD);
