@@ -76,7 +76,7 @@ sed -n 1p run/scores.jsonl >line
 equals "$(cat mean)" "$(number initial_loss line | awk '{ printf "%.4f\n", $1 }')" "mean of the losses"
 
 # The same in a terminal, where script(1) can make one: colours, but none of the record's own.
-if command -v script >/dev/null; then
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
     TERM=xterm script -qec "'$LOBASS' show run 9" /dev/null </dev/null >terminal 2>/dev/null
     grep -q "$(printf '\033')\\[2m" terminal || fail "no colour on a terminal"
     if grep -q "$(printf '\033')\\[31m \\|$(printf '\033')\\]0;\\|$(printf '\007')" terminal; then
