@@ -419,6 +419,7 @@ static lobass_status finish(preparer *p, lobass_error *error)
     (void)snprintf(highest, sizeof highest, "%" PRId32, highest_id);
     LB_TRY_GOTO(lb_store_begin(p->store, error));
     LB_TRY_GOTO(lb_store_fact_save(p->store, LB_FACT_HIGHEST_ID, highest, error));
+    LB_TRY_GOTO(lb_sources_state_save(p->store, p->sources, p->options->n_data, error));
     LB_TRY_GOTO(lb_step_clock_save(&p->clock, p->store, error));
     LB_TRY_GOTO(lb_store_fact_save(p->store, LB_FACT_TOKENIZATION, text, error));
     LB_TRY_GOTO(lb_store_commit(p->store, error));
@@ -546,9 +547,11 @@ static lobass_status prepare_with(preparer *p, lobass_prepare_result *result, lo
         LB_TRY(begin(p, has_begun, error));
         LB_TRY(rows_make(p, error));
     }
-    else if (p->format.is_strict)
+    else
     {
-        LB_TRY(stored_load(p, error));
+        LB_TRY(
+            lb_sources_state_check(p->store, p->sources, p->options->n_data, p->observer, error));
+        LB_TRY(p->format.is_strict ? stored_load(p, error) : LOBASS_OK);
     }
     return result_fill(p, result, error);
 }

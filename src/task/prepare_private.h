@@ -48,6 +48,16 @@ char *lb_source_file(const char *run, const char *path, lobass_error *error);
  * standard input must be empty or a terminal. */
 lobass_status lb_standard_input_keep(const char *run, lobass_error *error);
 
+/* ---- data files that change (source_state.c) ---------------------------------------------------
+ */
+
+lobass_status lb_sources_state_save(lb_store *store, const lb_store_source *sources,
+                                    size_t n_sources, lobass_error *error);
+/* LOBASS_CONFLICT names a data file that has another size than when it was saved. */
+lobass_status lb_sources_state_check(lb_store *store, const lb_store_source *sources,
+                                     size_t n_sources, const lobass_observer *observer,
+                                     lobass_error *error);
+
 /* ---- records frozen side by side (freeze_batch.c) -------------------------------------------- */
 
 typedef struct lb_freeze_batch lb_freeze_batch;

@@ -66,6 +66,7 @@ lobass_status lb_options_compare(const char *recorded, const char *wanted, const
 #define LB_FACT_EOS "eos"                           /* the end token's id, -1: none */
 #define LB_FACT_HIGHEST_ID "highest_id"             /* of all rows; once prepared */
 #define LB_FACT_TOKENIZATION "tokenization_hash"    /* of all rows; only once prepared */
+#define LB_FACT_SOURCES_STATE "sources.state"       /* source_state.c; only once prepared */
 #define LB_FACT_SELECTION "selection"               /* options of the latest selection, JSON */
 #define LB_FACT_REFERENCE_RECIPE "reference.recipe" /* lb_recipe_to_json() of RUN/reference */
 

@@ -310,6 +310,15 @@ static void test_changed_data(void **state)
                   "ends before row 300", "changed since");
     records_make("changing.jsonl", 600);
     check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    /* A finished run reads no data again, but it looks at the file. */
+    listener again = {0};
+    const lobass_observer second = listen(&again);
+    records_make("changing.jsonl", 600);
+    check_ok(lobass_prepare(&options, &second, NULL, &error), &error);
+    assert_int_equal(again.n_warnings, 1);
+    records_make("changing.jsonl", 601);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "changing.jsonl: changed since", "bytes now");
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------
