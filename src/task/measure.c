@@ -362,6 +362,10 @@ static lobass_status packs_measure(measurer *m, lobass_error *error)
     const size_t n_least = lb_pool_thread_count(m->pool);
     size_t n_wanted = n_least;
     size_t n_filled = 0;
+    lb_observer_log(m->stage.observer, LOBASS_LOG_DETAIL,
+                    "measure %s: %zu packs of up to %zu tokens, %zu side by side, %s, %s",
+                    m->options->name, n_packs, m->max_tokens, n_least, m->record.dtype,
+                    m->workers[0].compute->ops->name);
     for (size_t i = 0; i < n_packs; i++)
     {
         const lb_pack pack = lb_plan_at(m->plan, i);

@@ -302,6 +302,8 @@ static lobass_status steps_take(lb_trainer *trainer, const places *p,
         {
             LB_TRY(lb_checkpoint_save(trainer, p->partial, error));
             saved_seconds = lb_clock_seconds();
+            lb_observer_log(observer, LOBASS_LOG_DETAIL, "train: checkpoint after step %llu in %s",
+                            (unsigned long long)trainer->state.step, p->partial);
         }
         LB_TRY(status);
     }

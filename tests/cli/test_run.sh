@@ -135,3 +135,12 @@ equals $code 0 "exit for standard input"
 expect 0 "$LOBASS" scores run-stdin
 sed 's/"source": "[^"]*"//; s/"random": [^,}]*//' out >scores-stdin
 same scores-stdin scores-data.json
+
+# -v tells how it is done, and only then.
+expect 0 "$LOBASS" measure run model --as again -v
+says err "measure again: "
+says err "packs of up to"
+expect 0 "$LOBASS" measure run model --as once-more
+lacks err "packs of up to"
+expect 0 "$LOBASS" train model data.jsonl -o detailed --epochs 1 --max-length 256 --checkpoint-seconds 0 -v
+says err "checkpoint after step"
