@@ -25,5 +25,6 @@ int cmd_show(const cli_call *call);
 int cmd_init(const cli_call *call);
 int cmd_tokens(const cli_call *call);
 int cmd_info(const cli_call *call);
+int cmd_bench(const cli_call *call);
 
 #endif

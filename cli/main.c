@@ -28,6 +28,7 @@ static const command commands[] = {
     {"init", cmd_init, "make a model with random weights"},
     {"tokens", cmd_tokens, "print the token ids of a text"},
     {"info", cmd_info, "say what a model or a run is"},
+    {"bench", cmd_bench, "time scoring and training against this machine's own limit"},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])

@@ -208,4 +208,15 @@ void lb_pool_run(lb_pool *pool, size_t n_chunks, lb_chunk_function function, voi
 
 double lb_clock_seconds(void); /* monotonic */
 
+/* ---- the machine (machine.c) ------------------------------------------------------------------
+ */
+
+#define LB_MACHINE_NAME_SIZE 64
+
+void lb_machine_name(char name[LB_MACHINE_NAME_SIZE]); /* of the processor; "unknown" */
+/* Bytes that can be had without swapping, the control group's limit counted in; UINT64_MAX where
+ * nobody says. */
+uint64_t lb_machine_memory(void);
+uint64_t lb_peak_memory(void); /* the most bytes that this process has had resident */
+
 #endif

@@ -37,6 +37,11 @@ static const backend backends[] = {
     {OPERATIONS("plain"), &lb_gemm_plain, &lb_gemm_plain_bf16, &lb_gemm_plain_bf16},
 };
 
+const char *lb_backend_name(size_t index)
+{
+    return index < sizeof backends / sizeof backends[0] ? backends[index].ops.name : NULL;
+}
+
 static lobass_status backend_find(const backend **found, const char *name, lobass_error *error)
 {
     const char *wanted = name;

@@ -136,6 +136,8 @@ struct lb_compute
 lobass_status lb_compute_create(lb_compute **compute, const char *backend, unsigned n_threads,
                                 lobass_error *error);
 void lb_compute_free(lb_compute *compute);
+/* The names that lb_compute_create takes, the default first; NULL after the last. */
+const char *lb_backend_name(size_t index);
 
 typedef struct lb_cpu
 {

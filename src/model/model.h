@@ -89,6 +89,11 @@ lobass_status lb_model_load(lb_model **model, const char *folder, lb_dtype compu
 /* A trainable fp32 model with random weights: normal(0, initializer_range), gains 1, biases 0. */
 lobass_status lb_model_create_random(lb_model **model, const lb_config *config, uint64_t seed,
                                      lobass_error *error);
+/* A model with random weights as lb_model_load would hold it, for timing: uniform with the
+ * deviation initializer_range, cheap to make, straight in COMPUTE_DTYPE; gains 1, biases 0. */
+lobass_status lb_model_create_uniform(lb_model **model, const lb_config *config,
+                                      lb_dtype compute_dtype, lb_model_use use, uint64_t seed,
+                                      lobass_error *error);
 void lb_model_free(lb_model *model);
 /* Hash of config.json and of the weight files, in the order of their names. */
 lobass_status lb_model_fingerprint(lb_hash *hash, const char *folder, lobass_error *error);

@@ -14,27 +14,10 @@
 #include <string.h>
 
 #include "task/json_writer.h"
+#include "task/scorers.h"
 
-#define PACK_TOKENS 2048      /* enough to make use of every pass over the weights */
 #define MOST_PACKS_A_THREAD 8 /* in one wave */
 #define WAVE_SECONDS 1.0      /* about how much work a kill may cost */
-
-/* One pack of the wave at hand. */
-typedef struct pack_slot
-{
-    lb_pack pack;
-    lb_batch_builder builder;
-    float *nll; /* [nll_capacity] */
-    size_t nll_capacity;
-    lobass_status status;
-    lobass_error error;
-} pack_slot;
-
-typedef struct worker
-{
-    lb_compute *compute;
-    lb_decoder *decoder;
-} worker;
 
 typedef struct measurer
 {
@@ -49,10 +32,8 @@ typedef struct measurer
     size_t max_tokens; /* of a pack */
     lb_plan *plan;
     lb_model *model;
-    lb_pool *pool;
-    worker *workers; /* [n_workers] */
-    unsigned n_workers;
-    pack_slot *slots; /* [n_slots] */
+    lb_scorers scorers;
+    lb_score_slot *slots; /* [n_slots] */
     size_t n_slots;
     double nll_sum; /* of everything measured under the name so far, in nats */
     uint64_t n_scored;
@@ -205,14 +186,15 @@ static lobass_status rows_plan(measurer *m, lobass_error *error)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    m->max_tokens = PACK_TOKENS;
+    m->max_tokens = LB_SCORE_PACK_TOKENS;
     for (size_t i = 0; i < m->n_rows; i++)
     {
         lengths[i] = m->summaries[i].n_scored > 0 ? m->summaries[i].n_tokens : 0;
         m->max_tokens = lengths[i] > m->max_tokens ? lengths[i] : m->max_tokens;
         m->n_due += lengths[i] > 0 ? 1 : 0;
     }
-    const lobass_status status = lb_plan_create(&m->plan, lengths, m->n_rows, PACK_TOKENS, error);
+    const lobass_status status =
+        lb_plan_create(&m->plan, lengths, m->n_rows, LB_SCORE_PACK_TOKENS, error);
     free(lengths);
     LB_TRY(status);
     return totals_load(m, error);
@@ -224,30 +206,21 @@ static lobass_status workers_create(measurer *m, lobass_error *error)
     {
         LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, LB_MODEL_SCORE, error));
     }
-    LB_TRY(lb_pool_create(&m->pool, m->options->n_threads, error));
-    const unsigned n_threads = lb_pool_thread_count(m->pool);
-    m->workers = lb_alloc(n_threads, sizeof *m->workers, error);
-    const size_t n_slots = (size_t)n_threads * MOST_PACKS_A_THREAD;
-    m->slots = m->workers == NULL ? NULL : lb_alloc(n_slots, sizeof *m->slots, error);
+    LB_TRY(lb_scorers_create(&m->scorers, m->model, m->options->n_threads, m->max_tokens, error));
+    const size_t n_slots = (size_t)m->scorers.n_workers * MOST_PACKS_A_THREAD;
+    m->slots = lb_alloc(n_slots, sizeof *m->slots, error);
     if (m->slots == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
     m->n_slots = n_slots;
-    while (m->n_workers < n_threads)
-    {
-        worker *made = &m->workers[m->n_workers++];
-        LB_TRY(lb_compute_create(&made->compute, NULL, 1, error));
-        LB_TRY(lb_decoder_create(&made->decoder, m->model, made->compute, m->max_tokens, false,
-                                 error));
-    }
     return LOBASS_OK;
 }
 
 /* ---- a wave -----------------------------------------------------------------------------------
  */
 
-static lobass_status slot_fill(measurer *m, pack_slot *slot, lb_pack pack, lobass_error *error)
+static lobass_status slot_fill(measurer *m, lb_score_slot *slot, lb_pack pack, lobass_error *error)
 {
     slot->pack = pack;
     lb_batch_builder_reset(&slot->builder);
@@ -257,31 +230,11 @@ static lobass_status slot_fill(measurer *m, pack_slot *slot, lb_pack pack, lobas
         LB_TRY(lb_store_row_load(&row, m->store, pack.rows[i], error));
         LB_TRY(lb_batch_builder_add(&slot->builder, row.ids, row.flags, row.n_tokens, error));
     }
-    const size_t n_scored = slot->builder.batch.n_scored;
-    if (n_scored > slot->nll_capacity || slot->nll == NULL)
-    {
-        free(slot->nll);
-        slot->nll_capacity = 0;
-        slot->nll = lb_alloc(n_scored, sizeof *slot->nll, error);
-        if (slot->nll == NULL)
-        {
-            return LOBASS_OUT_OF_MEMORY;
-        }
-        slot->nll_capacity = n_scored;
-    }
-    return LOBASS_OK;
-}
-
-static void slot_measure(void *context, size_t chunk, unsigned worker_index)
-{
-    measurer *m = context;
-    pack_slot *slot = &m->slots[chunk];
-    slot->status = lb_decoder_forward(m->workers[worker_index].decoder, &slot->builder.batch,
-                                      slot->nll, &slot->error);
+    return lb_score_slot_reserve(slot, error);
 }
 
 /* The scored tokens of the batch lie row after row, as the rows were added. */
-static lobass_status slot_save(measurer *m, const pack_slot *slot, lobass_error *error)
+static lobass_status slot_save(measurer *m, const lb_score_slot *slot, lobass_error *error)
 {
     const float *nll = slot->nll;
     size_t n_left = slot->builder.batch.n_scored;
@@ -329,14 +282,7 @@ done:
 
 static lobass_status wave_run(measurer *m, size_t n_packs, lobass_error *error)
 {
-    lb_pool_run(m->pool, n_packs, slot_measure, m);
-    for (size_t i = 0; i < n_packs; i++)
-    {
-        if (m->slots[i].status != LOBASS_OK)
-        {
-            return lb_fail(error, m->slots[i].status, "%s", m->slots[i].error.message);
-        }
-    }
+    LB_TRY(lb_scorers_run(&m->scorers, m->slots, n_packs, error));
     const uint64_t n_tokens_before = m->result->n_tokens;
     LB_TRY(wave_save(m, n_packs, error));
     return lb_stage_advance(&m->stage, m->n_done, m->result->n_tokens - n_tokens_before,
@@ -359,13 +305,13 @@ static bool is_pack_done(const measurer *m, lb_pack pack)
 static lobass_status packs_measure(measurer *m, lobass_error *error)
 {
     const size_t n_packs = lb_plan_count(m->plan);
-    const size_t n_least = lb_pool_thread_count(m->pool);
+    const size_t n_least = m->scorers.n_workers;
     size_t n_wanted = n_least;
     size_t n_filled = 0;
     lb_observer_log(m->stage.observer, LOBASS_LOG_DETAIL,
                     "measure %s: %zu packs of up to %zu tokens, %zu side by side, %s, %s",
                     m->options->name, n_packs, m->max_tokens, n_least, m->record.dtype,
-                    m->workers[0].compute->ops->name);
+                    m->scorers.workers[0].compute->ops->name);
     for (size_t i = 0; i < n_packs; i++)
     {
         const lb_pack pack = lb_plan_at(m->plan, i);
@@ -403,8 +349,8 @@ static lobass_status machine_record(measurer *m, lobass_error *error)
     lobass_status status = LOBASS_OK;
     lb_json_writer writer = lb_json_writer_begin(&text, false, error);
     lb_json_open(&writer, NULL, '{');
-    lb_json_put_text(&writer, "backend", m->workers[0].compute->ops->name);
-    lb_json_put_count(&writer, "threads", m->n_workers);
+    lb_json_put_text(&writer, "backend", m->scorers.workers[0].compute->ops->name);
+    lb_json_put_count(&writer, "threads", m->scorers.n_workers);
     lb_json_close(&writer, '}');
     LB_TRY_GOTO(writer.status);
     (void)snprintf(fact, sizeof fact, "machine.%s", m->stage_name);
@@ -443,17 +389,10 @@ static void measurer_release(measurer *m)
 {
     for (size_t i = 0; m->slots != NULL && i < m->n_slots; i++)
     {
-        lb_batch_builder_free(&m->slots[i].builder);
-        free(m->slots[i].nll);
-    }
-    for (unsigned i = 0; m->workers != NULL && i < m->n_workers; i++)
-    {
-        lb_decoder_free(m->workers[i].decoder);
-        lb_compute_free(m->workers[i].compute);
+        lb_score_slot_free(&m->slots[i]);
     }
     free(m->slots);
-    free(m->workers);
-    lb_pool_free(m->pool);
+    lb_scorers_free(&m->scorers);
     lb_model_free(m->model);
     lb_plan_free(m->plan);
     free(m->is_measured);

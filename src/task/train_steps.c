@@ -20,12 +20,16 @@
 /* What the activations of one pack may take, roughly. */
 #define ACTIVATION_BYTES_MOST ((size_t)1 << 30)
 
-/* A size that follows from the model alone, so that the same command cuts the same packs. */
-static size_t pack_tokens_choose(const lb_config *config)
+size_t lb_train_bytes_per_token(const lb_config *config)
 {
     const size_t attention = 2 * (config->n_heads + config->n_kv_heads) * config->head_size;
     const size_t per_layer = 6 * config->d_model + 2 * attention + 4 * config->d_ffn;
-    const size_t bytes_per_token = sizeof(float) * config->n_layers * per_layer;
+    return sizeof(float) * config->n_layers * per_layer;
+}
+
+size_t lb_train_pack_tokens(const lb_config *config)
+{
+    const size_t bytes_per_token = lb_train_bytes_per_token(config);
     const size_t tokens = ACTIVATION_BYTES_MOST / (bytes_per_token > 0 ? bytes_per_token : 1);
     if (tokens > PACK_TOKENS_MOST)
     {
@@ -176,7 +180,7 @@ static lobass_status workspace_create(lb_trainer *trainer, uint32_t longest, lob
     }
     if (trainer->pack_tokens == 0)
     {
-        trainer->pack_tokens = pack_tokens_choose(config);
+        trainer->pack_tokens = lb_train_pack_tokens(config);
     }
     size_t capacity =
         trainer->n_tokens < trainer->pack_tokens ? (size_t)trainer->n_tokens : trainer->pack_tokens;

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scoring against its products: one pack a thread, side by side, as lobass_measure does it.
+ */
+#include "task/bench_private.h"
+#include "task/scorers.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct forward
+{
+    lb_model *model;
+    lb_scorers scorers;
+    lb_score_slot *slots; /* [n_slots], one a thread */
+    size_t n_slots;
+    const char *backend;
+    lb_products **products; /* [n_slots] */
+    size_t max_tokens;
+    lobass_status *statuses; /* [n_slots] */
+    lobass_error failure;
+} forward;
+
+static lobass_status packs_make(forward *f, const lb_bench *bench, lobass_error *error)
+{
+    lb_bench_rows rows;
+    lobass_bench_rate *rate = &bench->result->forward;
+    lobass_status status = lb_bench_rows_create(&rows, bench, error);
+    for (size_t i = 0; status == LOBASS_OK && i < f->n_slots; i++)
+    {
+        LB_TRY_GOTO(lb_bench_rows_pack(&rows, &f->slots[i].builder, bench->pack_tokens, error));
+        LB_TRY_GOTO(lb_score_slot_reserve(&f->slots[i], error));
+        const lb_batch *batch = &f->slots[i].builder.batch;
+        rate->n_rows += batch->n_sequences;
+        rate->n_tokens += batch->n_tokens;
+        rate->n_scored_tokens += batch->n_scored;
+    }
+done:
+    lb_bench_rows_free(&rows);
+    return status;
+}
+
+static lobass_status forward_create(forward *f, const lb_bench *bench, lobass_error *error)
+{
+    lobass_bench_rate *rate = &bench->result->forward;
+    f->max_tokens = bench->pack_tokens;
+    LB_TRY(lb_model_create_uniform(&f->model, &bench->config, bench->dtype, LB_MODEL_SCORE,
+                                   bench->options->seed, error));
+    LB_TRY(lb_scorers_create(&f->scorers, f->model, bench->n_threads, f->max_tokens, error));
+    f->slots = lb_alloc(bench->n_threads, sizeof *f->slots, error);
+    f->products =
+        f->slots == NULL ? NULL : lb_alloc(bench->n_threads, sizeof(lb_products *), error);
+    f->statuses =
+        f->products == NULL ? NULL : lb_alloc(bench->n_threads, sizeof *f->statuses, error);
+    if (f->statuses == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    f->n_slots = bench->n_threads;
+    (void)snprintf(rate->backend, sizeof rate->backend, "%s",
+                   f->scorers.workers[0].compute->ops->name);
+    return packs_make(f, bench, error);
+}
+
+static void forward_free(forward *f)
+{
+    for (size_t i = 0; i < f->n_slots; i++)
+    {
+        lb_score_slot_free(&f->slots[i]);
+        lb_products_free(f->products[i]);
+    }
+    free(f->statuses);
+    free(f->products);
+    free(f->slots);
+    lb_scorers_free(&f->scorers);
+    lb_model_free(f->model);
+}
+
+static lobass_status forward_real(void *context, lobass_error *error)
+{
+    forward *f = context;
+    return lb_scorers_run(&f->scorers, f->slots, f->n_slots, error);
+}
+
+static void products_chunk(void *context, size_t chunk, unsigned worker)
+{
+    forward *f = context;
+    const lb_batch *batch = &f->slots[chunk].builder.batch;
+    f->statuses[chunk] = lb_products_forward(f->products[worker], batch->n_tokens, batch->n_scored,
+                                             &f->slots[chunk].error);
+}
+
+static lobass_status products_make(void *context, lobass_error *error)
+{
+    forward *f = context;
+    LB_TRY(lb_products_backend(&f->backend, f->model, error));
+    for (size_t i = 0; i < f->n_slots; i++)
+    {
+        LB_TRY(lb_products_create(&f->products[i], f->model, f->backend, 1, f->max_tokens, error));
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status forward_products(void *context, lobass_error *error)
+{
+    forward *f = context;
+    lb_pool_run(f->scorers.pool, f->n_slots, products_chunk, f);
+    for (size_t i = 0; i < f->n_slots; i++)
+    {
+        if (f->statuses[i] != LOBASS_OK)
+        {
+            return lb_fail(error, f->statuses[i], "%s", f->slots[i].error.message);
+        }
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_bench_forward(lb_bench *bench, lobass_error *error)
+{
+    forward f = {0};
+    lobass_bench_rate *rate = &bench->result->forward;
+    if (!lb_bench_fits("forward", bench->result->weight_bytes, rate))
+    {
+        return LOBASS_OK;
+    }
+    const lb_bench_part part = {.stage = "bench forward",
+                                .real = forward_real,
+                                .products = forward_products,
+                                .prepare = products_make,
+                                .context = &f};
+    lobass_status status = forward_create(&f, bench, error);
+    if (status == LOBASS_OK)
+    {
+        status = lb_bench_turns(bench, &part, rate, error);
+        (void)snprintf(rate->matmul_backend, sizeof rate->matmul_backend, "%s",
+                       f.backend == NULL ? "" : f.backend);
+    }
+    forward_free(&f);
+    return status;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the benchmark share: named shapes and rows of random ids (bench_rows.c), the
+ * bare matrix products of a model (bench_products.c), the turns that time one against the other
+ * (bench.c) and the two parts that take them (bench_forward.c, bench_train.c).
+ */
+#ifndef LB_TASK_BENCH_PRIVATE_H
+#define LB_TASK_BENCH_PRIVATE_H
+
+#include "task/task.h"
+
+/* One call of lobass_bench. */
+typedef struct lb_bench
+{
+    const lobass_bench_options *options;
+    const lobass_observer *observer;
+    lobass_bench_result *result;
+    lb_config config;
+    lb_dtype dtype;
+    size_t pack_tokens;
+    unsigned n_threads;
+} lb_bench;
+
+/* ---- shapes and rows (bench_rows.c) ---------------------------------------------------------- */
+
+/* PACK_TOKENS: the most that a turn of this shape should take a thread. */
+lobass_status lb_bench_shape_find(lb_config *config, size_t *pack_tokens, const char *name,
+                                  lobass_error *error);
+/* Parameters and the bytes they take in DTYPE, norms in fp32. */
+void lb_bench_count(const lb_config *config, lb_dtype dtype, uint64_t *n_parameters,
+                    uint64_t *n_bytes);
+
+#define LB_BENCH_ROW_LEAST 32 /* tokens of the shortest row */
+
+/* An endless source of rows; the same for the same seed. */
+typedef struct lb_bench_rows
+{
+    lb_random random;
+    double place; /* in [0, 1): where in the distribution of lengths the last row was taken */
+    size_t n_vocabulary;
+    bool is_response_only;
+    int32_t *ids;   /* of one row */
+    uint8_t *flags; /* of one row */
+} lb_bench_rows;
+
+lobass_status lb_bench_rows_create(lb_bench_rows *rows, const lb_bench *bench, lobass_error *error);
+void lb_bench_rows_free(lb_bench_rows *rows);
+/* Adds rows to an empty BUILDER until MAX_TOKENS are filled but for less than the shortest row. */
+lobass_status lb_bench_rows_pack(lb_bench_rows *rows, lb_batch_builder *builder, size_t max_tokens,
+                                 lobass_error *error);
+
+/* ---- the bare products (bench_products.c) ------------------------------------------------------
+ */
+
+/* Every matrix of the model against rows of its width, and nothing else. */
+typedef struct lb_products lb_products;
+
+/* The backend that is fastest at a large product of the model, on one thread. */
+lobass_status lb_products_backend(const char **name, const lb_model *model, lobass_error *error);
+lobass_status lb_products_create(lb_products **products, const lb_model *model, const char *backend,
+                                 unsigned n_threads, size_t max_tokens, lobass_error *error);
+void lb_products_free(lb_products *products);
+/* The products of one forward of N tokens with N_SCORED at the head. */
+lobass_status lb_products_forward(lb_products *products, size_t n, size_t n_scored,
+                                  lobass_error *error);
+/* Those of its backward; GRADS as for lb_decoder_backward, and spoilt. */
+lobass_status lb_products_backward(lb_products *products, size_t n, size_t n_scored,
+                                   float *const *grads, lobass_error *error);
+
+/* ---- turns (bench.c) --------------------------------------------------------------------------
+ */
+
+typedef struct lb_bench_part
+{
+    const char *stage;
+    lobass_status (*real)(void *context, lobass_error *error);
+    lobass_status (*products)(void *context, lobass_error *error);
+    /* What the products need, once, after the first turn of the real thing; not timed. */
+    lobass_status (*prepare)(void *context, lobass_error *error);
+    void (*restore)(void *context); /* after the products, not timed; may be NULL */
+    void *context;
+} lb_bench_part;
+
+/* Fills in RATE from its counts of tokens and the turns that fit in the time. */
+lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part,
+                             lobass_bench_rate *rate, lobass_error *error);
+/* Whether N_BYTES can be had; else RATE says that WHAT was skipped. */
+bool lb_bench_fits(const char *what, uint64_t n_bytes, lobass_bench_rate *rate);
+
+lobass_status lb_bench_forward(lb_bench *bench, lobass_error *error);
+lobass_status lb_bench_train(lb_bench *bench, lobass_error *error);
+
+#endif

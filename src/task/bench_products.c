@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The matrix products of a model and nothing else: every linear layer over all tokens, the head
+ * over the scored ones, through the operations' own linear_forward and linear_backward. What they
+ * reach is what the rest is held against. The head goes block by block of the vocabulary, as
+ * cross-entropy does: its logits are never all there.
+ */
+#include "task/bench_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD_WORDS 1024 /* of a block: its logits stay in cache */
+#define TRIAL_ROWS 256
+#define TRIALS_LEAST 3 /* the first of them warms up */
+#define TRIAL_SECONDS 0.25
+
+struct lb_products
+{
+    const lb_model *model;
+    lb_compute *compute;
+    /* [max_tokens, widest]: shared by all products, each of which reads and writes its own width.
+     */
+    float *x, *y, *grad_x, *grad_y;
+};
+
+void lb_products_free(lb_products *products)
+{
+    if (products == NULL)
+    {
+        return;
+    }
+    lb_compute_free(products->compute);
+    free(products->x);
+    free(products->y);
+    free(products->grad_x);
+    free(products->grad_y);
+    free(products);
+}
+
+static bool is_layer_matrix(const lb_model *model, const lb_parameter *parameter)
+{
+    return parameter->n_dims == 2 && parameter != model->embedding && parameter != model->head;
+}
+
+static size_t widest(const lb_model *model)
+{
+    size_t found = HEAD_WORDS;
+    for (size_t i = 0; i < model->n_parameters; i++)
+    {
+        const lb_matrix *m = &model->parameters[i].matrix;
+        if (is_layer_matrix(model, &model->parameters[i]))
+        {
+            found = m->n_in > found ? m->n_in : found;
+            found = m->n_out > found ? m->n_out : found;
+        }
+    }
+    return found;
+}
+
+/* Room for rows of values between -1 and 1. */
+static float *values_create(size_t n_rows, size_t width, uint64_t seed, lobass_error *error)
+{
+    size_t count = 0;
+    if (!lb_size_multiply(lb_rows_padded(n_rows), width, &count))
+    {
+        (void)lb_fail_memory(error, SIZE_MAX);
+        return NULL;
+    }
+    float *values = lb_alloc(count, sizeof *values, error);
+    lb_random random;
+    lb_random_init(&random, seed);
+    for (size_t i = 0; values != NULL && i < count; i++)
+    {
+        values[i] = (float)(2 * lb_random_uniform(&random) - 1);
+    }
+    return values;
+}
+
+lobass_status lb_products_create(lb_products **products, const lb_model *model, const char *backend,
+                                 unsigned n_threads, size_t max_tokens, lobass_error *error)
+{
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    const size_t width = widest(model);
+    lb_products *made = lb_alloc(1, sizeof *made, error);
+    *products = NULL;
+    if (made == NULL)
+    {
+        return status;
+    }
+    made->model = model;
+    float **const arrays[] = {&made->x, &made->y, &made->grad_x, &made->grad_y};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++)
+    {
+        *arrays[i] = values_create(max_tokens, width, i, error);
+        if (*arrays[i] == NULL)
+        {
+            goto done;
+        }
+    }
+    LB_TRY_GOTO(lb_compute_create(&made->compute, backend, n_threads, error));
+    *products = made;
+    made = NULL;
+done:
+    lb_products_free(made);
+    return status;
+}
+
+/* The rows WORD up to WORD + HEAD_WORDS of the head, as a matrix. */
+static lb_matrix head_block(const lb_matrix *head, size_t word)
+{
+    const size_t left = head->n_out - word;
+    const size_t first = word * head->n_in;
+    return (lb_matrix){.n_out = left < HEAD_WORDS ? left : HEAD_WORDS,
+                       .n_in = head->n_in,
+                       .fp32 = head->fp32 == NULL ? NULL : head->fp32 + first,
+                       .bf16 = head->bf16 == NULL ? NULL : head->bf16 + first};
+}
+
+lobass_status lb_products_forward(lb_products *p, size_t n, size_t n_scored, lobass_error *error)
+{
+    const lb_model *model = p->model;
+    lb_compute *c = p->compute;
+    for (size_t i = 0; i < model->n_parameters; i++)
+    {
+        if (is_layer_matrix(model, &model->parameters[i]))
+        {
+            LB_TRY(c->ops->linear_forward(c, p->y, p->x, &model->parameters[i].matrix, NULL, n,
+                                          error));
+        }
+    }
+    for (size_t word = 0; word < model->config.n_vocabulary; word += HEAD_WORDS)
+    {
+        const lb_matrix block = head_block(&model->head->matrix, word);
+        LB_TRY(c->ops->linear_forward(c, p->y, p->x, &block, NULL, n_scored, error));
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_products_backward(lb_products *p, size_t n, size_t n_scored, float *const *grads,
+                                   lobass_error *error)
+{
+    const lb_model *model = p->model;
+    lb_compute *c = p->compute;
+    float *grad_head = grads[model->head - model->parameters];
+    for (size_t word = 0; word < model->config.n_vocabulary; word += HEAD_WORDS)
+    {
+        const lb_matrix block = head_block(&model->head->matrix, word);
+        LB_TRY(c->ops->linear_backward(c, p->grad_x, grad_head + word * block.n_in, NULL, p->grad_y,
+                                       p->x, &block, n_scored, error));
+    }
+    for (size_t i = model->n_parameters; i-- > 0;)
+    {
+        if (is_layer_matrix(model, &model->parameters[i]))
+        {
+            LB_TRY(c->ops->linear_backward(c, p->grad_x, grads[i], NULL, p->grad_y, p->x,
+                                           &model->parameters[i].matrix, n, error));
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* ---- which backend ----------------------------------------------------------------------------
+ */
+
+/* Seconds of a product with MATRIX: the best of several, so that a busy machine does not decide. */
+static lobass_status trial(double *seconds, const lb_model *model, const lb_matrix *matrix,
+                           const char *backend, lobass_error *error)
+{
+    lb_products *p = NULL;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_products_create(&p, model, backend, 1, TRIAL_ROWS, error));
+    lb_compute *c = p->compute;
+    double elapsed = 0;
+    for (int i = 0; i < TRIALS_LEAST || elapsed < TRIAL_SECONDS; i++)
+    {
+        const double began = lb_clock_seconds();
+        LB_TRY_GOTO(c->ops->linear_forward(c, p->y, p->x, matrix, NULL, TRIAL_ROWS, error));
+        const double taken = lb_clock_seconds() - began;
+        *seconds = i == 0 || taken < *seconds ? taken : *seconds;
+        elapsed += taken;
+    }
+done:
+    lb_products_free(p);
+    return status;
+}
+
+lobass_status lb_products_backend(const char **name, const lb_model *model, lobass_error *error)
+{
+    double best = 0;
+    *name = NULL;
+    for (size_t i = 0; lb_backend_name(i) != NULL; i++)
+    {
+        double seconds = 0;
+        LB_TRY(trial(&seconds, model, &model->layers[0].gate->matrix, lb_backend_name(i), error));
+        if (*name == NULL || seconds < best)
+        {
+            best = seconds;
+            *name = lb_backend_name(i);
+        }
+    }
+    return LOBASS_OK;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Training against its products: whole steps of one batch, as lobass_train takes them: forward and
+ * backward pack by pack over all threads, then the optimiser. The products know no optimiser: what
+ * it takes counts against the training.
+ */
+#include "task/bench_private.h"
+#include "task/train_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LEARNING_RATE 1e-6 /* the weights hardly move: every turn has the same work */
+
+typedef struct training
+{
+    lb_model *model;
+    lb_compute *compute;
+    lb_decoder *decoder;
+    lb_optimizer *optimizer;
+    lb_batch_builder *packs; /* [n_packs] of one step's batch */
+    size_t n_packs;
+    float *nll;
+    size_t n_scored; /* of the batch */
+    size_t max_tokens;
+    unsigned n_threads;
+    const char *backend;
+    lb_products *products;
+} training;
+
+/* fp32 masters, gradients and two moments, and in bf16 a working copy; activations beside them. */
+static uint64_t bytes_needed(const lb_bench *bench)
+{
+    const uint64_t each = 4 * sizeof(float) + (bench->dtype == LB_BF16 ? sizeof(uint16_t) : 0);
+    return bench->result->n_parameters * each +
+           lb_train_pack_tokens(&bench->config) * lb_train_bytes_per_token(&bench->config);
+}
+
+/* The batch has the tokens of one thread's pack of scoring, in packs as training cuts them. */
+static lobass_status batch_make(training *t, const lb_bench *bench, lobass_error *error)
+{
+    const size_t most = lb_train_pack_tokens(&bench->config);
+    lobass_bench_rate *rate = &bench->result->train;
+    lb_bench_rows rows;
+    const size_t n_packs = (bench->pack_tokens + most - 1) / most;
+    lobass_status status = lb_bench_rows_create(&rows, bench, error);
+    LB_TRY_GOTO(status);
+    t->packs = lb_alloc(n_packs, sizeof *t->packs, error);
+    if (t->packs == NULL)
+    {
+        status = LOBASS_OUT_OF_MEMORY;
+        goto done;
+    }
+    t->max_tokens = (bench->pack_tokens + n_packs - 1) / n_packs;
+    while (t->n_packs < n_packs)
+    {
+        lb_batch_builder *pack = &t->packs[t->n_packs++];
+        LB_TRY_GOTO(lb_bench_rows_pack(&rows, pack, t->max_tokens, error));
+        rate->n_rows += pack->batch.n_sequences;
+        rate->n_tokens += pack->batch.n_tokens;
+        rate->n_scored_tokens += pack->batch.n_scored;
+    }
+    t->n_scored = (size_t)rate->n_scored_tokens;
+done:
+    lb_bench_rows_free(&rows);
+    return status;
+}
+
+static lobass_status training_create(training *t, const lb_bench *bench, lobass_error *error)
+{
+    static const lb_adamw settings = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
+    lobass_bench_rate *rate = &bench->result->train;
+    t->n_threads = bench->n_threads;
+    LB_TRY(batch_make(t, bench, error));
+    LB_TRY(lb_compute_create(&t->compute, NULL, t->n_threads, error));
+    LB_TRY(lb_model_create_uniform(&t->model, &bench->config, bench->dtype, LB_MODEL_TRAIN,
+                                   bench->options->seed, error));
+    LB_TRY(lb_decoder_create(&t->decoder, t->model, t->compute, t->max_tokens, true, error));
+    LB_TRY(lb_optimizer_create(&t->optimizer, t->model, &settings, error));
+    t->nll = lb_alloc(t->max_tokens, sizeof *t->nll, error);
+    (void)snprintf(rate->backend, sizeof rate->backend, "%s", t->compute->ops->name);
+    return t->nll == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+}
+
+static void training_free(training *t)
+{
+    for (size_t i = 0; i < t->n_packs; i++)
+    {
+        lb_batch_builder_free(&t->packs[i]);
+    }
+    free(t->packs);
+    free(t->nll);
+    lb_products_free(t->products);
+    lb_optimizer_free(t->optimizer);
+    lb_decoder_free(t->decoder);
+    lb_model_free(t->model);
+    lb_compute_free(t->compute);
+}
+
+static lobass_status train_real(void *context, lobass_error *error)
+{
+    training *t = context;
+    double norm = 0;
+    const float scale = 1.0F / (float)t->n_scored;
+    for (size_t i = 0; i < t->n_packs; i++)
+    {
+        const lb_batch *batch = &t->packs[i].batch;
+        LB_TRY(lb_decoder_forward(t->decoder, batch, t->nll, error));
+        LB_TRY(lb_decoder_backward(t->decoder, batch, scale, t->optimizer->grads, error));
+    }
+    return lb_optimizer_step(t->optimizer, t->model, t->compute, LEARNING_RATE, 0, 1, &norm, error);
+}
+
+static lobass_status products_make(void *context, lobass_error *error)
+{
+    training *t = context;
+    LB_TRY(lb_products_backend(&t->backend, t->model, error));
+    return lb_products_create(&t->products, t->model, t->backend, t->n_threads, t->max_tokens,
+                              error);
+}
+
+static lobass_status train_products(void *context, lobass_error *error)
+{
+    training *t = context;
+    for (size_t i = 0; i < t->n_packs; i++)
+    {
+        const lb_batch *batch = &t->packs[i].batch;
+        LB_TRY(lb_products_forward(t->products, batch->n_tokens, batch->n_scored, error));
+        LB_TRY(lb_products_backward(t->products, batch->n_tokens, batch->n_scored,
+                                    t->optimizer->grads, error));
+    }
+    return LOBASS_OK;
+}
+
+/* What the products left in the gradients would spoil the next step. */
+static void gradients_clear(void *context)
+{
+    training *t = context;
+    for (size_t i = 0; i < t->model->n_parameters; i++)
+    {
+        memset(t->optimizer->grads[i], 0, t->model->parameters[i].count * sizeof(float));
+    }
+}
+
+lobass_status lb_bench_train(lb_bench *bench, lobass_error *error)
+{
+    training t = {0};
+    lobass_bench_rate *rate = &bench->result->train;
+    if (!lb_bench_fits("train", bytes_needed(bench), rate))
+    {
+        return LOBASS_OK;
+    }
+    const lb_bench_part part = {.stage = "bench train",
+                                .real = train_real,
+                                .products = train_products,
+                                .prepare = products_make,
+                                .restore = gradients_clear,
+                                .context = &t};
+    lobass_status status = training_create(&t, bench, error);
+    if (status == LOBASS_OK)
+    {
+        status = lb_bench_turns(bench, &part, rate, error);
+        (void)snprintf(rate->matmul_backend, sizeof rate->matmul_backend, "%s",
+                       t.backend == NULL ? "" : t.backend);
+    }
+    training_free(&t);
+    return status;
+}

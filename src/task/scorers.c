@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scoring packs side by side: the workers, their memory, and a wave of packs.
+ */
+#include "task/scorers.h"
+
+#include <stdlib.h>
+
+lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsigned n_threads,
+                                size_t max_tokens, lobass_error *error)
+{
+    *scorers = (lb_scorers){0};
+    LB_TRY(lb_pool_create(&scorers->pool, n_threads, error));
+    const unsigned n_workers = lb_pool_thread_count(scorers->pool);
+    scorers->workers = lb_alloc(n_workers, sizeof *scorers->workers, error);
+    if (scorers->workers == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    while (scorers->n_workers < n_workers)
+    {
+        lb_scorer *made = &scorers->workers[scorers->n_workers++];
+        LB_TRY(lb_compute_create(&made->compute, NULL, 1, error));
+        LB_TRY(lb_decoder_create(&made->decoder, model, made->compute, max_tokens, false, error));
+    }
+    return LOBASS_OK;
+}
+
+void lb_scorers_free(lb_scorers *scorers)
+{
+    for (unsigned i = 0; i < scorers->n_workers; i++)
+    {
+        lb_decoder_free(scorers->workers[i].decoder);
+        lb_compute_free(scorers->workers[i].compute);
+    }
+    free(scorers->workers);
+    lb_pool_free(scorers->pool);
+    *scorers = (lb_scorers){0};
+}
+
+lobass_status lb_score_slot_reserve(lb_score_slot *slot, lobass_error *error)
+{
+    const size_t n_scored = slot->builder.batch.n_scored;
+    if (slot->nll != NULL && n_scored <= slot->nll_capacity)
+    {
+        return LOBASS_OK;
+    }
+    free(slot->nll);
+    slot->nll_capacity = 0;
+    slot->nll = lb_alloc(n_scored, sizeof *slot->nll, error);
+    if (slot->nll == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    slot->nll_capacity = n_scored;
+    return LOBASS_OK;
+}
+
+void lb_score_slot_free(lb_score_slot *slot)
+{
+    lb_batch_builder_free(&slot->builder);
+    free(slot->nll);
+    *slot = (lb_score_slot){0};
+}
+
+typedef struct wave
+{
+    const lb_scorers *scorers;
+    lb_score_slot *slots;
+} wave;
+
+static void score_slot(void *context, size_t chunk, unsigned worker)
+{
+    const wave *w = context;
+    lb_score_slot *slot = &w->slots[chunk];
+    slot->status = lb_decoder_forward(w->scorers->workers[worker].decoder, &slot->builder.batch,
+                                      slot->nll, &slot->error);
+}
+
+lobass_status lb_scorers_run(lb_scorers *scorers, lb_score_slot *slots, size_t n_slots,
+                             lobass_error *error)
+{
+    wave w = {scorers, slots};
+    lb_pool_run(scorers->pool, n_slots, score_slot, &w);
+    for (size_t i = 0; i < n_slots; i++)
+    {
+        if (slots[i].status != LOBASS_OK)
+        {
+            return lb_fail(error, slots[i].status, "%s", slots[i].error.message);
+        }
+    }
+    return LOBASS_OK;
+}

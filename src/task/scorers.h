@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packs through a model side by side: one decoder and one single-threaded computation a thread over
+ * one shared model, whole packs handed out to whoever is free. The way lobass_measure scores, and
+ * so the way lobass_bench does.
+ */
+#ifndef LB_TASK_SCORERS_H
+#define LB_TASK_SCORERS_H
+
+#include "task/task.h"
+
+#define LB_SCORE_PACK_TOKENS 2048 /* enough to make use of every pass over the weights */
+
+typedef struct lb_scorer
+{
+    lb_compute *compute;
+    lb_decoder *decoder;
+} lb_scorer;
+
+typedef struct lb_scorers
+{
+    lb_pool *pool;
+    lb_scorer *workers; /* [n_workers] */
+    unsigned n_workers;
+} lb_scorers;
+
+/* One pack: what goes in, and the losses that come out; {0} is valid and empty. */
+typedef struct lb_score_slot
+{
+    lb_pack pack;
+    lb_batch_builder builder;
+    float *nll; /* [nll_capacity], in the order of the scored tokens */
+    size_t nll_capacity;
+    lobass_status status;
+    lobass_error error;
+} lb_score_slot;
+
+/* MODEL is borrowed; N_THREADS 0: as many as processors. On failure lb_scorers_free releases what
+ * is there. */
+lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsigned n_threads,
+                                size_t max_tokens, lobass_error *error);
+void lb_scorers_free(lb_scorers *scorers);
+/* Room for the losses of what the builder holds. */
+lobass_status lb_score_slot_reserve(lb_score_slot *slot, lobass_error *error);
+void lb_score_slot_free(lb_score_slot *slot);
+/* The first failure among the slots is the whole's. */
+lobass_status lb_scorers_run(lb_scorers *scorers, lb_score_slot *slots, size_t n_slots,
+                             lobass_error *error);
+
+#endif
