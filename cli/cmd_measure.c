@@ -2,6 +2,7 @@
  *
  * lobass measure RUN MODEL --as NAME: the per-token losses of a run's rows under a model.
  */
+#include <math.h>
 #include <string.h>
 
 #include "command.h"
@@ -16,7 +17,10 @@ static void print_result(const lobass_measure_options *options, const lobass_mea
 
     printf("measured     %s rows in %s, %s altogether\n", cli_number(rows, result->n_rows),
            cli_duration(seconds, result->elapsed_seconds), cli_number(total, result->n_rows_total));
-    printf("loss         %.4f nats per scored token\n", result->mean_loss);
+    if (isfinite(result->mean_loss))
+    {
+        printf("loss         %.4f nats per scored token\n", result->mean_loss);
+    }
     cli_field_print("as", options->name);
 }
 
@@ -32,6 +36,7 @@ static void print_json(const lobass_measure_options *options, const lobass_measu
     cli_json_uint(&json, "rows_total", result->n_rows_total);
     cli_json_uint(&json, "tokens", result->n_tokens);
     cli_json_uint(&json, "tokens_scored", result->n_scored_tokens);
+    cli_json_uint(&json, "rows_nonfinite", result->n_nonfinite);
     cli_json_real(&json, "mean_loss", result->mean_loss);
     cli_json_object(&json, "elapsed_seconds");
     cli_json_real(&json, "measure", result->elapsed_seconds);

@@ -87,7 +87,8 @@ typedef struct lobass_observer
 {
     void *context; /* handed back as the first argument */
     void (*log)(void *context, lobass_log_level level, const char *line);
-    bool (*progress)(void *context, const lobass_progress *progress); /* false cancels cleanly */
+    /* False cancels cleanly. Also called without news, to ask. */
+    bool (*progress)(void *context, const lobass_progress *progress);
 } lobass_observer;
 
 /* ---- rows ----------------------------------------------------------------------------------
@@ -226,7 +227,8 @@ typedef struct lobass_measure_result
     uint64_t n_rows;                    /* measured in this call */
     uint64_t n_rows_total;              /* measured under NAME altogether */
     uint64_t n_tokens, n_scored_tokens; /* of this call */
-    double mean_loss;                   /* nats per scored token over all measured rows */
+    uint64_t n_nonfinite;               /* of all of them, with a loss that is not finite */
+    double mean_loss; /* nats per scored token over all measured rows but those; NaN: none */
     double elapsed_seconds;
 } lobass_measure_result;
 
@@ -478,7 +480,7 @@ typedef struct lobass_run_model
     const char *name, *path, *fingerprint, *dtype;
     uint64_t n_rows;     /* measured so far */
     uint64_t n_rows_due; /* to be measured altogether */
-    double mean_loss;    /* nats per scored token; NaN before the first row */
+    double mean_loss;    /* nats per scored token of rows with a finite loss; NaN: none yet */
 } lobass_run_model;
 
 typedef struct lobass_run_info

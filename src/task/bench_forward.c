@@ -79,7 +79,7 @@ static void forward_free(forward *f)
 static lobass_status forward_real(void *context, lobass_error *error)
 {
     forward *f = context;
-    return lb_scorers_run(&f->scorers, f->slots, f->n_slots, error);
+    return lb_scorers_run(&f->scorers, f->slots, f->n_slots, NULL, error);
 }
 
 static void products_chunk(void *context, size_t chunk, unsigned worker)

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static lobass_status seconds_load(double *seconds, lb_store *store, const char *fact,
                                   lobass_error *error)
@@ -58,6 +59,39 @@ void lb_summaries_count(const lb_row_summary *summaries, size_t n_rows,
     }
 }
 
+double lb_losses_sum(const float *nll, size_t n_scored)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n_scored; i++)
+    {
+        sum += (double)nll[i];
+    }
+    return sum;
+}
+
+lobass_status lb_measured_backend_load(char *backend, size_t size, lb_store *store,
+                                       const char *name, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    char fact[128];
+    char *text = NULL;
+    json_t *object = NULL;
+    const char *found = "";
+    (void)snprintf(fact, sizeof fact, LB_FACT_MACHINE, name);
+    LB_TRY(lb_store_fact_load(&text, store, fact, error));
+    if (text != NULL)
+    {
+        const char *where = lb_store_path(store);
+        LB_TRY_GOTO(lb_json_parse(&object, text, strlen(text), where, error));
+        LB_TRY_GOTO(lb_json_text(object, where, "backend", false, &found, error));
+    }
+    (void)snprintf(backend, size, "%s", found);
+done:
+    json_decref(object);
+    free(text);
+    return status;
+}
+
 typedef struct trained_rows
 {
     bool *is_trained; /* [n_rows] */
@@ -68,13 +102,8 @@ static lobass_status leave_out_nonfinite(void *context, uint64_t row, const floa
                                          size_t n_scored, lobass_error *error)
 {
     trained_rows *rows = context;
-    double sum = 0;
     (void)error;
-    for (size_t i = 0; i < n_scored; i++)
-    {
-        sum += (double)nll[i];
-    }
-    if (row < rows->n_rows && rows->is_trained[row] && !isfinite(sum))
+    if (row < rows->n_rows && rows->is_trained[row] && !isfinite(lb_losses_sum(nll, n_scored)))
     {
         rows->is_trained[row] = false;
         rows->n_nonfinite++;

@@ -28,6 +28,13 @@ void lb_summaries_count(const lb_row_summary *summaries, size_t n_rows,
                         uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64_t *n_tokens,
                         uint64_t *n_scored_tokens);
 
+/* The sum of a row's losses in nats, added in the order of its tokens. */
+double lb_losses_sum(const float *nll, size_t n_scored);
+
+/* The backend that computed the losses NAME; "" where nothing was measured under it. */
+lobass_status lb_measured_backend_load(char *backend, size_t size, lb_store *store,
+                                       const char *name, lobass_error *error);
+
 /* *IS_TRAINED [N_ROWS], yours: free(): rows that a training takes. Those that are ok or truncated
  * and have a scored token, but for *N_NONFINITE whose measured loss under "initial" is not finite:
  * one of them in a batch would spoil every weight. */

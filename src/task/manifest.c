@@ -186,7 +186,7 @@ static lobass_status put_models(lb_json_writer *writer, lb_store *store, lobass_
     for (size_t i = 0; i < n_models; i++)
     {
         char fact[128];
-        (void)snprintf(fact, sizeof fact, "machine.measure %s", models[i].name);
+        (void)snprintf(fact, sizeof fact, LB_FACT_MACHINE, models[i].name);
         lb_json_open(writer, NULL, '{');
         lb_json_put_text(writer, "name", models[i].name);
         lb_json_put_text(writer, "path", models[i].path);

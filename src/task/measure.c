@@ -24,6 +24,7 @@ typedef struct measurer
     const lobass_measure_options *options;
     lb_store *store;
     lb_dtype dtype;
+    char backend[32];
     lb_store_model record;
     lb_row_summary *summaries; /* [n_rows] */
     size_t n_rows;
@@ -35,10 +36,12 @@ typedef struct measurer
     lb_scorers scorers;
     lb_score_slot *slots; /* [n_slots] */
     size_t n_slots;
-    double nll_sum; /* of everything measured under the name so far, in nats */
-    uint64_t n_scored;
+    double nll_sum;       /* of all rows measured under the name so far, in nats */
+    uint64_t n_scored;    /* tokens in that sum */
+    uint64_t n_nonfinite; /* rows left out of it: their loss is not finite */
     lobass_measure_result *result;
     char stage_name[96];
+    char machine_fact[128]; /* name of the fact */
     lb_stage stage;
     lb_step_clock clock;
 } measurer;
@@ -63,6 +66,16 @@ static lobass_status check_arguments(const lobass_measure_options *options, loba
     return LOBASS_OK;
 }
 
+/* The backend that would compute now. */
+static lobass_status backend_identify(measurer *m, lobass_error *error)
+{
+    lb_compute *compute = NULL;
+    LB_TRY(lb_compute_create(&compute, NULL, 1, error));
+    (void)snprintf(m->backend, sizeof m->backend, "%s", compute->ops->name);
+    lb_compute_free(compute);
+    return LOBASS_OK;
+}
+
 static lobass_status model_identify(measurer *m, lobass_error *error)
 {
     lobass_tokenizer *tokenizer = NULL;
@@ -74,6 +87,7 @@ static lobass_status model_identify(measurer *m, lobass_error *error)
     LB_TRY_GOTO(lb_run_check_model(m->store, m->options->model, tokenizer, &config, error));
     LB_TRY_GOTO(lb_model_fingerprint(&weights, m->options->model, error));
     LB_TRY_GOTO(lb_compute_dtype_choose(&m->dtype, m->options->dtype, error));
+    LB_TRY_GOTO(backend_identify(m, error));
     (void)snprintf(m->record.name, sizeof m->record.name, "%s", m->options->name);
     (void)snprintf(m->record.dtype, sizeof m->record.dtype, "%s",
                    m->dtype == LB_BF16 ? "bf16" : "fp32");
@@ -89,19 +103,21 @@ done:
 }
 
 static lobass_status fail_other_model(const measurer *m, const lb_store_model *stored,
-                                      lobass_error *error)
+                                      const char *stored_backend, lobass_error *error)
 {
     return lb_fail(error, LOBASS_CONFLICT,
-                   "%s: \"%s\" was measured under %s (fingerprint %s, %s), now %s (fingerprint %s, "
-                   "%s); overwrite it (-f) or use another name",
+                   "%s: \"%s\" was measured under %s (fingerprint %s, %s, backend %s), now %s "
+                   "(fingerprint %s, %s, backend %s); overwrite it (-f) or use another name",
                    m->options->run, stored->name, stored->path, stored->fingerprint, stored->dtype,
-                   m->record.path, m->record.fingerprint, m->record.dtype);
+                   stored_backend, m->record.path, m->record.fingerprint, m->record.dtype,
+                   m->backend);
 }
 
 /* Losses that scores are made of take with them what was selected by them. */
 static lobass_status losses_forget(measurer *m, lobass_error *error)
 {
     LB_TRY(lb_store_model_remove(m->store, m->record.name, error));
+    LB_TRY(lb_store_fact_remove(m->store, m->machine_fact, error));
     m->clock.before_seconds = 0;
     if (strcmp(m->record.name, "initial") != 0 && strcmp(m->record.name, "reference") != 0)
     {
@@ -111,26 +127,39 @@ static lobass_status losses_forget(measurer *m, lobass_error *error)
     return lb_store_fact_remove(m->store, LB_FACT_SELECTION, error);
 }
 
-/* Finds the name's losses, or makes room for them; for a model that can be loaded only. */
-static lobass_status name_claim(measurer *m, lobass_error *error)
+/* The name's losses in the database, if any: *IS_SAME where they were made as this call would. A
+ * backend that was not recorded (nothing was measured yet) is no difference. */
+static lobass_status name_look(measurer *m, bool *is_there, bool *is_same, lobass_error *error)
 {
     lb_store_model stored;
     lobass_error found;
+    char backend[sizeof m->backend];
     lobass_status status = lb_store_model_load(&stored, m->store, m->record.name, &found);
-    if (status != LOBASS_OK && status != LOBASS_NOT_FOUND)
+    *is_there = status == LOBASS_OK;
+    *is_same = false;
+    if (status != LOBASS_OK)
     {
-        return lb_fail(error, status, "%s", found.message);
+        return status == LOBASS_NOT_FOUND ? LOBASS_OK : lb_fail(error, status, "%s", found.message);
     }
-    const bool is_there = status == LOBASS_OK;
-    bool is_same = is_there && strcmp(stored.fingerprint, m->record.fingerprint) == 0 &&
-                   strcmp(stored.dtype, m->record.dtype) == 0;
-    status = LOBASS_OK;
-    if (is_there && !is_same && !m->options->overwrite)
+    status = lb_measured_backend_load(backend, sizeof backend, m->store, m->record.name, error);
+    *is_same = strcmp(stored.fingerprint, m->record.fingerprint) == 0 &&
+               strcmp(stored.dtype, m->record.dtype) == 0 &&
+               (backend[0] == '\0' || strcmp(backend, m->backend) == 0);
+    if (status == LOBASS_OK && !*is_same && !m->options->overwrite)
     {
-        status = fail_other_model(m, &stored, error);
+        status = fail_other_model(m, &stored, backend[0] == '\0' ? "unknown" : backend, error);
     }
     lb_store_model_clear(&stored);
-    LB_TRY(status);
+    return status;
+}
+
+/* Finds the name's losses, or makes room for them; for a model that can be loaded only. */
+static lobass_status name_claim(measurer *m, lobass_error *error)
+{
+    bool is_there = false;
+    bool is_same = false;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(name_look(m, &is_there, &is_same, error));
     if (!is_same)
     {
         LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, LB_MODEL_SCORE, error));
@@ -157,15 +186,25 @@ static lobass_status add_losses(void *context, uint64_t row, const float *nll, s
                                 lobass_error *error)
 {
     measurer *m = context;
+    const double sum = lb_losses_sum(nll, n_scored);
     (void)row;
     (void)error;
-    for (size_t i = 0; i < n_scored; i++)
-    {
-        m->nll_sum += (double)nll[i];
-    }
-    m->n_scored += n_scored;
     m->n_done++;
+    if (isfinite(sum))
+    {
+        m->nll_sum += sum;
+        m->n_scored += n_scored;
+    }
+    else
+    {
+        m->n_nonfinite++;
+    }
     return LOBASS_OK;
+}
+
+static double mean_loss(const measurer *m)
+{
+    return m->n_scored > 0 ? m->nll_sum / (double)m->n_scored : NAN;
 }
 
 /* In row order, whatever order they were measured in: the same sum after any resume. */
@@ -173,6 +212,7 @@ static lobass_status totals_load(measurer *m, lobass_error *error)
 {
     m->nll_sum = 0;
     m->n_scored = 0;
+    m->n_nonfinite = 0;
     m->n_done = 0;
     return lb_store_losses_walk(m->store, m->record.id, add_losses, m, error);
 }
@@ -268,7 +308,10 @@ static lobass_status wave_save(measurer *m, size_t n_packs, lobass_error *error)
     LB_TRY(lb_store_begin(m->store, error));
     for (size_t i = 0; i < n_packs; i++)
     {
-        LB_TRY_GOTO(slot_save(m, &m->slots[i], error));
+        if (m->slots[i].is_scored)
+        {
+            LB_TRY_GOTO(slot_save(m, &m->slots[i], error));
+        }
     }
     LB_TRY_GOTO(lb_step_clock_save(&m->clock, m->store, error));
     LB_TRY_GOTO(lb_store_commit(m->store, error));
@@ -282,11 +325,11 @@ done:
 
 static lobass_status wave_run(measurer *m, size_t n_packs, lobass_error *error)
 {
-    LB_TRY(lb_scorers_run(&m->scorers, m->slots, n_packs, error));
+    LB_TRY(lb_scorers_run(&m->scorers, m->slots, n_packs, &m->stage, error));
     const uint64_t n_tokens_before = m->result->n_tokens;
     LB_TRY(wave_save(m, n_packs, error));
     return lb_stage_advance(&m->stage, m->n_done, m->result->n_tokens - n_tokens_before,
-                            m->n_scored > 0 ? m->nll_sum / (double)m->n_scored : NAN, error);
+                            mean_loss(m), error);
 }
 
 static bool is_pack_done(const measurer *m, lb_pack pack)
@@ -345,7 +388,6 @@ static lobass_status packs_measure(measurer *m, lobass_error *error)
 static lobass_status machine_record(measurer *m, lobass_error *error)
 {
     lb_buffer text = {0};
-    char fact[128];
     lobass_status status = LOBASS_OK;
     lb_json_writer writer = lb_json_writer_begin(&text, false, error);
     lb_json_open(&writer, NULL, '{');
@@ -353,8 +395,7 @@ static lobass_status machine_record(measurer *m, lobass_error *error)
     lb_json_put_count(&writer, "threads", m->scorers.n_workers);
     lb_json_close(&writer, '}');
     LB_TRY_GOTO(writer.status);
-    (void)snprintf(fact, sizeof fact, "machine.%s", m->stage_name);
-    status = lb_store_fact_save(m->store, fact, text.data, error);
+    status = lb_store_fact_save(m->store, m->machine_fact, text.data, error);
 done:
     lb_buffer_free(&text);
     return status;
@@ -365,6 +406,7 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
     memset(m->result, 0, sizeof *m->result);
     LB_TRY(check_arguments(m->options, error));
     (void)snprintf(m->stage_name, sizeof m->stage_name, "measure %s", m->options->name);
+    (void)snprintf(m->machine_fact, sizeof m->machine_fact, LB_FACT_MACHINE, m->options->name);
     LB_TRY(lb_store_open(&m->store, m->options->run, LB_STORE_WRITE, error));
     LB_TRY(lb_step_clock_begin(&m->clock, m->store, m->stage_name, error));
     LB_TRY(model_identify(m, error));
@@ -377,11 +419,19 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
         lb_stage_begin(&m->stage, observer, m->stage_name, "rows", m->n_done, m->n_due);
         LB_TRY(packs_measure(m, error));
         LB_TRY(totals_load(m, error));
-        m->stage.progress.mean_loss = m->nll_sum / (double)m->n_scored;
+        m->stage.progress.mean_loss = mean_loss(m);
         LB_TRY(lb_stage_end(&m->stage, error));
     }
+    if (m->n_nonfinite > 0)
+    {
+        lb_observer_log(observer, LOBASS_LOG_WARNING,
+                        "%s: %" PRIu64 " of %" PRIu64 " rows have a loss that is not finite; they "
+                        "are left out of the mean and cannot be selected",
+                        m->stage_name, m->n_nonfinite, m->n_done);
+    }
     m->result->n_rows_total = m->n_done;
-    m->result->mean_loss = m->n_scored > 0 ? m->nll_sum / (double)m->n_scored : NAN;
+    m->result->n_nonfinite = m->n_nonfinite;
+    m->result->mean_loss = mean_loss(m);
     return lb_step_seconds_load(&m->result->elapsed_seconds, m->store, m->stage_name, error);
 }
 

@@ -28,7 +28,8 @@ void lb_stage_begin(lb_stage *stage, const lobass_observer *observer, const char
                         .began_done = done};
 }
 
-static lobass_status report(lb_stage *stage, double now, lobass_error *error)
+/* Tells the observer; from then on the stage knows whether it was cancelled. */
+static void report(lb_stage *stage, double now)
 {
     lobass_progress *progress = &stage->progress;
     const uint64_t n_new = progress->done - stage->began_done;
@@ -43,28 +44,49 @@ static lobass_status report(lb_stage *stage, double now, lobass_error *error)
     }
     stage->reported_seconds = now;
     const lobass_observer *observer = stage->observer;
-    if (observer != NULL && observer->progress != NULL &&
-        !observer->progress(observer->context, progress))
+    stage->is_cancelled = stage->is_cancelled || (observer != NULL && observer->progress != NULL &&
+                                                  !observer->progress(observer->context, progress));
+}
+
+static lobass_status check_cancelled(const lb_stage *stage, lobass_error *error)
+{
+    const lobass_progress *progress = &stage->progress;
+    return !stage->is_cancelled
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_CANCELLED,
+                         "%s: stopped after %llu %s; what was done is kept", progress->stage,
+                         (unsigned long long)progress->done, progress->unit);
+}
+
+static void report_if_due(lb_stage *stage)
+{
+    const double now = lb_clock_seconds();
+    if (!stage->is_cancelled && now - stage->reported_seconds >= REPORT_SECONDS)
     {
-        return lb_fail(error, LOBASS_CANCELLED, "%s: stopped after %llu %s; what was done is kept",
-                       progress->stage, (unsigned long long)progress->done, progress->unit);
+        report(stage, now);
     }
-    return LOBASS_OK;
+}
+
+bool lb_stage_is_cancelled(lb_stage *stage)
+{
+    report_if_due(stage);
+    return stage->is_cancelled;
 }
 
 lobass_status lb_stage_advance(lb_stage *stage, uint64_t done, uint64_t n_tokens, double mean_loss,
                                lobass_error *error)
 {
-    const double now = lb_clock_seconds();
     stage->progress.done = done;
     stage->progress.mean_loss = mean_loss;
     stage->n_tokens += n_tokens;
-    return now - stage->reported_seconds >= REPORT_SECONDS ? report(stage, now, error) : LOBASS_OK;
+    report_if_due(stage);
+    return check_cancelled(stage, error);
 }
 
 lobass_status lb_stage_end(lb_stage *stage, lobass_error *error)
 {
-    return report(stage, lb_clock_seconds(), error);
+    report(stage, lb_clock_seconds());
+    return check_cancelled(stage, error);
 }
 
 void lb_observer_log(const lobass_observer *observer, lobass_log_level level, const char *format,

@@ -11,6 +11,7 @@
 #include "task/prepare_private.h"
 #include "task/select_private.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,7 +178,8 @@ static lobass_status steps_take(const lobass_run_options *options, const referen
         measure_as(options, "initial", options->prepare.model, observer, &result->initial, error));
     LB_TRY(reference_train(options, found, observer, &result->train, error));
     LB_TRY(measure_as(options, "reference", found->output, observer, &result->reference, error));
-    if (!(result->reference.mean_loss < result->initial.mean_loss))
+    if (isfinite(result->initial.mean_loss) && isfinite(result->reference.mean_loss) &&
+        result->reference.mean_loss >= result->initial.mean_loss)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
                         "the reference has a mean loss of %.4f nats per token, the model it was "

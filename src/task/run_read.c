@@ -40,14 +40,15 @@ static lobass_status add_losses(void *context, uint64_t row, const float *nll, s
                                 lobass_error *error)
 {
     loss_total *total = context;
+    const double sum = lb_losses_sum(nll, n_scored);
     (void)row;
     (void)error;
-    for (size_t i = 0; i < n_scored; i++)
-    {
-        total->nll_sum += (double)nll[i];
-    }
-    total->n_scored += n_scored;
     total->n_rows++;
+    if (isfinite(sum)) /* as lobass_measure() counts */
+    {
+        total->nll_sum += sum;
+        total->n_scored += n_scored;
+    }
     return LOBASS_OK;
 }
 

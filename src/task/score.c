@@ -13,7 +13,7 @@
  * gets the status nonfinite, one whose L_initial is below the floor initial_loss_below_floor; only
  * rows that were selectable change their status.
  */
-#include "task/task.h"
+#include "task/facts.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -50,11 +50,7 @@ static lobass_status losses_sum(void *context, uint64_t row, const float *nll, s
                        ", the number of its scored tokens",
                        work->path, row, n_scored, scores->summaries[row].n_scored);
     }
-    double sum = 0;
-    for (size_t i = 0; i < n_scored; i++)
-    {
-        sum += (double)nll[i];
-    }
+    const double sum = lb_losses_sum(nll, n_scored);
     lb_row_scores *target = &scores->rows[row];
     if (work->is_reference)
     {

@@ -4,6 +4,7 @@
  */
 #include "task/scorers.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsigned n_threads,
@@ -67,24 +68,36 @@ typedef struct wave
 {
     const lb_scorers *scorers;
     lb_score_slot *slots;
+    lb_stage *stage;
+    atomic_bool is_cancelled;
 } wave;
 
 static void score_slot(void *context, size_t chunk, unsigned worker)
 {
-    const wave *w = context;
+    wave *w = context;
     lb_score_slot *slot = &w->slots[chunk];
+    slot->is_scored = !atomic_load(&w->is_cancelled);
+    if (!slot->is_scored)
+    {
+        return;
+    }
     slot->status = lb_decoder_forward(w->scorers->workers[worker].decoder, &slot->builder.batch,
                                       slot->nll, &slot->error);
+    /* Worker 0 is the caller, on whose thread alone the observer is called. */
+    if (worker == 0 && w->stage != NULL && lb_stage_is_cancelled(w->stage))
+    {
+        atomic_store(&w->is_cancelled, true);
+    }
 }
 
 lobass_status lb_scorers_run(lb_scorers *scorers, lb_score_slot *slots, size_t n_slots,
-                             lobass_error *error)
+                             lb_stage *stage, lobass_error *error)
 {
-    wave w = {scorers, slots};
+    wave w = {.scorers = scorers, .slots = slots, .stage = stage};
     lb_pool_run(scorers->pool, n_slots, score_slot, &w);
     for (size_t i = 0; i < n_slots; i++)
     {
-        if (slots[i].status != LOBASS_OK)
+        if (slots[i].is_scored && slots[i].status != LOBASS_OK)
         {
             return lb_fail(error, slots[i].status, "%s", slots[i].error.message);
         }

@@ -31,6 +31,7 @@ typedef struct lb_score_slot
     lb_batch_builder builder;
     float *nll; /* [nll_capacity], in the order of the scored tokens */
     size_t nll_capacity;
+    bool is_scored; /* by the latest run; one that was cancelled begins no more */
     lobass_status status;
     lobass_error error;
 } lb_score_slot;
@@ -43,8 +44,10 @@ void lb_scorers_free(lb_scorers *scorers);
 /* Room for the losses of what the builder holds. */
 lobass_status lb_score_slot_reserve(lb_score_slot *slot, lobass_error *error);
 void lb_score_slot_free(lb_score_slot *slot);
-/* The first failure among the slots is the whole's. */
+/* The first failure among the slots is the whole's. On a large model a pack takes minutes: STAGE's
+ * observer (NULL: none) is asked after each pack of the calling thread whether to go on, and once
+ * it says no, slots that were not begun stay unscored; the stage knows. */
 lobass_status lb_scorers_run(lb_scorers *scorers, lb_score_slot *slots, size_t n_slots,
-                             lobass_error *error);
+                             lb_stage *stage, lobass_error *error);
 
 #endif

@@ -23,6 +23,7 @@ typedef struct lb_stage
     lobass_progress progress;
     double began_seconds, reported_seconds;
     uint64_t began_done, n_tokens; /* of this process */
+    bool is_cancelled;             /* the callback said so */
 } lb_stage;
 
 void lb_stage_begin(lb_stage *stage, const lobass_observer *observer, const char *name,
@@ -30,6 +31,9 @@ void lb_stage_begin(lb_stage *stage, const lobass_observer *observer, const char
 /* LOBASS_CANCELLED when the callback says so. MEAN_LOSS NaN where there is none. */
 lobass_status lb_stage_advance(lb_stage *stage, uint64_t done, uint64_t n_tokens, double mean_loss,
                                lobass_error *error);
+/* Asks the callback without news, on the caller's thread, whether to go on; as seldom as
+ * lb_stage_advance() does. Once the callback said no, the next lb_stage_advance() reports it. */
+bool lb_stage_is_cancelled(lb_stage *stage);
 lobass_status lb_stage_end(lb_stage *stage, lobass_error *error);
 void lb_observer_log(const lobass_observer *observer, lobass_log_level level, const char *format,
                      ...) __attribute__((format(printf, 3, 4)));
@@ -69,6 +73,7 @@ lobass_status lb_options_compare(const char *recorded, const char *wanted, const
 #define LB_FACT_TOKENIZATION "tokenization_hash"    /* of all rows; only once prepared */
 #define LB_FACT_SOURCES_STATE "sources.state"       /* source_state.c; only once prepared */
 #define LB_FACT_SELECTION "selection"               /* options of the latest selection, JSON */
+#define LB_FACT_MACHINE "machine.measure %s"        /* backend and threads of the losses %s, JSON */
 #define LB_FACT_REFERENCE_RECIPE "reference.recipe" /* lb_recipe_to_json() of RUN/reference */
 
 /* ---- models (describe.c) ------------------------------------------------------------------- */

@@ -167,6 +167,116 @@ static void test_other_model(void **state)
                   "bf16");
 }
 
+/* Another backend rounds in another way: losses of two are not mixed under one name. */
+static void test_other_backend(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    records_make("b.jsonl", N_RECORDS);
+    (void)run_prepare("b.jsonl", "backends");
+    lobass_measure_options options = measure_options(place("backends"), place("model"));
+    listener l = {.cancel_at = 1};
+    const lobass_observer observer = listen(&l);
+    assert_int_equal(setenv("LOBASS_BACKEND", "plain", 1), 0);
+    check_refused(lobass_measure(&options, &observer, NULL, &error), LOBASS_CANCELLED, &error,
+                  "measure initial", "rows");
+    assert_int_equal(setenv("LOBASS_BACKEND", "onednn", 1), 0);
+    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "backend plain", "backend onednn");
+    options.overwrite = true;
+    assert_int_equal(measured(&options).n_rows, N_RECORDS);
+    options.overwrite = false;
+    assert_int_equal(measured(&options).n_rows, 0);
+    assert_int_equal(unsetenv("LOBASS_BACKEND"), 0);
+}
+
+/* A row without a finite loss says so, and takes nothing else with it. */
+static void test_nonfinite_row(void **state)
+{
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    lb_store_model model = {0};
+    lobass_run *run = NULL;
+    double sum = 0;
+    size_t n_scored = 0;
+    (void)state;
+    records_make("nf.jsonl", 10);
+    (void)run_prepare("nf.jsonl", "nonfinite");
+    const lobass_measure_options options = measure_options(place("nonfinite"), place("model"));
+    (void)measured(&options);
+    check_ok(lb_store_open(&store, options.run, LB_STORE_WRITE, &error), &error);
+    check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
+    for (uint64_t i = 0; i < 10; i++)
+    {
+        const float *nll = NULL;
+        float spoilt[256];
+        size_t count = 0;
+        check_ok(lb_store_losses_load(&nll, &count, store, model.id, i, &error), &error);
+        assert_in_range(count, 1, 256);
+        memcpy(spoilt, nll, count * sizeof *nll);
+        for (size_t t = 0; t < count && i != 3; t++)
+        {
+            sum += (double)nll[t];
+        }
+        n_scored += i != 3 ? count : 0;
+        spoilt[count - 1] = i == 3 ? INFINITY : spoilt[count - 1];
+        check_ok(lb_store_losses_save(store, model.id, i, spoilt, count, &error), &error);
+    }
+    lb_store_model_clear(&model);
+    lb_store_close(store);
+    listener l = {0};
+    const lobass_observer observer = listen(&l);
+    lobass_measure_result result;
+    check_ok(lobass_measure(&options, &observer, &result, &error), &error);
+    assert_int_equal(result.n_rows_total, 10);
+    assert_int_equal(result.n_nonfinite, 1);
+    assert_true(fabs(result.mean_loss - sum / (double)n_scored) < 1e-12);
+    assert_int_equal(l.n_warnings, 1);
+    assert_non_null(strstr(l.last, "1 of 10 rows have a loss that is not finite"));
+    check_ok(lobass_run_open(&run, options.run, &error), &error);
+    assert_true(lobass_run_model_at(run, 0)->mean_loss == result.mean_loss);
+    lobass_run_close(run);
+}
+
+/* Slow to listen, so that every question is asked; says no to the first one that is asked within a
+ * wave (with nothing new) once something is saved. */
+typedef struct questions
+{
+    uint64_t saved; /* rows */
+    bool is_answered;
+} questions;
+
+static bool answer(void *context, const lobass_progress *progress)
+{
+    questions *q = context;
+    (void)usleep(110000);
+    const bool is_within = q->saved > 0 && progress->done == q->saved;
+    q->is_answered = q->is_answered || is_within;
+    q->saved = progress->done;
+    return !is_within;
+}
+
+static void test_cancelled_within_a_wave(void **state)
+{
+    lobass_error error = {0};
+    questions q = {0};
+    const lobass_observer observer = {.context = &q, .progress = answer};
+    char expected[64];
+    lobass_measure_result part;
+    (void)state;
+    records_make("w.jsonl", N_RECORDS);
+    (void)run_prepare("w.jsonl", "waves");
+    const lobass_measure_options options = measure_options(place("waves"), place("model"));
+    const lobass_status status = lobass_measure(&options, &observer, &part, &error);
+    (void)snprintf(expected, sizeof expected, "stopped after %llu rows",
+                   (unsigned long long)part.n_rows);
+    check_refused(status, LOBASS_CANCELLED, &error, "measure initial", expected);
+    assert_true(q.is_answered);
+    /* The first wave is one pack, the second two: of those one was begun, and is kept. */
+    assert_in_range(part.n_rows, q.saved + q.saved / 2, 2 * q.saved + q.saved / 2);
+    assert_int_equal(measured(&options).n_rows_total, N_RECORDS);
+}
+
 static bool collect(void *context, const char *data, size_t size_bytes)
 {
     return lb_buffer_append(context, data, size_bytes, NULL) == LOBASS_OK;
@@ -318,13 +428,11 @@ static void test_describe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads_and_stops),
-        cmocka_unit_test(test_against_decoder),
-        cmocka_unit_test(test_other_model),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_replaced_ends_selection),
-        cmocka_unit_test(test_rows_too_long),
-        cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_threads_and_stops), cmocka_unit_test(test_against_decoder),
+        cmocka_unit_test(test_other_model),       cmocka_unit_test(test_other_backend),
+        cmocka_unit_test(test_nonfinite_row),     cmocka_unit_test(test_cancelled_within_a_wave),
+        cmocka_unit_test(test_refused),           cmocka_unit_test(test_replaced_ends_selection),
+        cmocka_unit_test(test_rows_too_long),     cmocka_unit_test(test_describe),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
 }

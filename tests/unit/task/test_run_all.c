@@ -113,6 +113,37 @@ static void test_stopped_in_every_stage(void **state)
     check_like_whole(options.prepare.run);
 }
 
+/* A row without a finite loss does not hide that the rest has learned. */
+static void test_nonfinite_row(void **state)
+{
+    lobass_error error = {0};
+    lobass_run_result result;
+    lb_store *store = NULL;
+    lb_store_model model = {0};
+    const float *nll = NULL;
+    float spoilt[256];
+    size_t n_scored = 0;
+    listener l = {0};
+    const lobass_observer observer = listen(&l);
+    (void)state;
+    const lobass_run_options options = run_options(place("spoilt"));
+    check_ok(lobass_run_all(&options, NULL, NULL, &error), &error);
+    check_ok(lb_store_open(&store, options.prepare.run, LB_STORE_WRITE, &error), &error);
+    check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
+    check_ok(lb_store_losses_load(&nll, &n_scored, store, model.id, 5, &error), &error);
+    assert_in_range(n_scored, 1, 256);
+    memcpy(spoilt, nll, n_scored * sizeof *nll);
+    spoilt[0] = NAN;
+    check_ok(lb_store_losses_save(store, model.id, 5, spoilt, n_scored, &error), &error);
+    lb_store_model_clear(&model);
+    lb_store_close(store);
+    check_ok(lobass_run_all(&options, &observer, &result, &error), &error);
+    assert_int_equal(result.initial.n_nonfinite, 1);
+    assert_int_equal(result.select.statuses[LOBASS_ROW_NONFINITE], 1);
+    assert_true(result.reference.mean_loss < result.initial.mean_loss);
+    assert_int_equal(l.n_warnings, 1); /* of the row */
+}
+
 /* One try in a process of its own; true when it came to its end before it was killed. */
 static bool try_killed(const lobass_run_options *options, unsigned microseconds)
 {
@@ -267,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_stopped_in_every_stage),
+        cmocka_unit_test(test_nonfinite_row),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_refused_early),
         cmocka_unit_test(test_not_overwritten_meanwhile),
