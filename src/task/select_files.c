@@ -2,9 +2,10 @@
  *
  * Where a selection goes: RUN/selected.jsonl with RUN/scores.jsonl and RUN/manifest.json, or FILE
  * with STEM.scores.jsonl and STEM.manifest.json beside it, STEM being FILE without .json or .jsonl.
- * No name, and no link, leads to a data file or to what the run itself is made of. A file that
- * stands there already and may not be overwritten is read and compared with what would be written:
- * the same bytes are what an earlier, stopped call has left, and count as written.
+ * No name, and no link, leads to a data file or to what any run or model is made of, and -f
+ * replaces only what is called .jsonl or .json. A file that stands there already and may not be
+ * overwritten is read and compared with what would be written: the same bytes are what an earlier,
+ * stopped call has left, and count as written.
  */
 #include "task/prepare_private.h"
 #include "task/select_private.h"
@@ -51,41 +52,123 @@ static bool is_same_file(const char *a, const char *b)
     return is_same;
 }
 
-/* Is the entry of RUN at which REST begins one that the run needs? */
-static bool is_owned(const char *rest)
+/* A name, or, where IS_BEGINNING, all names that begin so. */
+typedef struct name_rule
 {
-    static const char *const names[] = {"lock",          "rows.lock",      LB_RUN_SCORES,
-                                        LB_RUN_MANIFEST, LB_RUN_TOKENIZER, "sources"};
-    static const char *const beginnings[] = {LB_RUN_DATABASE, LB_RUN_REFERENCE};
+    const char *name;
+    bool is_beginning;
+} name_rule;
+
+/* What stands in a run's folder and is not a selection of somebody's choosing. */
+static const name_rule run_names[] = {
+    {"lock", false},           {"rows.lock", false},    {"sources", false},
+    {LB_RUN_SELECTED, false},  {LB_RUN_SCORES, false},  {LB_RUN_MANIFEST, false},
+    {LB_RUN_TOKENIZER, false}, {LB_RUN_DATABASE, true}, {LB_RUN_REFERENCE, true},
+};
+
+/* What a model's folder is read for. */
+static const name_rule model_names[] = {
+    {"config.json", false},
+    {"generation_config.json", false},
+    {"added_tokens.json", false},
+    {"special_tokens_map.json", false},
+    {"vocab.json", false},
+    {"chat_template", true},
+    {"tokenizer", true},
+    {"model.safetensors", true},
+    {"model-", true},
+};
+
+/* Does the first component of REST follow one of the rules? */
+static bool has_rule(const name_rule *rules, size_t n_rules, const char *rest)
+{
     const size_t size = strcspn(rest, "/");
     bool is_found = false;
-    for (size_t i = 0; i < COUNT_OF(names); i++)
+    for (size_t i = 0; i < n_rules; i++)
     {
-        is_found = is_found || (strlen(names[i]) == size && strncmp(rest, names[i], size) == 0);
-    }
-    for (size_t i = 0; i < COUNT_OF(beginnings); i++)
-    {
-        is_found = is_found || strncmp(rest, beginnings[i], strlen(beginnings[i])) == 0;
+        const size_t n = strlen(rules[i].name);
+        is_found = is_found ||
+                   (strncmp(rest, rules[i].name, n) == 0 && (rules[i].is_beginning || n == size));
     }
     return is_found;
 }
 
-static lobass_status check_not_owned(const char *path, const char *run, lobass_error *error)
+static bool has_file(const char *folder, const char *name)
 {
-    bool is_refused = false;
-    char *root = realpath(run, NULL);
-    const size_t size = root == NULL ? 0 : strlen(root);
-    for (int i = 0; i < 2 && size > 0; i++)
+    char *path = lb_path_join(folder, name, NULL);
+    const bool is_there = path != NULL && lb_path_look(path) == LB_PATH_FILE;
+    free(path);
+    return is_there;
+}
+
+/* Does the absolute PATH lead to what a run or a model is made of? *OWNER, yours, is its folder. */
+static bool find_owner(char **owner, const char *path)
+{
+    bool is_owned = false;
+    for (size_t end = strlen(path); end > 0 && !is_owned; end--)
     {
+        if (path[end] != '/')
+        {
+            continue;
+        }
+        const char *rest = path + end + 1;
+        *owner = lb_copy_text(path, end, NULL);
+        if (*owner != NULL)
+        {
+            is_owned =
+                (has_rule(run_names, COUNT_OF(run_names), rest) &&
+                 has_file(*owner, LB_RUN_DATABASE)) ||
+                (strchr(rest, '/') == NULL && has_rule(model_names, COUNT_OF(model_names), rest) &&
+                 has_file(*owner, "config.json"));
+        }
+        if (!is_owned)
+        {
+            free(*owner);
+            *owner = NULL;
+        }
+    }
+    return is_owned;
+}
+
+static lobass_status check_not_owned(const char *path, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    for (int i = 0; i < 2 && status == LOBASS_OK; i++)
+    {
+        char *owner = NULL;
         char *target = resolve(path, i == 1);
-        is_refused = is_refused || (target != NULL && strncmp(target, root, size) == 0 &&
-                                    target[size] == '/' && is_owned(target + size + 1));
+        if (target != NULL && find_owner(&owner, target))
+        {
+            status =
+                lb_fail(error, LOBASS_CONFLICT, "%s: belongs to the %s %s; expected another output",
+                        path, has_file(owner, LB_RUN_DATABASE) ? "run" : "model", owner);
+        }
+        free(owner);
         free(target);
     }
-    free(root);
-    return is_refused ? lb_fail(error, LOBASS_CONFLICT,
-                                "%s: belongs to the run %s; expected another output", path, run)
-                      : LOBASS_OK;
+    return status;
+}
+
+static bool has_ending(const char *text, const char *ending)
+{
+    const size_t size = strlen(text);
+    const size_t n = strlen(ending);
+    return size > n && strcmp(text + size - n, ending) == 0;
+}
+
+/* Only what could be an earlier selection is replaced. */
+static lobass_status check_replaceable(const char *path, lobass_error *error)
+{
+    const bool is_data = has_ending(path, ".jsonl") || has_ending(path, ".json");
+    const lb_path_kind kind = lb_path_look(path);
+    if (kind == LB_PATH_MISSING || (kind == LB_PATH_FILE && is_data))
+    {
+        return LOBASS_OK;
+    }
+    return lb_fail(error, LOBASS_CONFLICT,
+                   "%s: not overwritten: expected a file whose name ends in .jsonl or .json, "
+                   "found %s",
+                   path, kind == LB_PATH_FILE ? "another name" : "no plain file");
 }
 
 static lobass_status check_no_data(const char *path, const char *run,
@@ -152,15 +235,11 @@ static lobass_status names_make(lb_select_files *files, const char *output, cons
     }
     else
     {
-        static const char *const endings[] = {".jsonl", ".json"};
         lb_buffer table = {0};
         lb_buffer manifest = {0};
         size_t size = strlen(output);
-        for (size_t i = 0; i < COUNT_OF(endings); i++)
-        {
-            const size_t n = strlen(endings[i]);
-            size -= size > n && memcmp(output + size - n, endings[i], n) == 0 ? n : 0;
-        }
+        size -= has_ending(output, ".jsonl") ? strlen(".jsonl") : 0;
+        size -= has_ending(output, ".json") ? strlen(".json") : 0;
         files->records = lb_copy_text(output, strlen(output), error);
         (void)lb_buffer_print(&table, error, "%.*s" TABLE_ENDING, (int)size, output);
         (void)lb_buffer_print(&manifest, error, "%.*s" MANIFEST_ENDING, (int)size, output);
@@ -184,11 +263,15 @@ lobass_status lb_select_files_find(lb_select_files *files, const lobass_select_o
         LB_TRY(check_no_data(paths[i], options->run, sources, n_sources, error));
         if (!files->is_own)
         {
-            LB_TRY(check_not_owned(paths[i], options->run, error));
+            LB_TRY(check_not_owned(paths[i], error));
         }
     }
     files->overwrite = files->is_own || options->overwrite;
-    return files->overwrite ? LOBASS_OK : check_order(files, error);
+    if (!files->overwrite)
+    {
+        return check_order(files, error);
+    }
+    return files->is_own ? LOBASS_OK : check_replaceable(files->records, error);
 }
 
 void lb_select_files_free(lb_select_files *files)

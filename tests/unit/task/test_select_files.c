@@ -374,6 +374,52 @@ static void test_outputs_in_the_run(void **state)
     check_same_files(place("inside/mine.scores.jsonl"), place("inside/scores.jsonl"));
 }
 
+/* Nor what any other run or any model is made of; and -f replaces only what could be a selection.
+ */
+static void test_outputs_of_others(void **state)
+{
+    static const struct
+    {
+        const char *path, *reason;
+    } refused[] = {
+        {"model/model.safetensors", "belongs to the model"},
+        {"model/model.safetensors.index.json", "belongs to the model"},
+        {"model/config.json", "belongs to the model"},
+        {"model/tokenizer.json", "belongs to the model"},
+        {"model/generation_config.json", "belongs to the model"},
+        {"second/run.db", "belongs to the run"},
+        {"second/selected.jsonl", "belongs to the run"},
+        {"second/reference/model.safetensors", "belongs to the run"},
+        {"notes.txt", "found another name"},
+        {"to-weights.jsonl", "belongs to the model"},
+    };
+    lobass_error error = {0};
+    (void)state;
+    (void)measured("second.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n", "second");
+    check_ok(lb_folder_create(place("second/reference"), &error), &error);
+    file_make("notes.txt", "mine");
+    assert_int_equal(symlink(place("model/model.safetensors"), place("to-weights.jsonl")), 0);
+    const char *run = measured("first.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n", "first");
+    lobass_select_options options = select_options(run, 2);
+    options.overwrite = true;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+    {
+        char path[SCRATCH_PATH_SIZE + 300];
+        (void)snprintf(path, sizeof path, "%s", place(refused[i].path));
+        options.output = path;
+        check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, path,
+                      refused[i].reason);
+    }
+    check_file(place("notes.txt"), "mine");
+    /* A selection beside a model is one all the same. */
+    options.output = place("model/chosen.jsonl");
+    (void)selected(&options);
+    (void)selected(&options);
+    (void)unlink(place("model/chosen.jsonl"));
+    (void)unlink(place("model/chosen.scores.jsonl"));
+    (void)unlink(place("model/chosen.manifest.json"));
+}
+
 /* The copy of standard input is a data file too, though it is recorded as "-". */
 static void test_standard_input_is_data(void **state)
 {
@@ -534,6 +580,7 @@ int main(void)
         cmocka_unit_test(test_missing_losses),
         cmocka_unit_test(test_outputs_in_the_way),
         cmocka_unit_test(test_outputs_in_the_run),
+        cmocka_unit_test(test_outputs_of_others),
         cmocka_unit_test(test_standard_input_is_data),
         cmocka_unit_test(test_sidecars),
         cmocka_unit_test(test_sidecars_in_the_way),
