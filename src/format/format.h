@@ -105,6 +105,8 @@ lobass_status lb_safetensors_open(lb_safetensors **file, const char *path, lobas
 void lb_safetensors_close(lb_safetensors *file);
 size_t lb_safetensors_count(const lb_safetensors *file);
 const lb_tensor *lb_safetensors_at(const lb_safetensors *file, size_t index);
+/* The name of any tensor of the file, whatever its dtype; NULL after the last. */
+const char *lb_safetensors_name_at(const lb_safetensors *file, size_t index);
 /* LOBASS_NOT_FOUND names file and tensor. */
 lobass_status lb_safetensors_find(const lb_safetensors *file, const char *name,
                                   const lb_tensor **tensor, lobass_error *error);

@@ -454,6 +454,11 @@ const lb_tensor *lb_safetensors_at(const lb_safetensors *file, size_t index)
     return index < file->n_tensors ? &file->tensors[index] : NULL;
 }
 
+const char *lb_safetensors_name_at(const lb_safetensors *file, size_t index)
+{
+    return index < file->n_entries ? file->by_name[index].name : NULL;
+}
+
 lobass_status lb_safetensors_find(const lb_safetensors *file, const char *name,
                                   const lb_tensor **tensor, lobass_error *error)
 {

@@ -83,7 +83,8 @@ typedef enum lb_model_use
 
 /* Loads config and weights: model.safetensors, or the shards that model.safetensors.index.json
  * names (a shard's name cannot leave the folder). Every tensor the table asks for must be there
- * with its shape. COMPUTE_DTYPE: LB_F32 or LB_BF16. */
+ * with its shape, and no weight or bias of a decoder may be left over. COMPUTE_DTYPE: LB_F32 or
+ * LB_BF16. */
 lobass_status lb_model_load(lb_model **model, const char *folder, lb_dtype compute_dtype,
                             lb_model_use use, lobass_error *error);
 /* A trainable fp32 model with random weights: normal(0, initializer_range), gains 1, biases 0. */

@@ -202,6 +202,7 @@ static lobass_status load_values(lb_model *model, const lb_weight_files *files,
     lobass_status status = LOBASS_OK;
     size_t size_bytes = 0;
     LB_TRY_GOTO(plan_values(model, files, plan, compute_dtype, use, &size_bytes, error));
+    LB_TRY_GOTO(lb_weights_check_unused(model, files, plan[0].tensor, error));
     model->storage->memory = lb_alloc(size_bytes, 1, error);
     if (model->storage->memory == NULL)
     {

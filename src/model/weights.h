@@ -39,6 +39,11 @@ void lb_weight_files_free(lb_weight_files *files);
 lobass_status lb_weight_files_locate(const lb_weight_files *files, const char *name, size_t *index,
                                      lobass_error *error);
 
+/* LOBASS_BAD_FORMAT names a weight or bias of the decoder in FILES, open in MODEL's storage, that
+ * no parameter of MODEL takes. EMBEDDING: the tensor that a tied head must be equal to. */
+lobass_status lb_weights_check_unused(const lb_model *model, const lb_weight_files *files,
+                                      const lb_tensor *embedding, lobass_error *error);
+
 /* lb_model_refresh, cut in chunks for POOL (may be NULL). */
 void lb_model_refresh_with(lb_model *model, lb_pool *pool);
 

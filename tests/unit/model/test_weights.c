@@ -248,7 +248,7 @@ static void test_unaligned_data(void **state)
 
 /* Writes parameters FIRST .. LAST of MODEL and, with EXTRA, two tensors nobody asks for. */
 static void write_part(const lb_model *model, const char *path, size_t first, size_t last,
-                       bool has_extra)
+                       const char *extra_name)
 {
     lb_tensor_spec specs[64];
     size_t n_specs = 0;
@@ -260,11 +260,9 @@ static void write_part(const lb_model *model, const char *path, size_t first, si
                                             .shape = {parameter->shape[0], parameter->shape[1]}};
     }
     static const float extra[] = {1.0F, 2.0F};
-    if (has_extra)
+    if (extra_name != NULL)
     {
-        specs[n_specs++] = (lb_tensor_spec){
-            .name = "model.layers.0.self_attn.rotary_emb.inv_freq", .n_dims = 1, .shape = {2}};
-        specs[n_specs++] = (lb_tensor_spec){.name = "lm_head.weight", .n_dims = 1, .shape = {2}};
+        specs[n_specs++] = (lb_tensor_spec){.name = extra_name, .n_dims = 1, .shape = {2}};
     }
     lb_safetensors_writer *writer = NULL;
     assert_ok(lb_safetensors_writer_open(&writer, path, specs, n_specs, true, error));
@@ -272,22 +270,72 @@ static void write_part(const lb_model *model, const char *path, size_t first, si
     {
         assert_ok(lb_safetensors_writer_put(writer, model->parameters[i].master, error));
     }
-    for (size_t i = 0; has_extra && i < 2; i++)
+    if (extra_name != NULL)
     {
         assert_ok(lb_safetensors_writer_put(writer, extra, error));
     }
     assert_ok(lb_safetensors_writer_commit(writer, error));
 }
 
-static void test_tensors_nobody_asks_for(void **state)
+/* FOLDER/model.safetensors of MODEL with one more tensor; loading it must fail with its name. */
+static void check_leftover(const char *folder, const lb_model *model, const char *name)
+{
+    lb_model *loaded = NULL;
+    char *path = join(folder, "model.safetensors");
+    write_part(model, path, 0, model->n_parameters, name);
+    assert_fails(LOBASS_BAD_FORMAT, name,
+                 lb_model_load(&loaded, folder, LB_F32, LB_MODEL_SCORE, error));
+    assert_fails(LOBASS_BAD_FORMAT, path,
+                 lb_model_load(&loaded, folder, LB_F32, LB_MODEL_TRAIN, error));
+    free(path);
+}
+
+static void test_leftover_tensors(void **state)
+{
+    static const char *const harmless[] = {"model.layers.0.self_attn.rotary_emb.inv_freq",
+                                           "score.weight", "v_head.summary.bias"};
+    static const char *const refused[] = {"model.layers.0.self_attn.q_proj.bias",
+                                          "model.layers.2.mlp.up_proj.weight",
+                                          "model.layers.1.self_attn.q_norm.weight", "lm_head.bias"};
+    (void)state;
+    folder_state s;
+    setup(&s, false, false);
+    char *path = join(s.to, "model.safetensors");
+    for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+    {
+        write_part(s.model, path, 0, s.model->n_parameters, harmless[i]);
+        check_all_uses(s.to, s.model, LB_F32);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+    {
+        check_leftover(s.to, s.model, refused[i]);
+    }
+    free(path);
+    teardown(&s);
+}
+
+/* A tied model's file may hold the embedding a second time, as the head. */
+static void test_head_beside_a_tied_embedding(void **state)
 {
     (void)state;
     folder_state s;
+    folder_state untied;
+    lb_model *loaded = NULL;
     setup(&s, true, false);
-    char *path = join(s.to, "model.safetensors");
-    write_part(s.model, path, 0, s.model->n_parameters, true);
-    check_all_uses(s.to, s.model, LB_F32);
+    setup(&untied, false, false);
+    char *path = join(untied.to, "model.safetensors");
+    fixture_write_config(untied.to, &s.config);
+    assert_fails(LOBASS_BAD_FORMAT, "\"lm_head.weight\": differs from the embedding",
+                 lb_model_load(&loaded, untied.to, LB_F32, LB_MODEL_SCORE, error));
+    const lb_parameter *embedding = untied.model->embedding;
+    memcpy(untied.model->parameters[untied.model->n_parameters - 1].master, embedding->master,
+           embedding->count * sizeof *embedding->master);
+    write_part(untied.model, path, 0, untied.model->n_parameters, NULL);
+    assert_ok(lb_model_load(&loaded, untied.to, LB_F32, LB_MODEL_SCORE, error));
+    lb_model_free(loaded);
+    check_leftover(s.to, s.model, "lm_head.weight"); /* of another shape */
     free(path);
+    teardown(&untied);
     teardown(&s);
 }
 
@@ -307,7 +355,7 @@ static void cut_in_shards(const folder_state *s, const char *shard_name)
         char name[64];
         snprintf(name, sizeof name, "model-%05zu-of-%05d.safetensors", i + 1, N_SHARDS);
         char *path = join(s->to, name);
-        write_part(s->model, path, n * i / N_SHARDS, n * (i + 1) / N_SHARDS, false);
+        write_part(s->model, path, n * i / N_SHARDS, n * (i + 1) / N_SHARDS, NULL);
         free(path);
         for (size_t j = n * i / N_SHARDS; j < n * (i + 1) / N_SHARDS; j++)
         {
@@ -390,7 +438,7 @@ static void test_bad_files(void **state)
     setup(&s, false, false);
     lb_model *model = NULL;
     char *path = join(s.to, "model.safetensors");
-    write_part(s.model, path, 0, s.model->n_parameters - 1, false);
+    write_part(s.model, path, 0, s.model->n_parameters - 1, NULL);
     assert_fails(LOBASS_NOT_FOUND, "lm_head.weight",
                  lb_model_load(&model, s.to, LB_F32, LB_MODEL_TRAIN, error));
     assert_fails(LOBASS_NOT_FOUND, path,
@@ -487,7 +535,8 @@ int main(void)
         cmocka_unit_test(test_save_of_a_scoring_model),
         cmocka_unit_test(test_files_that_go_along),
         cmocka_unit_test(test_unaligned_data),
-        cmocka_unit_test(test_tensors_nobody_asks_for),
+        cmocka_unit_test(test_leftover_tensors),
+        cmocka_unit_test(test_head_beside_a_tied_embedding),
         cmocka_unit_test(test_shards),
         cmocka_unit_test(test_bad_shards),
         cmocka_unit_test(test_bad_files),
