@@ -523,7 +523,7 @@ static lobass_status begin(preparer *p, bool has_begun, lobass_error *error)
     {
         if (strcmp(p->sources[i].path, "-") == 0)
         {
-            LB_TRY(lb_standard_input_keep(p->options->run, error));
+            LB_TRY(lb_standard_input_keep(p->options->run, p->observer, error));
         }
     }
     LB_TRY(lb_run_tokenizer_keep(p->options->run, p->options->model, error));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of prepare share: the run's folder and its sources (run_folder.c), records frozen
- * side by side (freeze_batch.c), and the rows seen before (duplicates.c). prepare.c puts them
- * together.
+ * What the files of prepare share: the run's folder and its sources (run_folder.c,
+ * standard_input.c), records frozen side by side (freeze_batch.c), and the rows seen before
+ * (duplicates.c). prepare.c puts them together.
  */
 #ifndef LB_TASK_PREPARE_PRIVATE_H
 #define LB_TASK_PREPARE_PRIVATE_H
@@ -14,6 +14,7 @@
 #define LB_RUN_DATABASE "run.db"
 #define LB_RUN_TOKENIZER "tokenizer"
 #define LB_RUN_REFERENCE "reference"
+#define LB_RUN_SOURCES "sources"
 #define LB_RUN_SELECTED "selected.jsonl"
 #define LB_RUN_SCORES "scores.jsonl"
 #define LB_RUN_MANIFEST "manifest.json"
@@ -42,11 +43,15 @@ lobass_status lb_sources_name(lb_store_source **sources, const char *const *data
 /* Tries to open each of them. */
 lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
                                lobass_error *error);
+
+/* ---- standard input (standard_input.c) ------------------------------------------------------- */
+
 /* The file that is read for a source: standard input is kept in the run. Yours: free(). */
 char *lb_source_file(const char *run, const char *path, lobass_error *error);
-/* Copies standard input into the run; one that is there already must have the same bytes, or
- * standard input must be empty or a terminal. */
-lobass_status lb_standard_input_keep(const char *run, lobass_error *error);
+/* Copies standard input into the run once it has ended; one that is there already must have the
+ * same bytes, or standard input must be empty or a terminal. LOBASS_CANCELLED keeps nothing. */
+lobass_status lb_standard_input_keep(const char *run, const lobass_observer *observer,
+                                     lobass_error *error);
 
 /* ---- data files that change (source_state.c) ---------------------------------------------------
  */

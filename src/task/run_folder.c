@@ -14,16 +14,13 @@
 
 #define LOCK_NAME "lock"
 #define ROWS_LOCK_NAME "rows.lock" /* see lb_run_rows_keep() */
-#define SOURCES_NAME "sources"
-#define STANDARD_INPUT_NAME "stdin.jsonl"
-#define COPY_BYTES ((size_t)1 << 16)
 
 static const char *const run_files[] = {LB_RUN_DATABASE,        LB_RUN_DATABASE "-wal",
                                         LB_RUN_DATABASE "-shm", LB_RUN_SELECTED,
                                         LB_RUN_SCORES,          LB_RUN_MANIFEST};
 #define REFERENCE_PARTIAL LB_RUN_REFERENCE ".partial"
 static const char *const run_folders[] = {LB_RUN_REFERENCE, REFERENCE_PARTIAL, LB_RUN_TOKENIZER,
-                                          SOURCES_NAME};
+                                          LB_RUN_SOURCES};
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
 /* ---- the folder -------------------------------------------------------------------------------
@@ -310,101 +307,4 @@ lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
         }
     }
     return LOBASS_OK;
-}
-
-/* ---- standard input ---------------------------------------------------------------------------
- */
-
-static char *standard_input_path(const char *run, lobass_error *error)
-{
-    char *folder = lb_path_join(run, SOURCES_NAME, error);
-    char *path = folder == NULL ? NULL : lb_path_join(folder, STANDARD_INPUT_NAME, error);
-    free(folder);
-    return path;
-}
-
-char *lb_source_file(const char *run, const char *path, lobass_error *error)
-{
-    return is_standard_input(path) ? standard_input_path(run, error)
-                                   : lb_copy_text(path, strlen(path), error);
-}
-
-static lobass_status input_read(unsigned char *bytes, size_t *n_read, lobass_error *error)
-{
-    ssize_t count = -1;
-    do
-    {
-        count = read(STDIN_FILENO, bytes, COPY_BYTES);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0)
-    {
-        return lb_fail_errno(error, "standard input", "read");
-    }
-    *n_read = (size_t)count;
-    return LOBASS_OK;
-}
-
-static lobass_status input_copy(const char *path, unsigned char *bytes, lobass_error *error)
-{
-    lb_output *output = NULL;
-    lobass_status status = LOBASS_OK;
-    size_t n_read = 1;
-    LB_TRY(lb_output_open(&output, path, false, error));
-    while (n_read > 0)
-    {
-        LB_TRY_GOTO(input_read(bytes, &n_read, error));
-        LB_TRY_GOTO(lb_output_write(output, bytes, n_read, error));
-    }
-    return lb_output_commit(output, error);
-done:
-    lb_output_discard(output);
-    return status;
-}
-
-static lobass_status input_compare(const char *path, unsigned char *bytes, lobass_error *error)
-{
-    lb_mapping kept;
-    lobass_status status = LOBASS_OK;
-    size_t n_same = 0;
-    size_t n_read = 1;
-    LB_TRY(lb_mapping_open(&kept, path, error));
-    while (n_read > 0 && isatty(STDIN_FILENO) == 0)
-    {
-        LB_TRY_GOTO(input_read(bytes, &n_read, error));
-        const bool is_end = n_read == 0 && n_same > 0 && n_same < kept.size;
-        if (is_end || n_read > kept.size - n_same ||
-            (n_read > 0 && memcmp(kept.data + n_same, bytes, n_read) != 0))
-        {
-            status = lb_fail(error, LOBASS_CONFLICT,
-                             "standard input: differs near byte %zu from what %s keeps of the "
-                             "stopped run; give the same input again or none, overwrite the run "
-                             "(-f), or use another folder",
-                             n_same, path);
-            goto done;
-        }
-        n_same += n_read;
-    }
-done:
-    lb_mapping_close(&kept);
-    return status;
-}
-
-lobass_status lb_standard_input_keep(const char *run, lobass_error *error)
-{
-    lobass_status status = LOBASS_OUT_OF_MEMORY;
-    unsigned char *bytes = lb_alloc(COPY_BYTES, 1, error);
-    char *folder = lb_path_join(run, SOURCES_NAME, error);
-    char *path = standard_input_path(run, error);
-    if (bytes == NULL || folder == NULL || path == NULL)
-    {
-        goto done;
-    }
-    LB_TRY_GOTO(lb_folder_create(folder, error));
-    status = lb_path_look(path) == LB_PATH_FILE ? input_compare(path, bytes, error)
-                                                : input_copy(path, bytes, error);
-done:
-    free(bytes);
-    free(folder);
-    free(path);
-    return status;
 }

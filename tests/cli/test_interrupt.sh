@@ -40,3 +40,45 @@ expect 0 "$LOBASS" prepare model data.jsonl -o run -q
 "$LOBASS" scores run 2>scores.err | head -n 1 >first
 equals "$(lines first)" 1 "lines through head"
 [ ! -s scores.err ] || fail "a closed pipe is not quiet: $(cat scores.err)"
+
+# An interrupt ends the writer of a pipe too: what came until then is not taken for the whole.
+records 400 >long.jsonl
+mkfifo pipe
+code=0
+env --default-signal=INT "$LOBASS" prepare model - -o piped <pipe >piped.out 2>piped.err &
+process=$!
+(
+    trap - EXIT
+    head -n 150 long.jsonl
+    exec sleep 600
+) >pipe &
+writer=$!
+until [ -d piped/sources ]; do
+    kill -0 $process 2>/dev/null || fail "prepare ended by itself: $(cat piped.err)"
+    sleep 0.01
+done
+sleep 0.3
+kill -INT $process
+kill $writer
+wait $process || code=$?
+equals $code 130 "exit after an interrupt while standard input is read"
+says piped.err "stopped; run the same command again to go on"
+[ ! -e piped/sources/stdin.jsonl ] || fail "input that was cut off is kept as whole"
+"$LOBASS" prepare model - -o piped -q --json <long.jsonl >out 2>err || fail "going on"
+equals "$(number records out)" 400 "records of the whole input"
+same long.jsonl piped/sources/stdin.jsonl
+
+# An input that says nothing can be interrupted.
+code=0
+env --default-signal=INT "$LOBASS" prepare model - -o silent <pipe >silent.out 2>silent.err &
+process=$!
+sleep 600 >pipe &
+writer=$!
+until [ -d silent/sources ]; do
+    kill -0 $process 2>/dev/null || fail "prepare ended by itself: $(cat silent.err)"
+    sleep 0.01
+done
+kill -INT $process
+wait $process || code=$?
+kill $writer
+equals $code 130 "exit after an interrupt without any input"

@@ -452,13 +452,17 @@ static void test_standard_input(void **state)
 {
     const char *data[] = {"-"};
     lobass_error error = {0};
-    listener l = {.cancel_at = 1};
+    listener l = {.cancel_at = 1, .stage = "read standard input"};
     const lobass_observer observer = listen(&l);
     (void)state;
     records_make("piped.jsonl", 700);
     records_make("longer.jsonl", 701);
     file_make("nothing", "");
     const lobass_prepare_options options = prepare_options(data, 1, place("piped"));
+    check_refused(prepare_from(place("piped.jsonl"), &options, &observer, &error), LOBASS_CANCELLED,
+                  &error, "standard input", "nothing of it is kept");
+    assert_int_equal(lb_path_look(place("piped/sources/stdin.jsonl")), LB_PATH_MISSING);
+    l = (listener){.cancel_at = 1, .stage = "prepare"};
     check_refused(prepare_from(place("piped.jsonl"), &options, &observer, &error), LOBASS_CANCELLED,
                   &error, "", "");
     check_same_files(place("piped/sources/stdin.jsonl"), place("piped.jsonl"));
