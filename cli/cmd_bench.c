@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lobass bench: how fast scoring and training of a named shape are here, and what share that is of
- * the speed of their matrix products alone.
+ * the speed of their matrix products alone. lobass bench MODEL DATA...: what a run would take.
  */
 #include <math.h>
 #include <stddef.h>
@@ -157,6 +157,121 @@ static void print_json(const lobass_bench_options *options, const lobass_bench_r
     cli_json_end(&json);
 }
 
+/* ---- what a run would take ------------------------------------------------------------------ */
+
+typedef struct estimate_seconds
+{
+    const char *key, *label;
+    double value;
+} estimate_seconds;
+
+#define N_ESTIMATE_SECONDS 5
+
+static void list_seconds(estimate_seconds list[N_ESTIMATE_SECONDS], const lobass_estimate *estimate)
+{
+    const estimate_seconds rows[N_ESTIMATE_SECONDS] = {
+        {"prepare", "prepare", estimate->prepare_seconds},
+        {"measure_initial", "measure initial", estimate->measure_initial_seconds},
+        {"train_reference", "train reference", estimate->train_reference_seconds},
+        {"measure_reference", "measure reference", estimate->measure_reference_seconds},
+        {"total", "total", estimate->total_seconds}};
+
+    memcpy(list, rows, sizeof rows);
+}
+
+static void print_estimate(const lobass_run_options *options, const lobass_estimate *estimate)
+{
+    char number[CLI_NUMBER_SIZE];
+    char other[CLI_NUMBER_SIZE];
+    estimate_seconds seconds[N_ESTIMATE_SECONDS];
+
+    cli_statuses_print(estimate->statuses, estimate->n_records);
+    printf("\n%-12s %s, %s of them scored\n", "tokens", cli_number(number, estimate->n_tokens),
+           cli_number(other, estimate->n_scored_tokens));
+    printf("%-12s %u threads, %s\n", "computing", estimate->n_threads, dtype_name(estimate->dtype));
+    printf("%-12s %.0f tokens/s measuring", "speed", estimate->measure_tokens_per_second);
+    if (isfinite(estimate->train_tokens_per_second))
+    {
+        printf(", %.0f tokens/s training", estimate->train_tokens_per_second);
+    }
+    printf("\n%-12s %.3f GB to measure, %.3f GB in all\n\n", "memory",
+           (double)estimate->measure_rss_bytes * 1e-9, (double)estimate->peak_rss_bytes * 1e-9);
+    list_seconds(seconds, estimate);
+    for (size_t i = 0; i < N_ESTIMATE_SECONDS; i++)
+    {
+        if (isfinite(seconds[i].value))
+        {
+            printf("%12s  %s", cli_duration(number, seconds[i].value), seconds[i].label);
+            if (seconds[i].value == estimate->train_reference_seconds)
+            {
+                printf(", %s steps of %u rows, %u epochs", cli_number(other, estimate->n_steps),
+                       options->train.batch_size, options->train.n_epochs);
+            }
+            putchar('\n');
+        }
+    }
+    if (estimate->train_skipped[0] != '\0')
+    {
+        printf("%s\n", estimate->train_skipped);
+    }
+}
+
+static void print_estimate_json(const lobass_run_options *options, const lobass_estimate *estimate)
+{
+    cli_json json = {.file = stdout};
+    estimate_seconds seconds[N_ESTIMATE_SECONDS];
+
+    cli_json_object(&json, NULL);
+    cli_json_text(&json, "model", options->prepare.model);
+    cli_statuses_json(&json, estimate->statuses, estimate->n_records);
+    cli_json_uint(&json, "tokens", estimate->n_tokens);
+    cli_json_uint(&json, "tokens_scored", estimate->n_scored_tokens);
+    cli_json_text(&json, "dtype", dtype_name(estimate->dtype));
+    cli_json_uint(&json, "threads", estimate->n_threads);
+    cli_json_real(&json, "measure_tokens_per_second", estimate->measure_tokens_per_second);
+    cli_json_real(&json, "train_tokens_per_second", estimate->train_tokens_per_second);
+    cli_recipe_json(&json, &options->train);
+    cli_json_uint(&json, "trained_rows", estimate->n_trained_rows);
+    cli_json_uint(&json, "steps", estimate->n_steps);
+    cli_json_object(&json, "estimated_seconds");
+    list_seconds(seconds, estimate);
+    for (size_t i = 0; i < N_ESTIMATE_SECONDS; i++)
+    {
+        cli_json_real(&json, seconds[i].key, seconds[i].value);
+    }
+    cli_json_end(&json);
+    if (estimate->train_skipped[0] != '\0')
+    {
+        cli_json_text(&json, "train_skipped", estimate->train_skipped);
+    }
+    cli_json_uint(&json, "measure_rss_bytes", estimate->measure_rss_bytes);
+    cli_json_uint(&json, "peak_rss_bytes", estimate->peak_rss_bytes);
+    cli_json_end(&json);
+}
+
+static int estimate_run(const lobass_run_options *options, double seconds, const cli_common *common)
+{
+    cli_progress progress;
+    lobass_estimate estimate;
+    lobass_error error = {0};
+
+    cli_progress_start(&progress, common);
+    if (lobass_run_estimate(options, seconds, &progress.observer, &estimate, &error) != LOBASS_OK)
+    {
+        return cli_progress_fail(&progress, common, false, &error);
+    }
+    cli_progress_end(&progress);
+    if (common->is_json)
+    {
+        print_estimate_json(options, &estimate);
+    }
+    else
+    {
+        print_estimate(options, &estimate);
+    }
+    return cli_finish(CLI_DONE);
+}
+
 /* ---- the command ---------------------------------------------------------------------------- */
 
 static int bench_shape(const lobass_bench_options *options, const cli_common *common)
@@ -182,40 +297,37 @@ static int bench_shape(const lobass_bench_options *options, const cli_common *co
     return cli_finish(CLI_DONE);
 }
 
-/* What the choices of the table are stored in; shapes by their place in the list. */
-typedef struct choices
+/* Everything the command reads; the choices of the table by their numbers. */
+typedef struct request
 {
+    lobass_bench_options bench;
+    lobass_run_options run;
     unsigned shape, scored, part;
-} choices;
+    cli_common common;
+    size_t n_shape_options, n_run_options; /* the first rows of the table, and those after them */
+} request;
 
-static void add_options(cli_parser *parser, lobass_bench_options *options, choices *chosen,
-                        cli_common *common)
+static void add_options(cli_parser *parser, request *r)
 {
     const cli_option rows[] = {
         {.name = "shape",
          .type = CLI_CHOICE,
-         .target = &chosen->shape,
+         .target = &r->shape,
          .choices = shape_choices(),
          .help = "the model whose shapes are taken, with random weights"},
         {.name = "scored",
          .type = CLI_CHOICE,
-         .target = &chosen->scored,
+         .target = &r->scored,
          .choices = scorings,
          .help = "score every position of a row, or its response alone"},
         {.name = "part",
          .type = CLI_CHOICE,
-         .target = &chosen->part,
+         .target = &r->part,
          .choices = parts,
          .help = "what to time: scoring, training or both"},
-        {.name = "seconds",
-         .type = CLI_REAL,
-         .target = &options->seconds,
-         .value = "X",
-         .help = "about how long each part is timed, and its products as long; a turn is never cut",
-         .highest = SECONDS_MOST},
         {.name = "pack-tokens",
          .type = CLI_UINT32,
-         .target = &options->pack_tokens,
+         .target = &r->bench.pack_tokens,
          .value = "N",
          .help = "tokens a thread works on at once",
          .fallback = "as measure does, less for the largest shapes",
@@ -226,8 +338,42 @@ static void add_options(cli_parser *parser, lobass_bench_options *options, choic
     {
         cli_option_add(parser, rows[i]);
     }
-    cli_options_add_common(parser, common,
+    r->n_shape_options = parser->n_options;
+    cli_options_add_format(parser, &r->run.prepare.format);
+    cli_options_add_training(parser, &r->run.train);
+    r->n_run_options = parser->n_options - r->n_shape_options;
+    cli_option_add(parser, (cli_option){.name = "seconds",
+                                        .type = CLI_REAL,
+                                        .target = &r->bench.seconds,
+                                        .value = "X",
+                                        .help = "about how long scoring, training and the products "
+                                                "of each are timed; a turn is never cut",
+                                        .highest = SECONDS_MOST});
+    cli_options_add_common(parser, &r->common,
                            CLI_USES_THREADS | CLI_USES_DTYPE | CLI_USES_SEED | CLI_USES_PROGRESS);
+}
+
+/* Options of one use of the command mean nothing in the other. */
+static int check_uses(const cli_parser *parser, const request *r)
+{
+    const bool is_run = parser->n_values > 0;
+    const size_t first = is_run ? 0 : r->n_shape_options;
+    const size_t count = is_run ? r->n_shape_options : r->n_run_options;
+
+    if (parser->n_values == 1)
+    {
+        return cli_wrong_usage(parser, "bench needs MODEL and DATA, or neither");
+    }
+    for (size_t i = first; i < first + count; i++)
+    {
+        if (parser->options[i].is_given)
+        {
+            return cli_wrong_usage(parser, "option --%s is for %s", parser->options[i].name,
+                                   is_run ? "named shapes: it goes without MODEL and DATA"
+                                          : "MODEL and DATA");
+        }
+    }
+    return -1;
 }
 
 static unsigned shape_index(const char *name)
@@ -241,34 +387,56 @@ static unsigned shape_index(const char *name)
     return index;
 }
 
+static int run_request(request *r, const cli_parser *parser)
+{
+    if (parser->n_values == 0)
+    {
+        r->bench.shape = lobass_bench_shape(r->shape);
+        r->bench.is_response_only = r->scored != 0;
+        r->bench.parts = r->part;
+        r->bench.n_threads = r->common.n_threads;
+        r->bench.dtype = r->common.dtype;
+        r->bench.seed = r->common.seed;
+        return bench_shape(&r->bench, &r->common);
+    }
+    r->run.prepare.model = parser->values[0];
+    r->run.prepare.data = parser->values + 1;
+    r->run.prepare.n_data = parser->n_values - 1;
+    r->run.n_threads = r->common.n_threads;
+    r->run.dtype = r->common.dtype;
+    r->run.train.seed = r->common.seed;
+    return estimate_run(&r->run, r->bench.seconds, &r->common);
+}
+
 int cmd_bench(const cli_call *call)
 {
-    lobass_bench_options options = lobass_bench_options_default();
-    choices chosen = {shape_index(options.shape), options.is_response_only, options.parts};
-    cli_common common = {
-        .n_threads = options.n_threads, .dtype = options.dtype, .seed = options.seed};
+    request r = {.bench = lobass_bench_options_default(), .run = lobass_run_options_default()};
     cli_parser parser = {
         .name = "bench",
-        .usage = "[--shape NAME]",
+        .usage = "[--shape NAME]\nMODEL DATA...",
         .about = "Times scoring and training of a model with random weights on rows as long as\n"
                  "Alpaca's, in turn with its bare matrix products, and says what fraction of\n"
-                 "their speed is reached. Ratios mean more than rates on a busy machine.",
-        .arguments = "nothing",
+                 "their speed is reached. Ratios mean more than rates on a busy machine.\n"
+                 "With MODEL and DATA: how long lobass run would take here, from a sample.",
+        .arguments = "MODEL and DATA, or nothing",
         .n_least = 0,
-        .n_most = 0,
+        .n_most = SIZE_MAX,
     };
 
-    add_options(&parser, &options, &chosen, &common);
+    r.shape = shape_index(r.bench.shape);
+    r.scored = r.bench.is_response_only;
+    r.part = r.bench.parts;
+    r.common =
+        (cli_common){.n_threads = r.bench.n_threads, .dtype = r.bench.dtype, .seed = r.bench.seed};
+    add_options(&parser, &r);
     int code = cli_parse(&parser, call->argc, call->argv);
     if (code < 0)
     {
-        options.shape = lobass_bench_shape(chosen.shape);
-        options.is_response_only = chosen.scored != 0;
-        options.parts = chosen.part;
-        options.n_threads = common.n_threads;
-        options.dtype = common.dtype;
-        options.seed = common.seed;
-        code = bench_shape(&options, &common);
+        code = check_uses(&parser, &r);
+    }
+    if (code < 0)
+    {
+        code = run_request(&r, &parser);
     }
     cli_parser_free(&parser);
     return code;

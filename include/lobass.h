@@ -408,6 +408,8 @@ typedef struct lobass_machine
 
 LOBASS_API void lobass_machine_detect(lobass_machine *machine);
 
+#define LOBASS_SKIPPED_SIZE 160
+
 /* What can be timed, as bits. */
 enum
 {
@@ -440,7 +442,7 @@ typedef struct lobass_bench_rate
     uint64_t peak_rss_bytes; /* of the process, after the first turn of the real thing */
     char backend[16];        /* of the real thing */
     char matmul_backend[16]; /* the fastest one, by trial: what the products were timed with */
-    char skipped[160];       /* why it was not measured; empty: it was */
+    char skipped[LOBASS_SKIPPED_SIZE]; /* why it was not measured; empty: it was */
 } lobass_bench_rate;
 
 typedef struct lobass_bench_result
@@ -462,6 +464,31 @@ LOBASS_API const char *lobass_bench_shape(size_t index);
 LOBASS_API lobass_status lobass_bench(const lobass_bench_options *options,
                                       const lobass_observer *observer, lobass_bench_result *result,
                                       lobass_error *error);
+
+/* What a run would take. Seconds are NaN where they are not known. */
+typedef struct lobass_estimate
+{
+    uint64_t n_records;
+    uint64_t statuses[LOBASS_ROW_STATUS_COUNT]; /* add up to n_records */
+    uint64_t n_tokens, n_scored_tokens;         /* of the rows that are measured */
+    uint64_t n_trained_rows, n_steps;           /* optimiser steps of all epochs */
+    lobass_dtype dtype;
+    uint32_t n_threads;
+    double measure_tokens_per_second, train_tokens_per_second; /* found on a sample of the rows */
+    double prepare_seconds;                                    /* was done: measured */
+    double measure_initial_seconds, train_reference_seconds, measure_reference_seconds;
+    double total_seconds;                       /* of the four */
+    uint64_t measure_rss_bytes, peak_rss_bytes; /* of this process: after scoring, at the end */
+    char train_skipped[LOBASS_SKIPPED_SIZE];    /* why there is nothing about training, or empty */
+} lobass_estimate;
+
+/* Prepares the data in a temporary folder and times scoring and training on a sample of its rows,
+ * SECONDS each and at least one step; OPTIONS as for lobass_run_all, where run, selection and what
+ * names an output are not looked at. Writing the reference's files and the selection are not in
+ * it. */
+LOBASS_API lobass_status lobass_run_estimate(const lobass_run_options *options, double seconds,
+                                             const lobass_observer *observer,
+                                             lobass_estimate *estimate, lobass_error *error);
 
 /* ---- reading a run --------------------------------------------------------------------------
  */

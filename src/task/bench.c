@@ -116,16 +116,15 @@ lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part,
     return lb_stage_end(&stage, error);
 }
 
-bool lb_bench_fits(const char *what, uint64_t n_bytes, lobass_bench_rate *rate)
+bool lb_bench_fits(const char *what, uint64_t n_bytes, char skipped[LOBASS_SKIPPED_SIZE])
 {
     const uint64_t available = lb_machine_memory();
     if (n_bytes <= available)
     {
         return true;
     }
-    (void)snprintf(rate->skipped, sizeof rate->skipped,
-                   "%s: needs %.1f GB, the machine has %.1f GB", what, (double)n_bytes * 1e-9,
-                   (double)available * 1e-9);
+    (void)snprintf(skipped, LOBASS_SKIPPED_SIZE, "%s: needs %.1f GB, the machine has %.1f GB", what,
+                   (double)n_bytes * 1e-9, (double)available * 1e-9);
     return false;
 }
 

@@ -119,7 +119,7 @@ lobass_status lb_bench_forward(lb_bench *bench, lobass_error *error)
 {
     forward f = {0};
     lobass_bench_rate *rate = &bench->result->forward;
-    if (!lb_bench_fits("forward", bench->result->weight_bytes, rate))
+    if (!lb_bench_fits("forward", bench->result->weight_bytes, rate->skipped))
     {
         return LOBASS_OK;
     }

@@ -31,6 +31,7 @@ void lb_bench_count(const lb_config *config, lb_dtype dtype, uint64_t *n_paramet
                     uint64_t *n_bytes);
 
 #define LB_BENCH_ROW_LEAST 32 /* tokens of the shortest row */
+#define LB_BENCH_ROW_MOST 512
 
 /* An endless source of rows; the same for the same seed. */
 typedef struct lb_bench_rows
@@ -84,8 +85,8 @@ typedef struct lb_bench_part
 /* Fills in RATE from its counts of tokens and the turns that fit in the time. */
 lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part,
                              lobass_bench_rate *rate, lobass_error *error);
-/* Whether N_BYTES can be had; else RATE says that WHAT was skipped. */
-bool lb_bench_fits(const char *what, uint64_t n_bytes, lobass_bench_rate *rate);
+/* Whether N_BYTES can be had; else SKIPPED says that WHAT does not fit. */
+bool lb_bench_fits(const char *what, uint64_t n_bytes, char skipped[LOBASS_SKIPPED_SIZE]);
 
 lobass_status lb_bench_forward(lb_bench *bench, lobass_error *error);
 lobass_status lb_bench_train(lb_bench *bench, lobass_error *error);

@@ -28,14 +28,6 @@ typedef struct training
     lb_products *products;
 } training;
 
-/* fp32 masters, gradients and two moments, and in bf16 a working copy; activations beside them. */
-static uint64_t bytes_needed(const lb_bench *bench)
-{
-    const uint64_t each = 4 * sizeof(float) + (bench->dtype == LB_BF16 ? sizeof(uint16_t) : 0);
-    return bench->result->n_parameters * each +
-           lb_train_pack_tokens(&bench->config) * lb_train_bytes_per_token(&bench->config);
-}
-
 /* The batch has the tokens of one thread's pack of scoring, in packs as training cuts them. */
 static lobass_status batch_make(training *t, const lb_bench *bench, lobass_error *error)
 {
@@ -146,7 +138,9 @@ lobass_status lb_bench_train(lb_bench *bench, lobass_error *error)
 {
     training t = {0};
     lobass_bench_rate *rate = &bench->result->train;
-    if (!lb_bench_fits("train", bytes_needed(bench), rate))
+    if (!lb_bench_fits("train",
+                       lb_train_bytes(&bench->config, bench->result->n_parameters, bench->dtype),
+                       rate->skipped))
     {
         return LOBASS_OK;
     }

@@ -221,22 +221,11 @@ static lobass_status rows_plan(measurer *m, lobass_error *error)
 {
     LB_TRY(lb_store_summaries_load(&m->summaries, &m->n_rows, m->store, error));
     LB_TRY(lb_store_measured_load(&m->is_measured, m->n_rows, m->store, m->record.id, error));
-    uint32_t *lengths = lb_alloc(m->n_rows, sizeof *lengths, error);
-    if (lengths == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    m->max_tokens = LB_SCORE_PACK_TOKENS;
+    LB_TRY(lb_score_plan_create(&m->plan, &m->max_tokens, m->summaries, m->n_rows, error));
     for (size_t i = 0; i < m->n_rows; i++)
     {
-        lengths[i] = m->summaries[i].n_scored > 0 ? m->summaries[i].n_tokens : 0;
-        m->max_tokens = lengths[i] > m->max_tokens ? lengths[i] : m->max_tokens;
-        m->n_due += lengths[i] > 0 ? 1 : 0;
+        m->n_due += m->summaries[i].n_scored > 0 ? 1 : 0;
     }
-    const lobass_status status =
-        lb_plan_create(&m->plan, lengths, m->n_rows, LB_SCORE_PACK_TOKENS, error);
-    free(lengths);
-    LB_TRY(status);
     return totals_load(m, error);
 }
 
@@ -259,19 +248,6 @@ static lobass_status workers_create(measurer *m, lobass_error *error)
 
 /* ---- a wave -----------------------------------------------------------------------------------
  */
-
-static lobass_status slot_fill(measurer *m, lb_score_slot *slot, lb_pack pack, lobass_error *error)
-{
-    slot->pack = pack;
-    lb_batch_builder_reset(&slot->builder);
-    for (size_t i = 0; i < pack.n_rows; i++)
-    {
-        lobass_row row;
-        LB_TRY(lb_store_row_load(&row, m->store, pack.rows[i], error));
-        LB_TRY(lb_batch_builder_add(&slot->builder, row.ids, row.flags, row.n_tokens, error));
-    }
-    return lb_score_slot_reserve(slot, error);
-}
 
 /* The scored tokens of the batch lie row after row, as the rows were added. */
 static lobass_status slot_save(measurer *m, const lb_score_slot *slot, lobass_error *error)
@@ -360,7 +336,7 @@ static lobass_status packs_measure(measurer *m, lobass_error *error)
         const lb_pack pack = lb_plan_at(m->plan, i);
         if (!is_pack_done(m, pack))
         {
-            LB_TRY(slot_fill(m, &m->slots[n_filled], pack, error));
+            LB_TRY(lb_score_slot_fill(&m->slots[n_filled], m->store, pack, error));
             n_filled++;
         }
         if (n_filled == n_wanted || (i + 1 == n_packs && n_filled > 0))

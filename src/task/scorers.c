@@ -1,11 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Scoring packs side by side: the workers, their memory, and a wave of packs.
+ * Scoring packs side by side: which rows make a pack, the workers and their memory, a wave of
+ * packs.
  */
 #include "task/scorers.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
+
+lobass_status lb_score_plan_create(lb_plan **plan, size_t *max_tokens,
+                                   const lb_row_summary *summaries, size_t n_rows,
+                                   lobass_error *error)
+{
+    uint32_t *lengths = lb_alloc(n_rows, sizeof *lengths, error);
+    if (lengths == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    *max_tokens = LB_SCORE_PACK_TOKENS;
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        lengths[i] = summaries[i].n_scored > 0 ? summaries[i].n_tokens : 0;
+        *max_tokens = lengths[i] > *max_tokens ? lengths[i] : *max_tokens;
+    }
+    const lobass_status status = lb_plan_create(plan, lengths, n_rows, LB_SCORE_PACK_TOKENS, error);
+    free(lengths);
+    return status;
+}
 
 lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsigned n_threads,
                                 size_t max_tokens, lobass_error *error)
@@ -55,6 +76,20 @@ lobass_status lb_score_slot_reserve(lb_score_slot *slot, lobass_error *error)
     }
     slot->nll_capacity = n_scored;
     return LOBASS_OK;
+}
+
+lobass_status lb_score_slot_fill(lb_score_slot *slot, lb_store *store, lb_pack pack,
+                                 lobass_error *error)
+{
+    slot->pack = pack;
+    lb_batch_builder_reset(&slot->builder);
+    for (size_t i = 0; i < pack.n_rows; i++)
+    {
+        lobass_row row;
+        LB_TRY(lb_store_row_load(&row, store, pack.rows[i], error));
+        LB_TRY(lb_batch_builder_add(&slot->builder, row.ids, row.flags, row.n_tokens, error));
+    }
+    return lb_score_slot_reserve(slot, error);
 }
 
 void lb_score_slot_free(lb_score_slot *slot)

@@ -56,11 +56,12 @@ typedef struct lb_train_step
     uint64_t n_tokens, n_scored;
 } lb_train_step;
 
-/* What the activations of a token take, roughly. */
-size_t lb_train_bytes_per_token(const lb_config *config);
 /* Tokens of a pack: a size that follows from the model alone, so that the same command cuts the
  * same packs. */
 size_t lb_train_pack_tokens(const lb_config *config);
+/* What a training of N_PARAMETERS takes, roughly: fp32 masters, gradients and two moments, in bf16
+ * a working copy, and the activations of a pack. */
+uint64_t lb_train_bytes(const lb_config *config, uint64_t n_parameters, lb_dtype dtype);
 
 /* Opens the rows of RUN and the model. PACK_TOKENS 0: chosen from the model's size. */
 lobass_status lb_trainer_create(lb_trainer **trainer, const lobass_train_options *options,

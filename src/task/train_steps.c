@@ -20,7 +20,8 @@
 /* What the activations of one pack may take, roughly. */
 #define ACTIVATION_BYTES_MOST ((size_t)1 << 30)
 
-size_t lb_train_bytes_per_token(const lb_config *config)
+/* Of the activations, roughly. */
+static size_t bytes_per_token(const lb_config *config)
 {
     const size_t attention = 2 * (config->n_heads + config->n_kv_heads) * config->head_size;
     const size_t per_layer = 6 * config->d_model + 2 * attention + 4 * config->d_ffn;
@@ -29,13 +30,19 @@ size_t lb_train_bytes_per_token(const lb_config *config)
 
 size_t lb_train_pack_tokens(const lb_config *config)
 {
-    const size_t bytes_per_token = lb_train_bytes_per_token(config);
-    const size_t tokens = ACTIVATION_BYTES_MOST / (bytes_per_token > 0 ? bytes_per_token : 1);
+    const size_t bytes = bytes_per_token(config);
+    const size_t tokens = ACTIVATION_BYTES_MOST / (bytes > 0 ? bytes : 1);
     if (tokens > PACK_TOKENS_MOST)
     {
         return PACK_TOKENS_MOST;
     }
     return tokens < PACK_TOKENS_LEAST ? PACK_TOKENS_LEAST : tokens;
+}
+
+uint64_t lb_train_bytes(const lb_config *config, uint64_t n_parameters, lb_dtype dtype)
+{
+    const uint64_t a_parameter = 4 * sizeof(float) + (dtype == LB_BF16 ? sizeof(uint16_t) : 0);
+    return n_parameters * a_parameter + lb_train_pack_tokens(config) * bytes_per_token(config);
 }
 
 /* ---- what is trained on ---------------------------------------------------------------------- */
