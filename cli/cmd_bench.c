@@ -107,12 +107,16 @@ static void print_rate_json(cli_json *json, const char *name, const lobass_bench
         snprintf(key, sizeof key, "%s_%s", name, rates[i].suffix);
         cli_json_real(json, key, rates[i].value);
     }
+    if (rate->n_turns == 0 && rate->skipped[0] == '\0')
+    {
+        return; /* not asked for */
+    }
     cli_json_object(json, name);
     if (rate->skipped[0] != '\0')
     {
         cli_json_text(json, "skipped", rate->skipped);
     }
-    else if (rate->n_turns > 0)
+    else
     {
         cli_json_text(json, "backend", rate->backend);
         cli_json_text(json, "matmul_backend", rate->matmul_backend);

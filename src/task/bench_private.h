@@ -54,7 +54,13 @@ lobass_status lb_bench_rows_pack(lb_bench_rows *rows, lb_batch_builder *builder,
  */
 
 /* Every matrix of the model against rows of its width, and nothing else. */
-typedef struct lb_products lb_products;
+typedef struct lb_products
+{
+    const lb_model *model;
+    lb_compute *compute;
+    /* [max_tokens, widest]: shared by all products, each of which uses its own width. */
+    float *x, *y, *grad_x, *grad_y;
+} lb_products;
 
 /* The backend that is fastest at a large product of the model, on one thread. */
 lobass_status lb_products_backend(const char **name, const lb_model *model, lobass_error *error);

@@ -15,15 +15,6 @@
 #define TRIALS_LEAST 3 /* the first of them warms up */
 #define TRIAL_SECONDS 0.25
 
-struct lb_products
-{
-    const lb_model *model;
-    lb_compute *compute;
-    /* [max_tokens, widest]: shared by all products, each of which reads and writes its own width.
-     */
-    float *x, *y, *grad_x, *grad_y;
-};
-
 void lb_products_free(lb_products *products)
 {
     if (products == NULL)

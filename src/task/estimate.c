@@ -152,7 +152,7 @@ static lobass_status wave_score(scoring *s, size_t first, uint64_t *n_tokens, lo
         *n_tokens += pack.n_tokens;
         n_filled++;
     }
-    return lb_scorers_run(&s->scorers, s->slots, n_filled, error);
+    return lb_scorers_run(&s->scorers, s->slots, n_filled, NULL, error);
 }
 
 static lobass_status scoring_sample(scoring *s, sample *found, const estimator *e,

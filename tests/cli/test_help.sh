@@ -19,7 +19,7 @@ has_option() # COMMAND OPTION [DEFAULT]
 
 expect 0 "$LOBASS" --help
 cp out overview
-for command in run prepare measure train select scores show init tokens info; do
+for command in run prepare measure train select scores show init tokens info bench; do
     says overview "  $command "
     expect 0 "$LOBASS" "$command" --help
     cp out help
@@ -69,6 +69,13 @@ has_option init like
 has_option init tokenizer
 has_option show all
 has_option tokens jsonl
+has_option bench shape smollm-135m
+has_option bench scored all
+has_option bench part both
+has_option bench seconds 10
+has_option bench pack-tokens
+has_option bench epochs 3
+has_option bench template alpaca
 
 expect 0 "$LOBASS" --version
 grep -q '^lobass [0-9]*\.[0-9]*\.[0-9]*$' out || fail "version: $(cat out)"
