@@ -21,7 +21,6 @@ static const double quantiles[] = {
     LB_BENCH_ROW_LEAST, 47, 52, 57, 61, 64, 68, 72, 77, 83, 89,
     97, 105, 112, 120, 128, 138, 150, 169, 200, LB_BENCH_ROW_MOST};
 /* clang-format on */
-#define N_PARTS (sizeof quantiles / sizeof quantiles[0] - 1)
 
 typedef struct shape
 {
@@ -125,7 +124,8 @@ static size_t next_length(lb_bench_rows *rows)
 {
     rows->place += GOLDEN_RATIO;
     rows->place -= floor(rows->place);
-    const double at = rows->place * (double)N_PARTS;
+    const size_t n_parts = sizeof quantiles / sizeof quantiles[0] - 1;
+    const double at = rows->place * (double)n_parts;
     const size_t part = (size_t)at;
     return (size_t)(quantiles[part] + (at - floor(at)) * (quantiles[part + 1] - quantiles[part]));
 }

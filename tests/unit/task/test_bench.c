@@ -247,7 +247,7 @@ static void check_products(const lb_config *config)
     check_ok(lb_products_forward(products, 100, 70, &error), &error);
     check_ok(lb_products_backward(products, 100, 70, optimizer->grads, &error), &error);
     /* Per layer q and o, k and v, gate, up and down; then the head. */
-    const uint64_t in_layers = 2 * (2 * 24 * 24 + 2 * 24 * 8 + 3 * 24 * 40);
+    const uint64_t in_layers = UINT64_C(2) * (2 * 24 * 24 + 2 * 24 * 8 + 3 * 24 * 40);
     assert_int_equal(n_forward, 100 * in_layers + UINT64_C(70) * 2500 * 24);
     assert_int_equal(n_backward, 2 * n_forward);
     assert_ptr_equal(head_seen, model->head->matrix.fp32 + (size_t)2500 * 24);
@@ -284,7 +284,7 @@ static lobass_bench_options small_options(void)
     options.dtype = LOBASS_DTYPE_FP32;
     options.n_threads = 2;
     options.seconds = 0;
-    options.pack_tokens = 64;
+    options.pack_tokens = 200;
     return options;
 }
 
@@ -310,11 +310,11 @@ static void test_result(void **state)
     check_rate(&result.train);
     assert_int_equal(result.n_threads, 2);
     assert_int_equal(result.dtype, LOBASS_DTYPE_FP32);
-    assert_int_equal(result.pack_tokens, 64);
+    assert_int_equal(result.pack_tokens, 200);
     assert_int_equal(result.weight_bytes, 4 * result.n_parameters);
     /* A pack a thread to score; the tokens of one to train on. */
-    assert_in_range(result.forward.n_tokens, 2 * 33, 2 * 64);
-    assert_in_range(result.train.n_tokens, 33, 64);
+    assert_in_range(result.forward.n_tokens, 2 * 169, 2 * 200);
+    assert_in_range(result.train.n_tokens, 169, 200);
     assert_true(result.forward.peak_rss_bytes >= result.weight_bytes);
     assert_true(result.train.peak_rss_bytes >= 4 * result.weight_bytes);
     assert_true(result.peak_rss_bytes >= result.train.peak_rss_bytes);
@@ -363,11 +363,12 @@ static void test_stop(void **state)
 {
     lobass_error error = {0};
     lobass_bench_result result;
-    const lobass_bench_options options = small_options();
+    lobass_bench_options options = small_options();
     const lobass_observer observer = {.progress = stop};
     (void)state;
+    options.seconds = 0.5; /* time for more than one */
     check_refused(lobass_bench(&options, &observer, &result, &error), LOBASS_CANCELLED, &error,
-                  "bench forward", "turns");
+                  "bench forward", "stopped after 1 turns");
 }
 
 int main(void)
