@@ -58,7 +58,8 @@ lobass_status lb_standard_input_keep(const char *run, const lobass_observer *obs
 
 lobass_status lb_sources_state_save(lb_store *store, const lb_store_source *sources,
                                     size_t n_sources, lobass_error *error);
-/* LOBASS_CONFLICT names a data file that has another size than when it was saved. */
+/* Reads a data file of another size or time than was saved again: LOBASS_CONFLICT names the first
+ * record that is not what was prepared. Where all are the same, their state is saved anew. */
 lobass_status lb_sources_state_check(lb_store *store, const lb_store_source *sources,
                                      size_t n_sources, const lobass_observer *observer,
                                      lobass_error *error);

@@ -61,6 +61,82 @@ static lobass_status reference_look(reference *found, const char *run, lobass_er
     return LOBASS_OK;
 }
 
+/* RUN/reference as it is recorded where it is measured; yours. */
+static char *recorded_path(const char *run, lobass_error *error)
+{
+    char *folder = realpath(run, NULL);
+    char *path = lb_path_join(folder != NULL ? folder : run, LB_RUN_REFERENCE, error);
+    free(folder);
+    return path;
+}
+
+/* Are the losses STORED those of the reference that stands there, or, if none does, of the one that
+ * stood there and will be made again? */
+static lobass_status reference_compare(bool *is_own, const lb_store_model *stored,
+                                       const reference *found, const char *run, lobass_error *error)
+{
+    lb_hash hash;
+    char fingerprint[LB_HASH_TEXT_SIZE];
+    if (found->is_done)
+    {
+        LB_TRY(lb_fingerprint_compute(&hash, found->output, error));
+        lb_hash_text(hash, fingerprint);
+        *is_own = strcmp(stored->fingerprint, fingerprint) == 0;
+        return LOBASS_OK;
+    }
+    char *path = recorded_path(run, error);
+    if (path == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    *is_own = strcmp(stored->path, path) == 0;
+    free(path);
+    return LOBASS_OK;
+}
+
+/* Losses of another model under "reference" would be in the way only after the training. */
+static lobass_status reference_check(lb_store *store, const reference *found, lobass_error *error)
+{
+    lb_store_model stored = {0};
+    lobass_error cause = {0};
+    bool is_own = false;
+    const lobass_status looked = lb_store_model_load(&stored, store, LB_RUN_REFERENCE, &cause);
+    if (looked != LOBASS_OK)
+    {
+        return looked == LOBASS_NOT_FOUND ? LOBASS_OK : lb_fail(error, looked, "%s", cause.message);
+    }
+    const char *run = lb_store_path(store);
+    lobass_status status = reference_compare(&is_own, &stored, found, run, error);
+    if (status == LOBASS_OK && !is_own)
+    {
+        status = lb_fail(error, LOBASS_CONFLICT,
+                         "%s: \"" LB_RUN_REFERENCE "\" was measured under %s, and `run` trains "
+                         "its own, %s; `select` takes the losses as they are, `run` needs another "
+                         "folder",
+                         run, stored.path, found->output);
+    }
+    lb_store_model_clear(&stored);
+    return status;
+}
+
+/* What would stop a later step is told before anything is computed: also data files that are gone,
+ * which the selection is copied from. */
+static lobass_status later_steps_check(const char *run, const reference *found, lobass_error *error)
+{
+    lb_store *store = NULL;
+    lb_store_source *sources = NULL;
+    size_t n_sources = 0;
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_store_open(&store, run, LB_STORE_READ, error));
+    LB_TRY_GOTO(reference_check(store, found, error));
+    LB_TRY_GOTO(lb_store_sources_load(&sources, &n_sources, store, error));
+    status = lb_sources_check(sources, n_sources, error);
+done:
+    lb_store_sources_free(sources, n_sources);
+    lb_store_close(store);
+    return status;
+}
+
 /* A training that began must have had the recipe that is asked for now. */
 static lobass_status recipe_claim(lb_store *store, const lobass_train_options *train,
                                   const reference *found, lobass_error *error)
@@ -204,11 +280,11 @@ lobass_status lobass_run_all(const lobass_run_options *options, const lobass_obs
     LB_TRY(check_arguments(options, error));
     prepare.n_threads = options->n_threads;
     LB_TRY(lb_prepare_keep(&prepare, observer, &filled->prepare, &hold, error));
-    lobass_status status = reference_look(&found, prepare.run, error);
-    if (status == LOBASS_OK)
-    {
-        status = steps_take(options, &found, observer, filled, error);
-    }
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(reference_look(&found, prepare.run, error));
+    LB_TRY_GOTO(later_steps_check(prepare.run, &found, error));
+    status = steps_take(options, &found, observer, filled, error);
+done:
     lb_lock_release(&hold);
     free(found.output);
     return status;

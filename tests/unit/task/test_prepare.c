@@ -310,15 +310,42 @@ static void test_changed_data(void **state)
                   "ends before row 300", "changed since");
     records_make("changing.jsonl", 600);
     check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
-    /* A finished run reads no data again, but it looks at the file. */
-    listener again = {0};
-    const lobass_observer second = listen(&again);
-    records_make("changing.jsonl", 600);
-    check_ok(lobass_prepare(&options, &second, NULL, &error), &error);
-    assert_int_equal(again.n_warnings, 1);
-    records_make("changing.jsonl", 601);
+}
+
+/* A finished run reads a file again that was written to since. */
+static void test_touched_data(void **state)
+{
+    const char *data[] = {place("first.jsonl"), place("touched.jsonl")};
+    lobass_error error = {0};
+    listener l = {0};
+    const lobass_observer observer = listen(&l);
+    (void)state;
+    records_make("first.jsonl", 3);
+    records_make("touched.jsonl", 600);
+    const lobass_prepare_options options = prepare_options(data, 2, place("touched"));
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    char *text = file_text(data[1]);
+    lb_buffer more = {0};
+    check_ok(lb_buffer_print(&more, &error, "%s\n\n", text), &error);
+    file_make("touched.jsonl", more.data); /* another size, the same records */
+    check_ok(lobass_prepare(&options, &observer, NULL, &error), &error);
+    assert_non_null(strstr(l.last, "touched.jsonl: written to since"));
+    assert_int_equal(l.n_warnings, 0);
+    l.last[0] = '\0';
+    check_ok(lobass_prepare(&options, &observer, NULL, &error), &error);
+    assert_null(strstr(l.last, "written to since")); /* seen once, known now */
+    strstr(text, "Say 300")[0] = 's';
+    file_make("touched.jsonl", text); /* the same size */
     check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
-                  "changing.jsonl: changed since", "bytes now");
+                  "touched.jsonl:301: ", "row 303");
+    records_make("touched.jsonl", 601);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "touched.jsonl:601: ", "not a record of the run");
+    records_make("touched.jsonl", 599);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "touched.jsonl: ends before", "row 602");
+    lb_buffer_free(&more);
+    free(text);
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------
@@ -485,14 +512,14 @@ static void test_standard_input(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failed_first),   cmocka_unit_test(test_other_model),
-        cmocka_unit_test(test_own_input),      cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_strict),         cmocka_unit_test(test_many_bad_records),
-        cmocka_unit_test(test_source_names),   cmocka_unit_test(test_tokenizer_is_kept),
-        cmocka_unit_test(test_resume),         cmocka_unit_test(test_changed_data),
-        cmocka_unit_test(test_other_options),  cmocka_unit_test(test_bad_arguments),
-        cmocka_unit_test(test_no_records),     cmocka_unit_test(test_foreign_folders),
-        cmocka_unit_test(test_standard_input),
+        cmocka_unit_test(test_failed_first),    cmocka_unit_test(test_other_model),
+        cmocka_unit_test(test_own_input),       cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_strict),          cmocka_unit_test(test_many_bad_records),
+        cmocka_unit_test(test_source_names),    cmocka_unit_test(test_tokenizer_is_kept),
+        cmocka_unit_test(test_resume),          cmocka_unit_test(test_changed_data),
+        cmocka_unit_test(test_touched_data),    cmocka_unit_test(test_other_options),
+        cmocka_unit_test(test_bad_arguments),   cmocka_unit_test(test_no_records),
+        cmocka_unit_test(test_foreign_folders), cmocka_unit_test(test_standard_input),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
 }

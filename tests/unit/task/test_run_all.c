@@ -113,6 +113,41 @@ static void test_stopped_in_every_stage(void **state)
     check_like_whole(options.prepare.run);
 }
 
+/* What is known to fail later fails before anything is computed. */
+static void test_known_beforehand(void **state)
+{
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    lb_store_model model = {0};
+    (void)state;
+    lobass_run_options options = run_options(place("known"));
+    check_ok(lobass_prepare(&options.prepare, NULL, NULL, &error), &error);
+    lobass_measure_options measure = lobass_measure_options_default();
+    measure.run = options.prepare.run;
+    measure.model = place("model");
+    measure.name = "reference";
+    check_ok(lobass_measure(&measure, NULL, NULL, &error), &error);
+    check_refused(lobass_run_all(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"reference\" was measured under", "`select` takes the losses as they are");
+    char *path = lb_path_join(options.prepare.run, "reference.partial", NULL);
+    assert_int_equal(lb_path_look(path), LB_PATH_MISSING);
+    free(path);
+    check_ok(lb_store_open(&store, options.prepare.run, LB_STORE_READ, &error), &error);
+    assert_int_equal(lb_store_model_load(&model, store, "initial", &error), LOBASS_NOT_FOUND);
+    lb_store_close(store);
+
+    records_make("fleeting.jsonl", 8);
+    const char *fleeting[] = {place("fleeting.jsonl")};
+    options.prepare = prepare_options(fleeting, 1, place("fleeting"));
+    check_ok(lobass_prepare(&options.prepare, NULL, NULL, &error), &error);
+    assert_int_equal(unlink(fleeting[0]), 0);
+    check_refused(lobass_run_all(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
+                  "fleeting.jsonl", "");
+    check_ok(lb_store_open(&store, options.prepare.run, LB_STORE_READ, &error), &error);
+    assert_int_equal(lb_store_model_load(&model, store, "initial", &error), LOBASS_NOT_FOUND);
+    lb_store_close(store);
+}
+
 /* A row without a finite loss does not hide that the rest has learned. */
 static void test_nonfinite_row(void **state)
 {
@@ -298,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_stopped_in_every_stage),
+        cmocka_unit_test(test_known_beforehand),
         cmocka_unit_test(test_nonfinite_row),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_refused_early),
