@@ -356,7 +356,8 @@ typedef struct lobass_select_result
     uint64_t n_records;
     uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
     uint64_t n_selected, n_selected_tokens; /* scored tokens of the selection */
-    double cut;                             /* the score of the last row taken; NaN if none */
+    double cut;                             /* the score of the last row taken; NaN if none, or a
+                                               ppl beyond all doubles */
     lobass_direction direction;             /* the one that was used */
     char output[4096];                      /* the file written */
     double elapsed_seconds;

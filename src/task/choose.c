@@ -55,6 +55,9 @@ lobass_status lb_direction_resolve(lobass_direction *direction, lobass_score by,
 static size_t collect(entry *entries, const lb_scores *scores, lobass_score by,
                       lobass_direction direction)
 {
+    /* exp() keeps the order of the losses but not their range: above 709 nats there is no double.
+     */
+    by = by == LOBASS_SCORE_PPL ? LOBASS_SCORE_LOSS : by;
     size_t n = 0;
     for (size_t i = 0; i < scores->n_rows; i++)
     {
@@ -119,7 +122,7 @@ static void take(lb_selection *selection, const lb_scores *scores, lobass_score 
         selection->is_selected[row] = true;
         selection->n_selected++;
         selection->n_selected_tokens += n_tokens;
-        selection->cut = scores->rows[row].value[by];
+        selection->cut = scores->rows[row].has[by] ? scores->rows[row].value[by] : NAN;
     }
     if (amount.kind == LOBASS_AMOUNT_TOKENS)
     {

@@ -229,7 +229,17 @@ static lobass_status files_write(selector *s, lobass_error *error)
 static void warn_short(const selector *s)
 {
     const lb_selection *selection = s->selection;
-    if (selection->n_selected == 0)
+    const bool is_budget = s->options->amount.kind == LOBASS_AMOUNT_TOKENS;
+    if (selection->n_selected == 0 && is_budget && selection->n_ranked > 0)
+    {
+        const uint64_t best = selection->order[0];
+        lb_observer_log(s->observer, LOBASS_LOG_WARNING,
+                        "%s: nothing is selected: the best row, %" PRIu64 ", has %" PRIu32
+                        " scored tokens, the budget is %.0f",
+                        s->options->run, best, s->scores->summaries[best].n_scored,
+                        s->options->amount.value);
+    }
+    else if (selection->n_selected == 0)
     {
         lb_observer_log(s->observer, LOBASS_LOG_WARNING,
                         "%s: nothing is selected: %zu of %zu rows are selectable, and the amount "

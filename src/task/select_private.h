@@ -20,15 +20,16 @@ typedef struct lb_selection
     size_t n_rows, n_ranked;
     uint64_t n_wanted; /* rows; of a budget of tokens: n_selected */
     uint64_t n_selected, n_selected_tokens;
-    double cut; /* the score of the last row taken; NaN if none */
+    double cut; /* the score of the last row taken; NaN if none, or a ppl beyond all doubles */
     lobass_direction direction;
 } lb_selection;
 
 /* The direction that is used; LOBASS_BAD_ARGUMENT where the score has none and none was told. */
 lobass_status lb_direction_resolve(lobass_direction *direction, lobass_score by,
                                    lobass_direction wanted, lobass_error *error);
-/* Ranks all rows that are selectable and have the score, and takes AMOUNT of them. Ties: the order
- * of the data. A budget of tokens ends at the first row that does not fit. */
+/* Ranks all rows that are selectable and have the score (ppl: by the loss that it is exp() of), and
+ * takes AMOUNT of them. Ties: the order of the data. A budget of tokens ends at the first row that
+ * does not fit. */
 lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *scores,
                                   lobass_score by, lobass_direction direction, lobass_amount amount,
                                   lobass_error *error);

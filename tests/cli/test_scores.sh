@@ -77,3 +77,9 @@ expect 0 "$LOBASS" info run --json
 equals "$(number selected out)" 3 "selected rows in info"
 equals "$(sum_of_statuses out)" 18 "sum of the statuses in info"
 says out '"name": "reference"'
+
+# A budget that the best row does not fit into says so.
+expect 0 "$LOBASS" select run -k 1tok --by length -o few.jsonl
+says err "nothing is selected: the best row, "
+says err "scored tokens, the budget is 1"
+equals "$(lines few.jsonl)" 0 "lines of an empty selection"

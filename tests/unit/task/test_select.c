@@ -156,6 +156,37 @@ static void test_nested(void **state)
     }
 }
 
+/* A loss whose exp() no double holds ranks all the same. */
+static void test_perplexity_beyond_doubles(void **state)
+{
+    const double losses[N_ROWS] = {2, 800, 3, 710, NAN, NAN, NAN, NAN, NAN};
+    lobass_error error = {0};
+    lb_selection *selection = NULL;
+    (void)state;
+    scores_make(losses, NULL);
+    for (size_t i = 0; i < N_ROWS; i++)
+    {
+        const double ppl = exp(losses[i]);
+        rows[i].has[LOBASS_SCORE_PPL] = isfinite(ppl);
+        rows[i].value[LOBASS_SCORE_PPL] = isfinite(ppl) ? ppl : 0;
+    }
+    const lobass_amount two = {LOBASS_AMOUNT_COUNT, 2};
+    check_ok(lb_selection_choose(&selection, &scores, LOBASS_SCORE_PPL, LOBASS_DIRECTION_HIGHEST,
+                                 two, &error),
+             &error);
+    assert_int_equal(selection->n_ranked, 4);
+    assert_int_equal(selection->order[0], 1);
+    assert_int_equal(selection->order[1], 3);
+    assert_true(isnan(selection->cut));
+    lb_selection_free(selection);
+    check_ok(lb_selection_choose(&selection, &scores, LOBASS_SCORE_PPL, LOBASS_DIRECTION_LOWEST,
+                                 two, &error),
+             &error);
+    assert_int_equal(selection->order[1], 2);
+    assert_true(selection->cut == exp(3));
+    lb_selection_free(selection);
+}
+
 static void test_refused(void **state)
 {
     static const double values[N_ROWS] = {0};
@@ -194,11 +225,9 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_directions_and_ties),
-        cmocka_unit_test(test_amounts),
-        cmocka_unit_test(test_shares_of_decimals),
-        cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_directions_and_ties),       cmocka_unit_test(test_amounts),
+        cmocka_unit_test(test_shares_of_decimals),        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_perplexity_beyond_doubles), cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
