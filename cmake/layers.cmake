@@ -31,3 +31,8 @@ function(lb_library name)
         target_link_libraries(${name}_${suffix} PRIVATE ${libraries})
     endforeach()
 endfunction()
+
+# A source that is compiled for more than the baseline; what it defines runs only where the CPU has it.
+function(lb_instructions source)
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${ARGN}")
+endfunction()

@@ -33,6 +33,7 @@ typedef struct backend
 
 /* The first is the best, and the default. */
 static const backend backends[] = {
+    {OPERATIONS("native"), &lb_gemm_tiles, &lb_gemm_tiles_bf16, &lb_gemm_onednn_bf16},
     {OPERATIONS("onednn"), &lb_gemm_onednn, &lb_gemm_onednn_widened, &lb_gemm_onednn_bf16},
     {OPERATIONS("plain"), &lb_gemm_plain, &lb_gemm_plain_bf16, &lb_gemm_plain_bf16},
 };
@@ -64,8 +65,9 @@ static lobass_status backend_find(const backend **found, const char *name, lobas
             return LOBASS_OK;
         }
     }
-    return lb_fail(error, LOBASS_BAD_ARGUMENT, "%s: unknown backend \"%s\", expected %s or %s",
-                   origin, wanted, backends[1].ops.name, backends[0].ops.name);
+    return lb_fail(error, LOBASS_BAD_ARGUMENT, "%s: unknown backend \"%s\", expected %s, %s or %s",
+                   origin, wanted, backends[0].ops.name, backends[1].ops.name,
+                   backends[2].ops.name);
 }
 
 static lobass_status scratch_create(struct lb_scratch **scratch, const backend *chosen,
@@ -82,6 +84,12 @@ static lobass_status scratch_create(struct lb_scratch **scratch, const backend *
     made->fp32 = chosen->fp32;
     made->bf16 = cpu.has_amx_bf16 ? chosen->bf16_with_amx : chosen->bf16;
     made->n_workers = n_workers;
+    if (made->fp32->is_packing)
+    {
+        made->tiles = lb_tile_choose(&cpu);
+        made->tile_memory = (char *)lb_alloc(n_workers, lb_tile_worker_bytes(), error);
+        LB_TRY(made->tile_memory == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK);
+    }
     if (made->bf16 == &lb_gemm_onednn_bf16)
     {
         return lb_onednn_create(&made->onednn, n_workers, error);
@@ -122,6 +130,7 @@ void lb_compute_free(lb_compute *compute)
     {
         lb_onednn_free(compute->scratch->onednn);
         lb_rope_table_free(&compute->scratch->rope);
+        free(compute->scratch->tile_memory);
         free(compute->scratch->memory);
         free(compute->scratch);
     }

@@ -74,6 +74,7 @@ static float *logits_of(cross_entropy *e, unsigned worker, const lb_operand *x, 
                                 .lda = x->ld,
                                 .b = head.data,
                                 .ldb = head.ld,
+                                .is_b_bf16 = head.is_bf16,
                                 .is_b_transposed = true,
                                 .c = logits,
                                 .ldc = LB_VOCABULARY_BLOCK};
@@ -217,7 +218,8 @@ static void grad_logit_chunk(void *context, size_t chunk, unsigned worker)
     const size_t n_words = lb_min(LB_VOCABULARY_BLOCK, e->n_words - column);
     const size_t word = e->word + column;
     const size_t element = e->gemm->element_bytes;
-    const lb_operand x = {(const char *)e->x_operand + row * e->d * element, e->d};
+    const lb_operand x = {.data = (const char *)e->x_operand + row * e->d * element,
+                          .ld = e->d};
     float *logits = logits_of(e, worker, &x, n_rows, word, n_words);
     for (size_t i = 0; i < product_rows(e, n_rows); i++)
     {
@@ -268,6 +270,7 @@ static void grad_x_chunk(cross_entropy *e, size_t chunk, unsigned worker)
                                     .lda = e->stage_words,
                                     .b = head.data,
                                     .ldb = head.ld,
+                                    .is_b_bf16 = head.is_bf16,
                                     .is_added = true,
                                     .c = e->grad_x + row * e->d + column,
                                     .ldc = e->d};

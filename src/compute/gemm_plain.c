@@ -25,7 +25,12 @@ static void widen_weights(const struct lb_scratch *scratch, void *operand, const
     scratch->vector->widen_bf16((float *)operand, values, count);
 }
 
-const lb_gemm lb_gemm_plain = {"plain", sizeof(float), 1, NULL, NULL, multiply};
+const lb_gemm lb_gemm_plain = {
+    .name = "plain", .element_bytes = sizeof(float), .row_multiple = 1, .multiply = multiply};
 
-const lb_gemm lb_gemm_plain_bf16 = {"plain bf16", sizeof(float), 1,
-                                    round_values, widen_weights, multiply};
+const lb_gemm lb_gemm_plain_bf16 = {.name = "plain bf16",
+                                    .element_bytes = sizeof(float),
+                                    .row_multiple = 1,
+                                    .convert = round_values,
+                                    .convert_weights = widen_weights,
+                                    .multiply = multiply};

@@ -22,6 +22,7 @@ enum
     LB_INNER_BLOCK = 512,  /* of the inner dimension, where that is the tokens (the operands then
                               stay in cache: 160 against 136 GFLOP/s) or is converted first */
     LB_VOCABULARY_BLOCK = 512, /* logits of a row at once */
+    LB_PANEL = 32,             /* columns of the right operand that lie side by side when packed */
     LB_SUM_BLOCK = 64,         /* columns of which one chunk sums all rows */
     LB_WANTED_CHUNKS = 16,     /* what a product is cut into at least, while blocks stay sensible */
     LB_ELEMENT_BLOCK = 16384   /* elements of a chunk of an elementwise operation */
@@ -59,6 +60,8 @@ typedef struct lb_product
     bool is_a_transposed, is_b_transposed, is_added;
     float *c;
     size_t ldc;
+    bool is_b_bf16;   /* b holds bf16 values; for kinds that pack their operands themselves */
+    bool is_b_panels; /* b is packed as lb_weights_pack does it; ldb: lb_packed_depth(k) */
 } lb_product;
 
 /* How one kind of product is computed. Operands are fp32 or bf16; results and sums are fp32. */
@@ -75,9 +78,12 @@ typedef struct lb_gemm
                             size_t count);
     /* 0, or the failing library's own status. */
     int (*multiply)(struct lb_scratch *scratch, unsigned worker, const lb_product *product);
+    bool is_packing; /* a is fp32; b fp32, bf16 or panels: converted while it is packed */
 } lb_gemm;
 
 extern const lb_gemm lb_gemm_plain, lb_gemm_plain_bf16;
+/* Our own, cpu/tile_gemm.c. */
+extern const lb_gemm lb_gemm_tiles, lb_gemm_tiles_bf16;
 /* oneDNN: fp32; bf16 widened to fp32 (faster wherever the CPU has no AMX); bf16 as it is. */
 extern const lb_gemm lb_gemm_onednn, lb_gemm_onednn_widened, lb_gemm_onednn_bf16;
 
@@ -130,7 +136,9 @@ struct lb_scratch
     size_t worker_bytes, shared_bytes;
     unsigned n_workers;
     lb_rope_table rope;
-    struct lb_onednn *onednn; /* for lb_gemm_onednn_bf16 only, else NULL */
+    const struct lb_tile_set *tiles; /* for lb_gemm_tiles* */
+    char *tile_memory;               /* n_workers parts of lb_tile_worker_bytes() */
+    struct lb_onednn *onednn;        /* for lb_gemm_onednn_bf16 only, else NULL */
 };
 
 /* Room for one operation; what was there is lost. Allocates only to grow. */
@@ -153,6 +161,7 @@ typedef struct lb_operand
 {
     const void *data;
     size_t ld;
+    bool is_bf16, is_panels; /* as in lb_product */
 } lb_operand;
 
 /* values[n_rows, n_columns] (rows ld apart) as an operand, in MEMORY if it must be converted; then
@@ -174,6 +183,12 @@ typedef struct lb_failure
 void lb_multiply(struct lb_scratch *scratch, unsigned worker, const lb_gemm *gemm,
                  const lb_product *product, lb_failure *failure);
 lobass_status lb_failure_status(lb_failure *failure, const lb_gemm *gemm, lobass_error *error);
+
+/* ---- our own products (cpu/tile_gemm.c) --------------------------------------------------------
+ */
+
+size_t lb_tile_worker_bytes(void); /* a worker's packed operands */
+const struct lb_tile_set *lb_tile_choose(const lb_cpu *cpu);
 
 /* ---- state of the bf16 primitives (cpu/onednn_bf16.c) ------------------------------------------
  */

@@ -64,6 +64,7 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
                                 .lda = a.ld,
                                 .b = b.data,
                                 .ldb = b.ld,
+                                .is_b_bf16 = b.is_bf16,
                                 .is_b_transposed = true,
                                 .c = y,
                                 .ldc = n_out};
@@ -131,6 +132,7 @@ static void grad_x_chunk(void *context, size_t chunk, unsigned worker)
                                     .lda = a.ld,
                                     .b = b.data,
                                     .ldb = b.ld,
+                                    .is_b_bf16 = b.is_bf16,
                                     .is_added = true,
                                     .c = l->grad_x + row * n_in + column,
                                     .ldc = n_in};
@@ -175,6 +177,7 @@ static void grad_w_chunk(void *context, size_t chunk, unsigned worker)
                                     .is_a_transposed = true,
                                     .b = b.data,
                                     .ldb = b.ld,
+                                    .is_b_bf16 = b.is_bf16,
                                     .is_added = true,
                                     .c = l->grad_w + row * n_in + column,
                                     .ldc = n_in};

@@ -32,7 +32,7 @@ lb_operand lb_operand_from_values(const struct lb_scratch *scratch, const lb_gem
 {
     if (gemm->convert == NULL)
     {
-        return (lb_operand){values, ld};
+        return (lb_operand){.data = values, .ld = ld};
     }
     const size_t row_bytes = n_columns * gemm->element_bytes;
     if (ld == n_columns)
@@ -47,7 +47,7 @@ lb_operand lb_operand_from_values(const struct lb_scratch *scratch, const lb_gem
         }
     }
     memset((char *)memory + n_rows * row_bytes, 0, (rows_wanted - n_rows) * row_bytes);
-    return (lb_operand){memory, n_columns};
+    return (lb_operand){.data = memory, .ld = n_columns};
 }
 
 lb_operand lb_operand_from_weights(const struct lb_scratch *scratch, const lb_gemm *gemm,
@@ -57,18 +57,18 @@ lb_operand lb_operand_from_weights(const struct lb_scratch *scratch, const lb_ge
     const size_t first = row * w->n_in + column;
     if (w->bf16 == NULL)
     {
-        return (lb_operand){w->fp32 + first, w->n_in};
+        return (lb_operand){.data = w->fp32 + first, .ld = w->n_in};
     }
     if (gemm->convert_weights == NULL)
     {
-        return (lb_operand){w->bf16 + first, w->n_in};
+        return (lb_operand){.data = w->bf16 + first, .ld = w->n_in, .is_bf16 = true};
     }
     for (size_t i = 0; i < n_rows; i++)
     {
         gemm->convert_weights(scratch, (char *)memory + i * n_columns * gemm->element_bytes,
                               w->bf16 + first + i * w->n_in, n_columns);
     }
-    return (lb_operand){memory, n_columns};
+    return (lb_operand){.data = memory, .ld = n_columns};
 }
 
 void lb_multiply(struct lb_scratch *scratch, unsigned worker, const lb_gemm *gemm,

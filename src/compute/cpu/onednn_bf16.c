@@ -318,5 +318,8 @@ static void narrow_values(const struct lb_scratch *scratch, void *operand, const
     scratch->vector->narrow_bf16((uint16_t *)operand, values, count);
 }
 
-const lb_gemm lb_gemm_onednn_bf16 = {"oneDNN bf16", sizeof(uint16_t), LB_ROW_ROUND, narrow_values,
-                                     NULL,          multiply};
+const lb_gemm lb_gemm_onednn_bf16 = {.name = "oneDNN bf16",
+                                     .element_bytes = sizeof(uint16_t),
+                                     .row_multiple = LB_ROW_ROUND,
+                                     .convert = narrow_values,
+                                     .multiply = multiply};

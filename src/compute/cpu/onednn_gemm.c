@@ -40,7 +40,14 @@ static void widen_weights(const struct lb_scratch *scratch, void *operand, const
     scratch->vector->widen_bf16((float *)operand, values, count);
 }
 
-const lb_gemm lb_gemm_onednn = {"oneDNN fp32", sizeof(float), 1, NULL, NULL, multiply};
+const lb_gemm lb_gemm_onednn = {.name = "oneDNN fp32",
+                                .element_bytes = sizeof(float),
+                                .row_multiple = 1,
+                                .multiply = multiply};
 
-const lb_gemm lb_gemm_onednn_widened = {"oneDNN fp32 of bf16", sizeof(float), 1,
-                                        round_values,          widen_weights, multiply};
+const lb_gemm lb_gemm_onednn_widened = {.name = "oneDNN fp32 of bf16",
+                                        .element_bytes = sizeof(float),
+                                        .row_multiple = 1,
+                                        .convert = round_values,
+                                        .convert_weights = widen_weights,
+                                        .multiply = multiply};

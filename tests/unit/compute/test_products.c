@@ -75,10 +75,11 @@ static const void *as_operand(lb_compute *c, const lb_gemm *gemm, void *memory, 
 
 static void check_shape(lb_compute *c, const lb_gemm *gemm, const shape *s, lb_random *random)
 {
+    const bool is_bf16 = gemm == c->scratch->bf16;
     const size_t a_count = (s->is_a_transposed ? s->k : s->m) * s->lda;
     const size_t b_count = (s->is_b_transposed ? s->n : s->k) * s->ldb;
-    float *a = random_values(random, a_count, gemm->convert != NULL);
-    float *b = random_values(random, b_count, gemm->convert != NULL);
+    float *a = random_values(random, a_count, is_bf16);
+    float *b = random_values(random, b_count, is_bf16);
     float *c_values = (float *)op_alloc(s->m * s->ldc, sizeof *c_values);
     void *a_memory = op_alloc(a_count, sizeof(float));
     void *b_memory = op_alloc(b_count, sizeof(float));
@@ -86,18 +87,18 @@ static void check_shape(lb_compute *c, const lb_gemm *gemm, const shape *s, lb_r
     {
         c_values[i] = i % s->ldc >= s->n ? op_canary : s->is_added ? 1.0F : NAN;
     }
-    const lb_product product = {s->m,
-                                s->n,
-                                s->k,
-                                as_operand(c, gemm, a_memory, a, a_count),
-                                as_operand(c, gemm, b_memory, b, b_count),
-                                s->lda,
-                                s->ldb,
-                                s->is_a_transposed,
-                                s->is_b_transposed,
-                                s->is_added,
-                                c_values,
-                                s->ldc};
+    const lb_product product = {.m = s->m,
+                                .n = s->n,
+                                .k = s->k,
+                                .a = as_operand(c, gemm, a_memory, a, a_count),
+                                .b = as_operand(c, gemm, b_memory, b, b_count),
+                                .lda = s->lda,
+                                .ldb = s->ldb,
+                                .is_a_transposed = s->is_a_transposed,
+                                .is_b_transposed = s->is_b_transposed,
+                                .is_added = s->is_added,
+                                .c = c_values,
+                                .ldc = s->ldc};
     assert_int_equal(gemm->multiply(c->scratch, 0, &product), 0);
     for (size_t i = 0; i < s->m * s->ldc; i++)
     {
@@ -153,7 +154,7 @@ static void test_more_shapes_than_are_kept(void **state)
     {
         const size_t size = 1 + i % 300;
         const shape s = {.m = 2, .n = 3, .k = size, .lda = size, .ldb = 3, .ldc = 4 + i / 300};
-        check_shape(c, &lb_gemm_onednn_bf16, &s, &random);
+        check_shape(c, c->scratch->bf16, &s, &random);
     }
     lb_compute_free(c);
 }

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Our own products over the tiles of tile.h. One call is one product on one thread. For a slice of
+ * the inner dimension the left operand is packed once; then, panel by panel of the right one (packed
+ * here, or once and for all where weights are given as panels), the tiles of all rows go over it
+ * while it is in cache. Measured against oneDNN in bench/NOTES.md.
+ */
+#include <stdlib.h>
+
+#include "compute/cpu/tile.h"
+
+enum
+{
+    MOST_ROWS = 512,  /* packed at once */
+    SLICE_BLOCKS = 4, /* of LB_TILE_DEPTH_BYTES, of the inner dimension, packed at once */
+    LEFT_BYTES = MOST_ROWS * LB_TILE_STRIDE * SLICE_BLOCKS,
+    PANEL_BYTES = SLICE_BLOCKS * LB_TILE_DEPTH_BYTES * LB_PANEL
+};
+
+size_t lb_tile_worker_bytes(void)
+{
+    return (size_t)LEFT_BYTES + PANEL_BYTES;
+}
+
+static const struct
+{
+    const lb_tile_set *set;
+    size_t needed; /* offset of the feature in lb_cpu; SIZE_MAX: none */
+} tile_sets[] = {{&lb_tile_plain, SIZE_MAX},
+                 {&lb_tile_avx2, offsetof(lb_cpu, has_avx2)},
+                 {&lb_tile_avx512, offsetof(lb_cpu, has_avx512)},
+                 {&lb_tile_avx512_bf16, offsetof(lb_cpu, has_avx512_bf16)}};
+
+const lb_tile_set *lb_tile_at(const lb_cpu *cpu, size_t index)
+{
+    if (index >= sizeof tile_sets / sizeof tile_sets[0])
+    {
+        return NULL;
+    }
+    const size_t needed = tile_sets[index].needed;
+    const bool can_run =
+        needed == SIZE_MAX || *(const bool *)(const void *)((const char *)cpu + needed);
+    return can_run ? tile_sets[index].set : NULL;
+}
+
+const lb_tile_set *lb_tile_choose(const lb_cpu *cpu)
+{
+    const lb_tile_set *best = lb_tile_at(cpu, 0);
+    for (size_t i = 1; lb_tile_at(cpu, i) != NULL; i++)
+    {
+        best = lb_tile_at(cpu, i);
+    }
+    return best;
+}
+
+/* A slice of the inner dimension of a product. */
+typedef struct slice
+{
+    const lb_product *product;
+    const lb_tile_kernel *kernel;
+    const lb_vector *vector;
+    char *left, *panel;
+    size_t row, n_rows, n_tiles; /* of the block of rows, and tiles it is cut into */
+    size_t inner, n_inner;
+    bool is_bf16; /* the right operand */
+} slice;
+
+static void left_pack(const slice *s)
+{
+    const lb_product *p = s->product;
+    const lb_tile_source source = {p->a, p->lda, p->is_a_transposed, false};
+    const size_t depth = lb_tile_depth(s->kernel->left);
+    for (size_t block = 0; block * depth < s->n_inner; block++)
+    {
+        lb_tile_pack_left(s->vector, s->left + block * s->n_rows * LB_TILE_STRIDE, &source,
+                          s->kernel->left, s->row, s->n_rows, s->inner + block * depth,
+                          lb_min(depth, s->n_inner - block * depth));
+    }
+}
+
+/* The panel that begins at COLUMN, from its value at the slice's start on. */
+static const char *right_panel(const slice *s, size_t column, size_t n_columns)
+{
+    const lb_product *p = s->product;
+    const size_t element_bytes = s->is_bf16 ? sizeof(uint16_t) : sizeof(float);
+    if (p->is_b_panels)
+    {
+        return (const char *)p->b + (column * p->ldb + s->inner * LB_PANEL) * element_bytes;
+    }
+    const lb_tile_source source = {p->b, p->ldb, !p->is_b_transposed, p->is_b_bf16};
+    lb_tile_pack_right(s->vector, s->panel, &source, s->is_bf16, column, n_columns, s->inner,
+                       s->n_inner);
+    return s->panel;
+}
+
+static void panel_multiply(const slice *s, size_t column, size_t n_columns)
+{
+    const lb_product *p = s->product;
+    const size_t depth = lb_tile_depth(s->kernel->left);
+    const size_t element_bytes = s->is_bf16 ? sizeof(uint16_t) : sizeof(float);
+    const char *right = right_panel(s, column, n_columns);
+    for (size_t tile = 0; tile < s->n_tiles; tile++)
+    {
+        const size_t first = tile * s->n_rows / s->n_tiles;
+        const size_t n_rows = (tile + 1) * s->n_rows / s->n_tiles - first;
+        float *c = p->c + (s->row + first) * p->ldc + column;
+        for (size_t block = 0; block * depth < s->n_inner; block++)
+        {
+            s->kernel->multiply(c, p->ldc, s->left + (block * s->n_rows + first) * LB_TILE_STRIDE,
+                                right + block * depth * LB_PANEL * element_bytes,
+                                lb_min(depth, s->n_inner - block * depth), n_rows, n_columns,
+                                p->is_added || s->inner + block > 0);
+        }
+    }
+}
+
+static void rows_multiply(slice *s)
+{
+    const size_t most = SLICE_BLOCKS * lb_tile_depth(s->kernel->left);
+    s->n_tiles = lb_blocks(s->n_rows, s->kernel->tile_rows);
+    for (s->inner = 0; s->inner < s->product->k; s->inner += most)
+    {
+        s->n_inner = lb_min(most, s->product->k - s->inner);
+        left_pack(s);
+        for (size_t column = 0; column < s->product->n; column += LB_PANEL)
+        {
+            panel_multiply(s, column, lb_min(LB_PANEL, s->product->n - column));
+        }
+    }
+}
+
+static void multiply(const struct lb_scratch *scratch, unsigned worker, const lb_product *product,
+                     const lb_tile_kernel *kernel, bool is_bf16)
+{
+    slice s = {.product = product, .kernel = kernel, .vector = scratch->vector, .is_bf16 = is_bf16};
+    s.left = scratch->tile_memory + worker * lb_tile_worker_bytes();
+    s.panel = s.left + LEFT_BYTES;
+    for (s.row = 0; s.row < product->m; s.row += MOST_ROWS)
+    {
+        s.n_rows = lb_min(MOST_ROWS, product->m - s.row);
+        rows_multiply(&s);
+    }
+}
+
+static int multiply_fp32(struct lb_scratch *scratch, unsigned worker, const lb_product *product)
+{
+    multiply(scratch, worker, product, &scratch->tiles->fp32, false);
+    return 0;
+}
+
+static int multiply_bf16(struct lb_scratch *scratch, unsigned worker, const lb_product *product)
+{
+    multiply(scratch, worker, product, &scratch->tiles->bf16, true);
+    return 0;
+}
+
+const lb_gemm lb_gemm_tiles = {.name = "tiles fp32",
+                               .element_bytes = sizeof(float),
+                               .row_multiple = 1,
+                               .multiply = multiply_fp32,
+                               .is_packing = true};
+
+const lb_gemm lb_gemm_tiles_bf16 = {.name = "tiles bf16",
+                                    .element_bytes = sizeof(float),
+                                    .row_multiple = 1,
+                                    .multiply = multiply_bf16,
+                                    .is_packing = true};

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Operands of any layout as the tiles of tile.h want them. What has to be turned is turned in
+ * squares of 16 words of four bytes, a word being an fp32 value or a pair of bf16 values.
+ */
+#include <string.h>
+
+#include "base/number.h"
+#include "compute/cpu/tile.h"
+
+enum
+{
+    SQUARE = 16
+};
+
+/* ---- left --------------------------------------------------------------------------------------
+ */
+
+static void left_store(char *row, lb_tile_values values, const float *from, size_t at, size_t count,
+                       const lb_vector *vector)
+{
+    if (values == LB_TILE_BF16)
+    {
+        vector->narrow_bf16((uint16_t *)(void *)row + at, from, count);
+    }
+    else if (values == LB_TILE_ROUNDED)
+    {
+        vector->round_bf16((float *)(void *)row + at, from, count);
+    }
+    else
+    {
+        memcpy((float *)(void *)row + at, from, count * sizeof *from);
+    }
+}
+
+/* A step of bf16 is a pair: a value alone gets a zero beside it. */
+static void left_pad(char *row, lb_tile_values values, size_t n_inner)
+{
+    if (values == LB_TILE_BF16 && n_inner % 2 != 0)
+    {
+        ((uint16_t *)(void *)row)[n_inner] = 0;
+    }
+    if (values == LB_TILE_ROUNDED && n_inner % 2 != 0)
+    {
+        ((float *)(void *)row)[n_inner] = 0.0F;
+    }
+}
+
+void lb_tile_pack_left(const lb_vector *vector, char *left, const lb_tile_source *source,
+                       lb_tile_values values, size_t row, size_t n_rows, size_t inner,
+                       size_t n_inner)
+{
+    const float *from = (const float *)source->data;
+    if (!source->is_inner_first)
+    {
+        from += row * source->ld + inner;
+        for (size_t i = 0; i < n_rows; i++)
+        {
+            left_store(left + i * LB_TILE_STRIDE, values, from + i * source->ld, 0, n_inner,
+                       vector);
+            left_pad(left + i * LB_TILE_STRIDE, values, n_inner);
+        }
+        return;
+    }
+    from += inner * source->ld + row;
+    for (size_t i = 0; i < n_rows; i += SQUARE)
+    {
+        const size_t n_square = lb_min(SQUARE, n_rows - i);
+        for (size_t p = 0; p < n_inner; p += SQUARE)
+        {
+            float square[SQUARE][SQUARE];
+            const size_t n_across = lb_min(SQUARE, n_inner - p);
+            for (size_t q = 0; q < n_across; q++)
+            {
+                for (size_t r = 0; r < n_square; r++)
+                {
+                    square[r][q] = from[(p + q) * source->ld + i + r];
+                }
+            }
+            for (size_t r = 0; r < n_square; r++)
+            {
+                left_store(left + (i + r) * LB_TILE_STRIDE, values, square[r], p, n_across, vector);
+            }
+        }
+        for (size_t r = 0; r < n_square; r++)
+        {
+            left_pad(left + (i + r) * LB_TILE_STRIDE, values, n_inner);
+        }
+    }
+}
+
+/* ---- right -------------------------------------------------------------------------------------
+ */
+
+/* values[count] as bf16, whatever they are. */
+static void load_bf16(const lb_vector *vector, uint16_t *values, const lb_tile_source *source,
+                      size_t at, size_t count)
+{
+    if (source->is_bf16)
+    {
+        memcpy(values, (const uint16_t *)source->data + at, count * sizeof *values);
+    }
+    else
+    {
+        vector->narrow_bf16(values, (const float *)source->data + at, count);
+    }
+}
+
+/* Inner rows of the source lie as they are wanted; in bf16 two of them are interleaved. */
+static void rows_to_panel(const lb_vector *vector, char *panel, const lb_tile_source *source,
+                          bool is_bf16, size_t column, size_t n_columns, size_t inner,
+                          size_t n_inner)
+{
+    if (!is_bf16)
+    {
+        const float *from = (const float *)source->data + inner * source->ld + column;
+        float *to = (float *)(void *)panel;
+        for (size_t p = 0; p < n_inner; p++)
+        {
+            memcpy(to + p * LB_PANEL, from + p * source->ld, n_columns * sizeof *to);
+            memset(to + p * LB_PANEL + n_columns, 0, (LB_PANEL - n_columns) * sizeof *to);
+        }
+        return;
+    }
+    uint16_t *to = (uint16_t *)(void *)panel;
+    for (size_t p = 0; p < n_inner; p += 2)
+    {
+        uint16_t pair[2][LB_PANEL] = {{0}};
+        const size_t at = (inner + p) * source->ld + column;
+        load_bf16(vector, pair[0], source, at, n_columns);
+        if (p + 1 < n_inner)
+        {
+            load_bf16(vector, pair[1], source, at + source->ld, n_columns);
+        }
+        for (size_t j = 0; j < LB_PANEL; j++)
+        {
+            to[p * LB_PANEL + 2 * j] = pair[0][j];
+            to[p * LB_PANEL + 2 * j + 1] = pair[1][j];
+        }
+    }
+}
+
+/* words[SQUARE] of one column, zero where there is none. */
+static void column_words(const lb_vector *vector, uint32_t words[SQUARE],
+                         const lb_tile_source *source, bool is_bf16, size_t at, size_t count)
+{
+    memset(words, 0, SQUARE * sizeof *words);
+    if (is_bf16)
+    {
+        uint16_t values[2 * SQUARE] = {0};
+        load_bf16(vector, values, source, at, count);
+        memcpy(words, values, sizeof values);
+    }
+    else
+    {
+        memcpy(words, (const float *)source->data + at, count * sizeof *words);
+    }
+}
+
+/* Outer rows of the source become columns. */
+static void columns_to_panel(const lb_vector *vector, char *panel, const lb_tile_source *source,
+                             bool is_bf16, size_t column, size_t n_columns, size_t inner,
+                             size_t n_inner)
+{
+    const size_t n_values = is_bf16 ? 2 * SQUARE : SQUARE; /* of the inner dimension in a square */
+    uint32_t *to = (uint32_t *)(void *)panel;
+    for (size_t p = 0; p < n_inner; p += n_values)
+    {
+        const size_t count = lb_min(n_values, n_inner - p);
+        const size_t n_words = is_bf16 ? lb_blocks(count, 2) : count;
+        for (size_t j = 0; j < LB_PANEL; j += SQUARE)
+        {
+            uint32_t square[SQUARE][SQUARE];
+            for (size_t q = 0; q < SQUARE; q++)
+            {
+                const size_t i = column + j + q;
+                column_words(vector, square[q], source, is_bf16, i * source->ld + inner + p,
+                             j + q < n_columns ? count : 0);
+            }
+            for (size_t w = 0; w < n_words; w++)
+            {
+                for (size_t q = 0; q < SQUARE; q++)
+                {
+                    to[w * LB_PANEL + j + q] = square[q][w];
+                }
+            }
+        }
+        to += n_words * LB_PANEL;
+    }
+}
+
+void lb_tile_pack_right(const lb_vector *vector, void *panel, const lb_tile_source *source,
+                        bool is_bf16, size_t column, size_t n_columns, size_t inner, size_t n_inner)
+{
+    if (source->is_inner_first)
+    {
+        rows_to_panel(vector, (char *)panel, source, is_bf16, column, n_columns, inner, n_inner);
+    }
+    else
+    {
+        columns_to_panel(vector, (char *)panel, source, is_bf16, column, n_columns, inner, n_inner);
+    }
+}
