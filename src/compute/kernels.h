@@ -16,7 +16,7 @@
 
 enum
 {
-    LB_ROW_BLOCK = 256,    /* tokens in one product */
+    LB_ROW_BLOCK = 512,    /* tokens in one product */
     LB_ROW_ROUND = 32,     /* a last block of tokens may be rounded up to a multiple of this */
     LB_COLUMN_BLOCK = 512, /* columns of one product at most */
     LB_INNER_BLOCK = 512,  /* of the inner dimension, where that is the tokens (the operands then
@@ -108,6 +108,9 @@ typedef struct lb_vector
     void (*round_bf16)(float *y, const float *x, size_t count); /* fp32 values that bf16 can hold */
     void (*narrow_bf16)(uint16_t *y, const float *x, size_t count);
     void (*widen_bf16)(float *y, const uint16_t *x, size_t count);
+    /* to[j][i] = from[i][j] for 16 x 16 words of four bytes; rows so many bytes apart, at any
+     * address. */
+    void (*turn)(void *to, size_t to_bytes, const void *from, size_t from_bytes);
     /* c[m, n] (+)= a b for the four layouts, through PRODUCT's own strides. */
     void (*multiply)(const lb_product *product);
 } lb_vector;

@@ -238,6 +238,47 @@ INLINED void widen_bf16(float *y, const uint16_t *x, size_t count)
     }
 }
 
+/* Where bit W of a lane's number differs from that of its row's, the two rows that differ in that
+ * bit exchange lanes; once for every bit, and rows have become columns. */
+#define EXCHANGE(rows, w, lower, upper)                                       \
+    for (size_t i = 0; i < LANES; i++)                                        \
+    {                                                                         \
+        if ((i & (w)) == 0)                                                   \
+        {                                                                     \
+            const lane_bits a = (rows)[i];                                    \
+            const lane_bits b = (rows)[i | (w)];                              \
+            (rows)[i] = (lane_bits)__builtin_shufflevector(a, b, lower);      \
+            (rows)[i | (w)] = (lane_bits)__builtin_shufflevector(a, b, upper); \
+        }                                                                     \
+    }
+/* clang-format off */
+#define LOWER_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define UPPER_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
+#define LOWER_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define UPPER_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
+#define LOWER_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define UPPER_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
+#define LOWER_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
+#define UPPER_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
+/* clang-format on */
+
+INLINED void turn(void *to, size_t to_bytes, const void *from, size_t from_bytes)
+{
+    lane_bits rows[LANES];
+    for (size_t i = 0; i < LANES; i++)
+    {
+        memcpy(&rows[i], (const char *)from + i * from_bytes, sizeof rows[i]);
+    }
+    EXCHANGE(rows, 1, LOWER_1, UPPER_1)
+    EXCHANGE(rows, 2, LOWER_2, UPPER_2)
+    EXCHANGE(rows, 4, LOWER_4, UPPER_4)
+    EXCHANGE(rows, 8, LOWER_8, UPPER_8)
+    for (size_t i = 0; i < LANES; i++)
+    {
+        memcpy((char *)to + i * to_bytes, &rows[i], sizeof rows[i]);
+    }
+}
+
 /* panel[n_inner, TILE_COLUMNS] <- the block of op(b) at (inner, column), zero beyond its edge. */
 INLINED void pack_panel(float *panel, const lb_product *product, size_t inner, size_t n_inner,
                         size_t column, size_t n_columns)
@@ -369,6 +410,11 @@ INLINED void multiply(const lb_product *product)
     {                                                                                              \
         widen_bf16(y, x, count);                                                                   \
     }                                                                                              \
+    __attribute__((target(instructions))) static void turn_##isa(                                  \
+        void *to, size_t to_bytes, const void *from, size_t from_bytes)                            \
+    {                                                                                              \
+        turn(to, to_bytes, from, from_bytes);                                                      \
+    }                                                                                              \
     __attribute__((target(instructions))) static void multiply_##isa(const lb_product *product)    \
     {                                                                                              \
         multiply(product);                                                                         \
@@ -383,6 +429,7 @@ INLINED void multiply(const lb_product *product)
                                            round_bf16_##isa,                                       \
                                            narrow_bf16_##isa,                                      \
                                            widen_bf16_##isa,                                       \
+                                           turn_##isa,                                             \
                                            multiply_##isa}
 
 VECTOR_ROW(baseline, "sse2");

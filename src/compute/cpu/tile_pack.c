@@ -46,6 +46,24 @@ static void left_pad(char *row, lb_tile_values values, size_t n_inner)
     }
 }
 
+/* square[j][i] = from[i][j] for up to SQUARE rows and columns. */
+static void turn_square(const lb_vector *vector, float square[SQUARE][SQUARE], const float *from,
+                        size_t ld, size_t n_rows, size_t n_columns)
+{
+    if (n_rows == SQUARE && n_columns == SQUARE)
+    {
+        vector->turn(square, sizeof square[0], from, ld * sizeof *from);
+        return;
+    }
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        for (size_t j = 0; j < n_columns; j++)
+        {
+            square[j][i] = from[i * ld + j];
+        }
+    }
+}
+
 void lb_tile_pack_left(const lb_vector *vector, char *left, const lb_tile_source *source,
                        lb_tile_values values, size_t row, size_t n_rows, size_t inner,
                        size_t n_inner)
@@ -70,13 +88,7 @@ void lb_tile_pack_left(const lb_vector *vector, char *left, const lb_tile_source
         {
             float square[SQUARE][SQUARE];
             const size_t n_across = lb_min(SQUARE, n_inner - p);
-            for (size_t q = 0; q < n_across; q++)
-            {
-                for (size_t r = 0; r < n_square; r++)
-                {
-                    square[r][q] = from[(p + q) * source->ld + i + r];
-                }
-            }
+            turn_square(vector, square, from + p * source->ld + i, source->ld, n_across, n_square);
             for (size_t r = 0; r < n_square; r++)
             {
                 left_store(left + (i + r) * LB_TILE_STRIDE, values, square[r], p, n_across, vector);
@@ -140,20 +152,25 @@ static void rows_to_panel(const lb_vector *vector, char *panel, const lb_tile_so
     }
 }
 
-/* words[SQUARE] of one column, zero where there is none. */
-static void column_words(const lb_vector *vector, uint32_t words[SQUARE],
-                         const lb_tile_source *source, bool is_bf16, size_t at, size_t count)
+/* COUNT values of up to SQUARE columns, as words; zero where there is none. */
+static void square_load(const lb_vector *vector, uint32_t square[SQUARE][SQUARE],
+                        const lb_tile_source *source, bool is_bf16, size_t at, size_t n_columns,
+                        size_t count)
 {
-    memset(words, 0, SQUARE * sizeof *words);
-    if (is_bf16)
+    memset(square, 0, SQUARE * sizeof square[0]);
+    for (size_t q = 0; q < n_columns; q++)
     {
-        uint16_t values[2 * SQUARE] = {0};
-        load_bf16(vector, values, source, at, count);
-        memcpy(words, values, sizeof values);
-    }
-    else
-    {
-        memcpy(words, (const float *)source->data + at, count * sizeof *words);
+        if (is_bf16)
+        {
+            uint16_t values[2 * SQUARE] = {0};
+            load_bf16(vector, values, source, at + q * source->ld, count);
+            memcpy(square[q], values, sizeof values);
+        }
+        else
+        {
+            memcpy(square[q], (const float *)source->data + at + q * source->ld,
+                   count * sizeof(float));
+        }
     }
 }
 
@@ -163,29 +180,32 @@ static void columns_to_panel(const lb_vector *vector, char *panel, const lb_tile
                              size_t n_inner)
 {
     const size_t n_values = is_bf16 ? 2 * SQUARE : SQUARE; /* of the inner dimension in a square */
-    uint32_t *to = (uint32_t *)(void *)panel;
+    const size_t element_bytes = source->is_bf16 ? sizeof(uint16_t) : sizeof(float);
+    const size_t row_bytes = LB_PANEL * sizeof(uint32_t);
     for (size_t p = 0; p < n_inner; p += n_values)
     {
         const size_t count = lb_min(n_values, n_inner - p);
         const size_t n_words = is_bf16 ? lb_blocks(count, 2) : count;
+        char *to = panel + p / (n_values / SQUARE) * row_bytes;
         for (size_t j = 0; j < LB_PANEL; j += SQUARE)
         {
+            const size_t n_across = j < n_columns ? lb_min(SQUARE, n_columns - j) : 0;
+            const size_t at = (column + j) * source->ld + inner + p;
+            char *half = to + j * sizeof(uint32_t);
             uint32_t square[SQUARE][SQUARE];
-            for (size_t q = 0; q < SQUARE; q++)
+            if (n_across == SQUARE && count == n_values && source->is_bf16 == is_bf16)
             {
-                const size_t i = column + j + q;
-                column_words(vector, square[q], source, is_bf16, i * source->ld + inner + p,
-                             j + q < n_columns ? count : 0);
+                vector->turn(half, row_bytes, (const char *)source->data + at * element_bytes,
+                             source->ld * element_bytes);
+                continue;
             }
+            square_load(vector, square, source, is_bf16, at, n_across, count);
+            vector->turn(square, sizeof square[0], square, sizeof square[0]);
             for (size_t w = 0; w < n_words; w++)
             {
-                for (size_t q = 0; q < SQUARE; q++)
-                {
-                    to[w * LB_PANEL + j + q] = square[q][w];
-                }
+                memcpy(half + w * row_bytes, square[w], sizeof square[w]);
             }
         }
-        to += n_words * LB_PANEL;
     }
 }
 
