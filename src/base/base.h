@@ -112,6 +112,9 @@ typedef struct lb_mapping
 
 lobass_status lb_mapping_open(lb_mapping *mapping, const char *path, lobass_error *error);
 void lb_mapping_close(lb_mapping *mapping);
+/* Tells the system that SIZE_BYTES of a mapping were read and are not needed for now: the pages
+ * are let go of, and read again should they be. */
+void lb_mapping_release(const void *data, size_t size_bytes);
 
 /* For reading; close() it. A folder, device or pipe is refused by name, and never waited for. */
 lobass_status lb_file_open(int *descriptor, const char *path, lobass_error *error);

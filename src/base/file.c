@@ -139,6 +139,17 @@ void lb_mapping_close(lb_mapping *mapping)
     *mapping = (lb_mapping){0};
 }
 
+void lb_mapping_release(const void *data, size_t size_bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)data + page - 1) / page * page;
+    const uintptr_t last = ((uintptr_t)data + size_bytes) / page * page;
+    if (first < last)
+    {
+        (void)madvise((void *)first, last - first, MADV_DONTNEED);
+    }
+}
+
 /* Reads up to SIZE bytes; *N_READ 0 is the end. */
 static lobass_status read_some(int descriptor, void *data, size_t size, size_t *n_read,
                                const char *path, lobass_error *error)

@@ -79,14 +79,15 @@ static lobass_status scratch_create(struct lb_scratch **scratch, const backend *
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    const lb_cpu cpu = lb_cpu_detect();
+    lb_cpu cpu;
+    LB_TRY(lb_cpu_choose(&cpu, error));
     made->vector = lb_vector_choose(&cpu);
     made->fp32 = chosen->fp32;
     made->bf16 = cpu.has_amx_bf16 ? chosen->bf16_with_amx : chosen->bf16;
     made->n_workers = n_workers;
+    made->tiles = lb_tile_choose(&cpu);
     if (made->fp32->is_packing)
     {
-        made->tiles = lb_tile_choose(&cpu);
         made->tile_memory = (char *)lb_alloc(n_workers, lb_tile_worker_bytes(), error);
         LB_TRY(made->tile_memory == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK);
     }
@@ -117,6 +118,11 @@ lobass_status lb_compute_create(lb_compute **compute, const char *backend_name, 
 done:
     lb_compute_free(made);
     return status;
+}
+
+bool lb_compute_wants_packed(const lb_compute *c, bool is_bf16)
+{
+    return is_bf16 ? c->scratch->bf16->is_packing : c->scratch->fp32->is_packing;
 }
 
 void lb_compute_free(lb_compute *compute)

@@ -30,15 +30,26 @@ typedef struct lb_batch
                                never the first of a sequence */
 } lb_batch;
 
-/* A weight matrix [n_out, n_in], row-major. */
+/* A weight matrix [n_out, n_in], row-major, or packed for scoring: then products read it as it
+ * lies, and nothing but linear_forward, embedding_forward and cross_entropy_forward takes it. */
 typedef struct lb_matrix
 {
     size_t n_out, n_in;
     const float *fp32; /* one of the two is set */
     const uint16_t *bf16;
+    bool is_packed; /* panels of lb_weights_pack */
 } lb_matrix;
 
 typedef struct lb_compute lb_compute;
+
+/* Elements of the packed form: n_out rounded up to a panel, n_in to a pair. */
+lobass_status lb_packed_count(size_t *count, size_t n_out, size_t n_in, lobass_error *error);
+/* PANELS[lb_packed_count] of W's own kind <- W, row-major. Rows FIRST_ROW (a multiple of
+ * lb_packed_rows()) and on, so that a matrix can be packed piece by piece: W is then the piece. */
+void lb_weights_pack(void *panels, const lb_matrix *w, size_t first_row);
+size_t lb_packed_rows(void); /* of a panel */
+/* Whether weights of this kind, fp32 or bf16, are best packed for C. */
+bool lb_compute_wants_packed(const lb_compute *c, bool is_bf16);
 
 typedef struct lb_adamw
 {
@@ -145,5 +156,8 @@ typedef struct lb_cpu
 } lb_cpu;
 
 lb_cpu lb_cpu_detect(void);
+/* The same up to the level that the environment variable LOBASS_CPU names (plain, avx2, avx512,
+ * avx512_bf16, amx), so that every path can be run on one machine; another name is refused. */
+lobass_status lb_cpu_choose(lb_cpu *cpu, lobass_error *error);
 
 #endif

@@ -5,6 +5,9 @@
  * process for permission. Where a bit is missing the feature counts as absent.
  */
 #include <cpuid.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -43,7 +46,7 @@ static unsigned read_xcr0(void)
     return low;
 }
 
-lb_cpu lb_cpu_detect(void)
+static lb_cpu detect(void)
 {
     lb_cpu cpu = {0};
     unsigned eax = 0;
@@ -72,4 +75,52 @@ lb_cpu lb_cpu_detect(void)
         cpu.has_avx512_bf16 = cpu.has_avx512 && has_all(eax, SUB1_EAX_AVX512_BF16);
     }
     return cpu;
+}
+
+/* The processor does not change: asked once, since the answer costs a system call. */
+static lb_cpu detected;
+
+static void detect_once(void)
+{
+    detected = detect();
+}
+
+lb_cpu lb_cpu_detect(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, detect_once);
+    return detected;
+}
+
+lobass_status lb_cpu_choose(lb_cpu *cpu, lobass_error *error)
+{
+    static const struct
+    {
+        const char *name;
+        lb_cpu allowed;
+    } levels[] = {{"plain", {false, false, false, false}},
+                  {"avx2", {true, false, false, false}},
+                  {"avx512", {true, true, false, false}},
+                  {"avx512_bf16", {true, true, true, false}},
+                  {"amx", {true, true, true, true}}};
+    const char *wanted = getenv("LOBASS_CPU");
+    *cpu = lb_cpu_detect();
+    if (wanted == NULL || wanted[0] == '\0')
+    {
+        return LOBASS_OK;
+    }
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+    {
+        if (strcmp(levels[i].name, wanted) == 0)
+        {
+            cpu->has_avx2 = cpu->has_avx2 && levels[i].allowed.has_avx2;
+            cpu->has_avx512 = cpu->has_avx512 && levels[i].allowed.has_avx512;
+            cpu->has_avx512_bf16 = cpu->has_avx512_bf16 && levels[i].allowed.has_avx512_bf16;
+            cpu->has_amx_bf16 = cpu->has_amx_bf16 && levels[i].allowed.has_amx_bf16;
+            return LOBASS_OK;
+        }
+    }
+    return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                   "LOBASS_CPU: found \"%s\", expected plain, avx2, avx512, avx512_bf16 or amx",
+                   wanted);
 }

@@ -75,6 +75,7 @@ static float *logits_of(cross_entropy *e, unsigned worker, const lb_operand *x, 
                                 .b = head.data,
                                 .ldb = head.ld,
                                 .is_b_bf16 = head.is_bf16,
+                                .is_b_panels = head.is_panels,
                                 .is_b_transposed = true,
                                 .c = logits,
                                 .ldc = LB_VOCABULARY_BLOCK};
@@ -218,8 +219,7 @@ static void grad_logit_chunk(void *context, size_t chunk, unsigned worker)
     const size_t n_words = lb_min(LB_VOCABULARY_BLOCK, e->n_words - column);
     const size_t word = e->word + column;
     const size_t element = e->gemm->element_bytes;
-    const lb_operand x = {.data = (const char *)e->x_operand + row * e->d * element,
-                          .ld = e->d};
+    const lb_operand x = {.data = (const char *)e->x_operand + row * e->d * element, .ld = e->d};
     float *logits = logits_of(e, worker, &x, n_rows, word, n_words);
     for (size_t i = 0; i < product_rows(e, n_rows); i++)
     {
@@ -271,6 +271,7 @@ static void grad_x_chunk(cross_entropy *e, size_t chunk, unsigned worker)
                                     .b = head.data,
                                     .ldb = head.ld,
                                     .is_b_bf16 = head.is_bf16,
+                                    .is_b_panels = head.is_panels,
                                     .is_added = true,
                                     .c = e->grad_x + row * e->d + column,
                                     .ldc = e->d};

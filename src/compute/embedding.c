@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/number.h"
 #include "compute/kernels.h"
 
 typedef struct embedding
@@ -20,6 +21,16 @@ typedef struct embedding
     size_t n, d, n_vocabulary, rows_per_chunk;
 } embedding;
 
+/* A row of a head that is packed for products: its values lie a panel's width apart. */
+static void packed_row(float *x, const lb_matrix *table, size_t row)
+{
+    for (size_t j = 0; j < table->n_in; j++)
+    {
+        const size_t at = lb_packed_place(table, row, j);
+        x[j] = table->bf16 != NULL ? lb_bf16_widen(table->bf16[at]) : table->fp32[at];
+    }
+}
+
 static void forward_chunk(void *context, size_t chunk, unsigned worker)
 {
     const embedding *e = (const embedding *)context;
@@ -27,6 +38,11 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     const size_t last = lb_min(e->n, (chunk + 1) * e->rows_per_chunk);
     for (size_t i = chunk * e->rows_per_chunk; i < last; i++)
     {
+        if (e->table->is_packed)
+        {
+            packed_row(e->x + i * e->d, e->table, (size_t)e->ids[i]);
+            continue;
+        }
         const size_t first = (size_t)e->ids[i] * e->d;
         if (e->table->bf16 != NULL)
         {

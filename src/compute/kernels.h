@@ -191,6 +191,10 @@ lobass_status lb_failure_status(lb_failure *failure, const lb_gemm *gemm, lobass
  */
 
 size_t lb_tile_worker_bytes(void); /* a worker's packed operands */
+/* Values between a panel's first and the next one's, for one of its columns: N_IN, a whole pair. */
+size_t lb_packed_depth(size_t n_in);
+/* Where value (row, column) of a packed matrix is, in elements. */
+size_t lb_packed_place(const lb_matrix *w, size_t row, size_t column);
 const struct lb_tile_set *lb_tile_choose(const lb_cpu *cpu);
 
 /* ---- state of the bf16 primitives (cpu/onednn_bf16.c) ------------------------------------------

@@ -54,6 +54,15 @@ lb_operand lb_operand_from_weights(const struct lb_scratch *scratch, const lb_ge
                                    void *memory, const lb_matrix *w, size_t row, size_t column,
                                    size_t n_rows, size_t n_columns)
 {
+    if (w->is_packed) /* whole panels, from the first value on */
+    {
+        const size_t panels = row * lb_packed_depth(w->n_in);
+        return (lb_operand){.data = w->bf16 != NULL ? (const void *)(w->bf16 + panels)
+                                                    : (const void *)(w->fp32 + panels),
+                            .ld = lb_packed_depth(w->n_in),
+                            .is_bf16 = w->bf16 != NULL,
+                            .is_panels = true};
+    }
     const size_t first = row * w->n_in + column;
     if (w->bf16 == NULL)
     {

@@ -240,16 +240,16 @@ INLINED void widen_bf16(float *y, const uint16_t *x, size_t count)
 
 /* Where bit W of a lane's number differs from that of its row's, the two rows that differ in that
  * bit exchange lanes; once for every bit, and rows have become columns. */
-#define EXCHANGE(rows, w, lower, upper)                                       \
-    for (size_t i = 0; i < LANES; i++)                                        \
-    {                                                                         \
-        if ((i & (w)) == 0)                                                   \
-        {                                                                     \
-            const lane_bits a = (rows)[i];                                    \
-            const lane_bits b = (rows)[i | (w)];                              \
-            (rows)[i] = (lane_bits)__builtin_shufflevector(a, b, lower);      \
+#define EXCHANGE(rows, w, lower, upper)                                        \
+    for (size_t i = 0; i < LANES; i++)                                         \
+    {                                                                          \
+        if ((i & (w)) == 0)                                                    \
+        {                                                                      \
+            const lane_bits a = (rows)[i];                                     \
+            const lane_bits b = (rows)[i | (w)];                               \
+            (rows)[i] = (lane_bits)__builtin_shufflevector(a, b, lower);       \
             (rows)[i | (w)] = (lane_bits)__builtin_shufflevector(a, b, upper); \
-        }                                                                     \
+        }                                                                      \
     }
 /* clang-format off */
 #define LOWER_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30

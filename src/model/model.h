@@ -77,8 +77,9 @@ typedef struct lb_model
 
 typedef enum lb_model_use
 {
-    LB_MODEL_SCORE, /* read only: mapped where the file's dtype is the compute dtype */
-    LB_MODEL_TRAIN  /* fp32 masters, and working copies when computing in bf16 */
+    LB_MODEL_SCORE,        /* read only: mapped where the file's dtype is the compute dtype */
+    LB_MODEL_SCORE_PACKED, /* the same with matrices packed for products, and nothing kept twice */
+    LB_MODEL_TRAIN         /* fp32 masters, and working copies when computing in bf16 */
 } lb_model_use;
 
 /* Loads config and weights: model.safetensors, or the shards that model.safetensors.index.json
@@ -96,6 +97,8 @@ lobass_status lb_model_create_uniform(lb_model **model, const lb_config *config,
                                       lb_dtype compute_dtype, lb_model_use use, uint64_t seed,
                                       lobass_error *error);
 void lb_model_free(lb_model *model);
+/* LB_MODEL_SCORE_PACKED where COMPUTE wants it for weights of this dtype, else LB_MODEL_SCORE. */
+lb_model_use lb_model_use_for_scoring(const lb_compute *compute, lb_dtype compute_dtype);
 /* Hash of config.json and of the weight files, in the order of their names. */
 lobass_status lb_model_fingerprint(lb_hash *hash, const char *folder, lobass_error *error);
 /* Writes FOLDER/model.safetensors in DTYPE and copies config and tokenizer files from FROM (its

@@ -23,6 +23,7 @@ typedef struct plan_entry
     const lb_tensor *tensor;
     size_t master, working; /* offsets in the memory block; NO_SLOT: none. Scoring: working only */
     lb_dtype dtype;         /* of the values computed with */
+    bool is_packed;
 } plan_entry;
 
 void lb_model_free(lb_model *model)
@@ -104,6 +105,12 @@ static bool is_mappable(const plan_entry *entry)
            (uintptr_t)entry->tensor->data % lb_dtype_size(entry->dtype) == 0;
 }
 
+bool lb_model_packs(const lb_model *model, const lb_parameter *parameter, lb_model_use use)
+{
+    return use == LB_MODEL_SCORE_PACKED && parameter->n_dims == 2 &&
+           (parameter != model->embedding || model->config.has_tied_head);
+}
+
 /* Finds and checks every tensor and lays out the memory block. */
 static lobass_status plan_values(const lb_model *model, const lb_weight_files *files,
                                  plan_entry *plan, lb_dtype compute_dtype, lb_model_use use,
@@ -122,14 +129,21 @@ static lobass_status plan_values(const lb_model *model, const lb_weight_files *f
         entry->dtype = parameter->n_dims == 2 ? compute_dtype : LB_F32;
         entry->master = NO_SLOT;
         entry->working = NO_SLOT;
+        entry->is_packed = lb_model_packs(model, parameter, use);
+        size_t count = parameter->count;
+        if (entry->is_packed)
+        {
+            LB_TRY(lb_packed_count(&count, parameter->matrix.n_out, parameter->matrix.n_in, error));
+        }
         if (use == LB_MODEL_TRAIN)
         {
             LB_TRY(lb_layout_reserve(size_bytes, parameter->count, sizeof(float), &entry->master,
                                      error));
         }
-        if (use == LB_MODEL_TRAIN ? entry->dtype != LB_F32 : !is_mappable(entry))
+        if (use == LB_MODEL_TRAIN ? entry->dtype != LB_F32
+                                  : entry->is_packed || !is_mappable(entry))
         {
-            LB_TRY(lb_layout_reserve(size_bytes, parameter->count, lb_dtype_size(entry->dtype),
+            LB_TRY(lb_layout_reserve(size_bytes, count, lb_dtype_size(entry->dtype),
                                      &entry->working, error));
         }
     }
@@ -165,9 +179,46 @@ static void set_values(lb_parameter *parameter, lb_dtype dtype, const void *valu
     parameter->matrix.bf16 = dtype == LB_F32 ? NULL : values;
 }
 
-/* Points the parameter at its values, converting those that were planned to be. */
-static void fill(lb_parameter *parameter, const plan_entry *entry, char *memory)
+/* Panel after panel: the rows of one are converted, then packed, and the file's pages let go. */
+static lobass_status pack(lb_parameter *parameter, const plan_entry *entry, char *panels,
+                          lobass_error *error)
 {
+    const size_t n_in = parameter->matrix.n_in;
+    const size_t n_rows = lb_packed_rows();
+    const size_t element_bytes = lb_dtype_size(entry->dtype);
+    lb_tensor part = *entry->tensor;
+    char *rows = lb_alloc(n_rows * n_in, element_bytes, error);
+    if (rows == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t row = 0; row < parameter->matrix.n_out; row += n_rows)
+    {
+        const size_t left = parameter->matrix.n_out - row;
+        lb_matrix piece = {.n_out = left < n_rows ? left : n_rows, .n_in = n_in};
+        part.n_elements = piece.n_out * n_in;
+        part.data = entry->tensor->data + row * n_in * lb_dtype_size(part.dtype);
+        convert(rows, entry->dtype, &part);
+        piece.fp32 = entry->dtype == LB_F32 ? (const float *)(const void *)rows : NULL;
+        piece.bf16 = entry->dtype == LB_F32 ? NULL : (const uint16_t *)(const void *)rows;
+        lb_weights_pack(panels, &piece, row);
+    }
+    free(rows);
+    lb_mapping_release(entry->tensor->data,
+                       entry->tensor->n_elements * lb_dtype_size(entry->tensor->dtype));
+    set_values(parameter, entry->dtype, panels);
+    parameter->matrix.is_packed = true;
+    return LOBASS_OK;
+}
+
+/* Points the parameter at its values, converting those that were planned to be. */
+static lobass_status fill(lb_parameter *parameter, const plan_entry *entry, char *memory,
+                          lobass_error *error)
+{
+    if (entry->is_packed)
+    {
+        return pack(parameter, entry, memory + entry->working, error);
+    }
     if (entry->master != NO_SLOT)
     {
         parameter->master = (float *)(void *)(memory + entry->master);
@@ -188,6 +239,7 @@ static void fill(lb_parameter *parameter, const plan_entry *entry, char *memory)
     {
         set_values(parameter, entry->dtype, entry->tensor->data);
     }
+    return LOBASS_OK;
 }
 
 static lobass_status load_values(lb_model *model, const lb_weight_files *files,
@@ -211,7 +263,7 @@ static lobass_status load_values(lb_model *model, const lb_weight_files *files,
     }
     for (size_t i = 0; i < model->n_parameters; i++)
     {
-        fill(&model->parameters[i], &plan[i], model->storage->memory);
+        LB_TRY_GOTO(fill(&model->parameters[i], &plan[i], model->storage->memory, error));
     }
     model->stored_dtype = plan[0].tensor->dtype;
     lb_model_refresh(model);
@@ -257,6 +309,12 @@ done:
     lb_model_free(loaded);
     lb_weight_files_free(&files);
     return status;
+}
+
+lb_model_use lb_model_use_for_scoring(const lb_compute *compute, lb_dtype compute_dtype)
+{
+    return lb_compute_wants_packed(compute, compute_dtype == LB_BF16) ? LB_MODEL_SCORE_PACKED
+                                                                      : LB_MODEL_SCORE;
 }
 
 static void randomize(lb_parameter *parameter, double deviation, lb_random *random)

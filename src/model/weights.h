@@ -19,6 +19,9 @@ struct lb_model_storage
 /* A model whose parameters have names and shapes but no values yet; release with lb_model_free. */
 lobass_status lb_model_create_layout(lb_model **model, const lb_config *config,
                                      lobass_error *error);
+/* Whether PARAMETER is held packed. A table of embeddings that is not the head as well is only ever
+ * looked up: it stays as it is. */
+bool lb_model_packs(const lb_model *model, const lb_parameter *parameter, lb_model_use use);
 /* Room for COUNT values of ELEMENT_BYTES behind *SIZE_BYTES of a block; *OFFSET is aligned for any
  * vector load. */
 lobass_status lb_layout_reserve(size_t *size_bytes, size_t count, size_t element_bytes,

@@ -43,20 +43,26 @@ typedef struct place
 {
     bool has_fp32, has_bf16;
     size_t fp32, bf16;
+    size_t count; /* values: more than the parameter's where they are packed */
 } place;
 
-static lobass_status place_reserve(place *p, const lb_parameter *parameter, lb_dtype compute_dtype,
+static lobass_status place_reserve(place *p, lb_parameter *parameter, lb_dtype compute_dtype,
                                    lb_model_use use, size_t *size_bytes, lobass_error *error)
 {
+    p->count = parameter->count;
+    if (parameter->matrix.is_packed)
+    {
+        LB_TRY(lb_packed_count(&p->count, parameter->matrix.n_out, parameter->matrix.n_in, error));
+    }
     p->has_bf16 = parameter->n_dims == 2 && compute_dtype == LB_BF16;
     p->has_fp32 = use == LB_MODEL_TRAIN || !p->has_bf16;
     if (p->has_fp32)
     {
-        LB_TRY(lb_layout_reserve(size_bytes, parameter->count, sizeof(float), &p->fp32, error));
+        LB_TRY(lb_layout_reserve(size_bytes, p->count, sizeof(float), &p->fp32, error));
     }
     if (p->has_bf16)
     {
-        LB_TRY(lb_layout_reserve(size_bytes, parameter->count, sizeof(uint16_t), &p->bf16, error));
+        LB_TRY(lb_layout_reserve(size_bytes, p->count, sizeof(uint16_t), &p->bf16, error));
     }
     return LOBASS_OK;
 }
@@ -67,7 +73,7 @@ static void fill(lb_parameter *parameter, const place *p, char *memory, lb_model
     float *fp32 = p->has_fp32 ? (float *)(void *)(memory + p->fp32) : NULL;
     uint16_t *bf16 = p->has_bf16 ? (uint16_t *)(void *)(memory + p->bf16) : NULL;
     const bool is_bias = strstr(parameter->name, ".bias") != NULL;
-    for (size_t i = 0; i < parameter->count; i++)
+    for (size_t i = 0; i < p->count; i++)
     {
         const float value = parameter->n_dims == 2 ? uniform_next(u) : is_bias ? 0.0F : 1.0F;
         if (fp32 != NULL)
@@ -104,6 +110,7 @@ lobass_status lb_model_create_uniform(lb_model **model, const lb_config *config,
     }
     for (size_t i = 0; i < made->n_parameters; i++)
     {
+        made->parameters[i].matrix.is_packed = lb_model_packs(made, &made->parameters[i], use);
         LB_TRY_GOTO(place_reserve(&places[i], &made->parameters[i], compute_dtype, use, &size_bytes,
                                   error));
     }

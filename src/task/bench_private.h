@@ -62,8 +62,10 @@ typedef struct lb_products
     float *x, *y, *grad_x, *grad_y;
 } lb_products;
 
-/* The backend that is fastest at a large product of the model, on one thread. */
-lobass_status lb_products_backend(const char **name, const lb_model *model, lobass_error *error);
+/* The backend that is fastest at the products of a layer, on one thread; IS_SCORING: with weights
+ * held as it likes them best for that. */
+lobass_status lb_products_backend(const char **name, const lb_config *config, lb_dtype dtype,
+                                  bool is_scoring, lobass_error *error);
 lobass_status lb_products_create(lb_products **products, const lb_model *model, const char *backend,
                                  unsigned n_threads, size_t max_tokens, lobass_error *error);
 void lb_products_free(lb_products *products);

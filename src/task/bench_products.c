@@ -6,6 +6,7 @@
  * cross-entropy does: its logits are never all there.
  */
 #include "task/bench_private.h"
+#include "task/scorers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,11 +102,18 @@ done:
 static lb_matrix head_block(const lb_matrix *head, size_t word)
 {
     const size_t left = head->n_out - word;
-    const size_t first = word * head->n_in;
+    size_t first = word * head->n_in;
+    if (head->is_packed)
+    {
+        size_t count = 0;
+        (void)lb_packed_count(&count, word, head->n_in, NULL); /* smaller than what was allocated */
+        first = count;
+    }
     return (lb_matrix){.n_out = left < HEAD_WORDS ? left : HEAD_WORDS,
                        .n_in = head->n_in,
                        .fp32 = head->fp32 == NULL ? NULL : head->fp32 + first,
-                       .bf16 = head->bf16 == NULL ? NULL : head->bf16 + first};
+                       .bf16 = head->bf16 == NULL ? NULL : head->bf16 + first,
+                       .is_packed = head->is_packed};
 }
 
 lobass_status lb_products_forward(lb_products *p, size_t n, size_t n_scored, lobass_error *error)
@@ -154,19 +162,19 @@ lobass_status lb_products_backward(lb_products *p, size_t n, size_t n_scored, fl
 /* ---- which backend ----------------------------------------------------------------------------
  */
 
-/* Seconds of a product with MATRIX: the best of several, so that a busy machine does not decide. */
-static lobass_status trial(double *seconds, const lb_model *model, const lb_matrix *matrix,
-                           const char *backend, lobass_error *error)
+/* Seconds of the products of a model with one layer: the best of several, so that a busy machine
+ * does not decide. */
+static lobass_status trial(double *seconds, const lb_model *model, const char *backend,
+                           lobass_error *error)
 {
     lb_products *p = NULL;
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_products_create(&p, model, backend, 1, TRIAL_ROWS, error));
-    lb_compute *c = p->compute;
     double elapsed = 0;
     for (int i = 0; i < TRIALS_LEAST || elapsed < TRIAL_SECONDS; i++)
     {
         const double began = lb_clock_seconds();
-        LB_TRY_GOTO(c->ops->linear_forward(c, p->y, p->x, matrix, NULL, TRIAL_ROWS, error));
+        LB_TRY_GOTO(lb_products_forward(p, TRIAL_ROWS, 0, error));
         const double taken = lb_clock_seconds() - began;
         *seconds = i == 0 || taken < *seconds ? taken : *seconds;
         elapsed += taken;
@@ -176,14 +184,27 @@ done:
     return status;
 }
 
-lobass_status lb_products_backend(const char **name, const lb_model *model, lobass_error *error)
+lobass_status lb_products_backend(const char **name, const lb_config *config, lb_dtype dtype,
+                                  bool is_scoring, lobass_error *error)
 {
+    lb_config small = *config;
+    small.n_layers = 1;
+    small.n_vocabulary = 1;
     double best = 0;
     *name = NULL;
     for (size_t i = 0; lb_backend_name(i) != NULL; i++)
     {
         double seconds = 0;
-        LB_TRY(trial(&seconds, model, &model->layers[0].gate->matrix, lb_backend_name(i), error));
+        lb_model_use use = LB_MODEL_SCORE;
+        lb_model *model = NULL;
+        if (is_scoring)
+        {
+            LB_TRY(lb_scorers_model_use(&use, lb_backend_name(i), dtype, error));
+        }
+        LB_TRY(lb_model_create_uniform(&model, &small, dtype, use, 0, error));
+        const lobass_status status = trial(&seconds, model, lb_backend_name(i), error);
+        lb_model_free(model);
+        LB_TRY(status);
         if (*name == NULL || seconds < best)
         {
             best = seconds;

@@ -102,6 +102,13 @@ done:
     return status;
 }
 
+static lobass_status model_load(measurer *m, lobass_error *error)
+{
+    lb_model_use use = LB_MODEL_SCORE;
+    LB_TRY(lb_scorers_model_use(&use, NULL, m->dtype, error));
+    return lb_model_load(&m->model, m->options->model, m->dtype, use, error);
+}
+
 static lobass_status fail_other_model(const measurer *m, const lb_store_model *stored,
                                       const char *stored_backend, lobass_error *error)
 {
@@ -162,7 +169,7 @@ static lobass_status name_claim(measurer *m, lobass_error *error)
     LB_TRY(name_look(m, &is_there, &is_same, error));
     if (!is_same)
     {
-        LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, LB_MODEL_SCORE, error));
+        LB_TRY(model_load(m, error));
     }
     LB_TRY_GOTO(lb_store_begin(m->store, error));
     if (is_there && !is_same)
@@ -233,7 +240,7 @@ static lobass_status workers_create(measurer *m, lobass_error *error)
 {
     if (m->model == NULL)
     {
-        LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, LB_MODEL_SCORE, error));
+        LB_TRY(model_load(m, error));
     }
     LB_TRY(lb_scorers_create(&m->scorers, m->model, m->options->n_threads, m->max_tokens, error));
     const size_t n_slots = (size_t)m->scorers.n_workers * MOST_PACKS_A_THREAD;

@@ -28,6 +28,16 @@ lobass_status lb_score_plan_create(lb_plan **plan, size_t *max_tokens,
     return status;
 }
 
+lobass_status lb_scorers_model_use(lb_model_use *use, const char *backend, lb_dtype dtype,
+                                   lobass_error *error)
+{
+    lb_compute *compute = NULL;
+    LB_TRY(lb_compute_create(&compute, backend, 1, error));
+    *use = lb_model_use_for_scoring(compute, dtype);
+    lb_compute_free(compute);
+    return LOBASS_OK;
+}
+
 lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsigned n_threads,
                                 size_t max_tokens, lobass_error *error)
 {

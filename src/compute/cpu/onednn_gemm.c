@@ -40,10 +40,8 @@ static void widen_weights(const struct lb_scratch *scratch, void *operand, const
     scratch->vector->widen_bf16((float *)operand, values, count);
 }
 
-const lb_gemm lb_gemm_onednn = {.name = "oneDNN fp32",
-                                .element_bytes = sizeof(float),
-                                .row_multiple = 1,
-                                .multiply = multiply};
+const lb_gemm lb_gemm_onednn = {
+    .name = "oneDNN fp32", .element_bytes = sizeof(float), .row_multiple = 1, .multiply = multiply};
 
 const lb_gemm lb_gemm_onednn_widened = {.name = "oneDNN fp32 of bf16",
                                         .element_bytes = sizeof(float),

@@ -104,8 +104,8 @@ INLINED void tile_of(size_t n_rows, step_function step, float *c, size_t ldc, co
     }
 }
 
-#define TILE_CASE(n, step)                                                             \
-    case n:                                                                            \
+#define TILE_CASE(n, step)                                                               \
+    case n:                                                                              \
         tile_of(n, step, c + j, ldc, left, right + j, n_steps, n_columns - j, is_added); \
         break;
 

@@ -33,10 +33,9 @@ INLINED void store_tile(float *c, size_t ldc, size_t n_rows, __m512 sums[][2], s
                         bool is_added)
 {
     const __mmask16 first = (__mmask16)(n_columns >= COLUMNS ? 0xFFFF : (1U << n_columns) - 1U);
-    const __mmask16 second =
-        (__mmask16)(n_columns >= LB_PANEL  ? 0xFFFFU
-                    : n_columns > COLUMNS ? (1U << (n_columns - COLUMNS)) - 1U
-                                          : 0U);
+    const __mmask16 second = (__mmask16)(n_columns >= LB_PANEL ? 0xFFFFU
+                                         : n_columns > COLUMNS ? (1U << (n_columns - COLUMNS)) - 1U
+                                                               : 0U);
     UNROLLED
     for (size_t r = 0; r < n_rows; r++)
     {
@@ -70,9 +69,9 @@ INLINED void tile_of(size_t n_rows, step_function step, float *c, size_t ldc, co
     store_tile(c, ldc, n_rows, sums, n_columns, is_added);
 }
 
-#define TILE_CASE(n, step)                                                            \
-    case n:                                                                           \
-        tile_of(n, step, c, ldc, left, right, n_steps, n_columns, is_added);          \
+#define TILE_CASE(n, step)                                                   \
+    case n:                                                                  \
+        tile_of(n, step, c, ldc, left, right, n_steps, n_columns, is_added); \
         break;
 
 /* A function of every number of rows behind one switch; a step takes N_VALUES of the inner

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Our own products over the tiles of tile.h. One call is one product on one thread. For a slice of
- * the inner dimension the left operand is packed once; then, panel by panel of the right one (packed
- * here, or once and for all where weights are given as panels), the tiles of all rows go over it
- * while it is in cache. Measured against oneDNN in bench/NOTES.md.
+ * the inner dimension the left operand is packed once; then, panel by panel of the right one
+ * (packed here, or once and for all where weights are given as panels), the tiles of all rows go
+ * over it while it is in cache. Measured against oneDNN in bench/NOTES.md.
  */
 #include <stdlib.h>
 

@@ -221,3 +221,52 @@ void lb_tile_pack_right(const lb_vector *vector, void *panel, const lb_tile_sour
         columns_to_panel(vector, (char *)panel, source, is_bf16, column, n_columns, inner, n_inner);
     }
 }
+
+/* ---- weights, packed once ----------------------------------------------------------------------
+ */
+
+size_t lb_packed_rows(void)
+{
+    return LB_PANEL;
+}
+
+size_t lb_packed_depth(size_t n_in)
+{
+    return lb_round_up(n_in, 2);
+}
+
+lobass_status lb_packed_count(size_t *count, size_t n_out, size_t n_in, lobass_error *error)
+{
+    size_t rows = 0;
+    size_t depth = 0;
+    if (!lb_size_add(n_out, LB_PANEL - 1, &rows) || !lb_size_add(n_in, 1, &depth) ||
+        !lb_size_multiply(rows / LB_PANEL * LB_PANEL, depth / 2 * 2, count))
+    {
+        return lb_fail_memory(error, SIZE_MAX);
+    }
+    return LOBASS_OK;
+}
+
+void lb_weights_pack(void *panels, const lb_matrix *w, size_t first_row)
+{
+    const lb_cpu cpu = lb_cpu_detect();
+    const lb_vector *vector = lb_vector_choose(&cpu);
+    const bool is_bf16 = w->bf16 != NULL;
+    const lb_tile_source source = {is_bf16 ? (const void *)w->bf16 : (const void *)w->fp32, w->n_in,
+                                   false, is_bf16};
+    const size_t element_bytes = is_bf16 ? sizeof(uint16_t) : sizeof(float);
+    for (size_t row = 0; row < w->n_out; row += LB_PANEL)
+    {
+        char *panel = (char *)panels + (first_row + row) * lb_packed_depth(w->n_in) * element_bytes;
+        lb_tile_pack_right(vector, panel, &source, is_bf16, row, lb_min(LB_PANEL, w->n_out - row),
+                           0, w->n_in);
+    }
+}
+
+size_t lb_packed_place(const lb_matrix *w, size_t row, size_t column)
+{
+    const size_t panel = row / LB_PANEL * LB_PANEL * lb_packed_depth(w->n_in);
+    const size_t within = row % LB_PANEL;
+    return w->bf16 != NULL ? panel + column / 2 * 2 * LB_PANEL + 2 * within + column % 2
+                           : panel + column * LB_PANEL + within;
+}

@@ -31,7 +31,7 @@ static void expect_refused(const char *name, const char *origin)
     assert_null(c);
     assert_non_null(strstr(error.message, origin));
     assert_non_null(strstr(error.message, "\"cuda9\""));
-    assert_non_null(strstr(error.message, "plain or onednn"));
+    assert_non_null(strstr(error.message, "native, onednn or plain"));
 }
 
 static void test_unknown_backend(void **state)
@@ -43,13 +43,41 @@ static void test_unknown_backend(void **state)
     assert_int_equal(unsetenv("LOBASS_BACKEND"), 0);
 }
 
+/* The environment can only take away; what is there is used up to the level it names. */
+static void test_cpu_level(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"plain", "avx2", "avx512", "avx512_bf16"};
+    const lb_cpu cpu = lb_cpu_detect();
+    for (size_t level = 0; level < sizeof names / sizeof names[0]; level++)
+    {
+        lb_compute *c = NULL;
+        assert_int_equal(setenv("LOBASS_CPU", names[level], 1), 0);
+        assert_int_equal(lb_compute_create(&c, "native", 1, NULL), LOBASS_OK);
+        size_t best = level;
+        while (lb_tile_at(&cpu, best) == NULL)
+        {
+            best--;
+        }
+        assert_string_equal(c->scratch->tiles->name, names[best]);
+        assert_true(c->scratch->bf16 == &lb_gemm_tiles_bf16);
+        lb_compute_free(c);
+    }
+    lb_compute *c = NULL;
+    lobass_error error = {0};
+    assert_int_equal(setenv("LOBASS_CPU", "sse9", 1), 0);
+    assert_int_equal(lb_compute_create(&c, NULL, 1, &error), LOBASS_BAD_ARGUMENT);
+    assert_non_null(strstr(error.message, "LOBASS_CPU: found \"sse9\", expected plain, avx2"));
+    assert_int_equal(unsetenv("LOBASS_CPU"), 0);
+}
+
 static void test_environment(void **state)
 {
     (void)state;
     lb_compute *c = NULL;
     assert_int_equal(unsetenv("LOBASS_BACKEND"), 0);
     assert_int_equal(lb_compute_create(&c, NULL, 1, NULL), LOBASS_OK);
-    assert_string_equal(c->ops->name, "onednn");
+    assert_string_equal(c->ops->name, "native");
     lb_compute_free(c);
     assert_int_equal(setenv("LOBASS_BACKEND", "plain", 1), 0);
     assert_int_equal(lb_compute_create(&c, NULL, 1, NULL), LOBASS_OK);
@@ -212,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_backends_by_name),
         cmocka_unit_test(test_unknown_backend),
         cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_cpu_level),
         cmocka_unit_test(test_rows_padded),
         cmocka_unit_test(test_scratch_stays),
         cmocka_unit_test(test_rope_table_stays),

@@ -142,6 +142,72 @@ static void test_random_shapes(void **state)
     }
 }
 
+/* Packed weights give the bits of weights as they are, whole or packed piece by piece, and a row's
+ * bits do not depend on how many rows there are. */
+static void check_packed(lb_compute *c, const shape *s, bool is_bf16, lb_random *random)
+{
+    const size_t padded = lb_rows_padded(s->m);
+    const size_t n_weights = s->n * s->k;
+    const size_t n_values = s->m * s->n;
+    float *x = random_values(random, padded * s->k, false);
+    float *values = random_values(random, n_weights, is_bf16);
+    uint16_t *narrow = (uint16_t *)op_alloc(n_weights, sizeof *narrow);
+    for (size_t i = 0; i < n_weights; i++)
+    {
+        narrow[i] = lb_bf16_from_float(values[i]);
+    }
+    lb_matrix w = {.n_out = s->n, .n_in = s->k};
+    w.fp32 = is_bf16 ? NULL : values;
+    w.bf16 = is_bf16 ? narrow : NULL;
+    size_t count = 0;
+    assert_int_equal(lb_packed_count(&count, w.n_out, w.n_in, NULL), LOBASS_OK);
+    float *panels = (float *)op_alloc(count, sizeof *panels);
+    for (size_t row = 0; row < s->n; row += lb_packed_rows())
+    {
+        lb_matrix piece = w;
+        piece.n_out = lb_min(lb_packed_rows(), s->n - row);
+        piece.fp32 = is_bf16 ? NULL : values + row * s->k;
+        piece.bf16 = is_bf16 ? narrow + row * s->k : NULL;
+        lb_weights_pack(panels, &piece, row);
+    }
+    lb_matrix packed = {.n_out = s->n, .n_in = s->k, .is_packed = true};
+    packed.fp32 = is_bf16 ? NULL : panels;
+    packed.bf16 = is_bf16 ? (const uint16_t *)(const void *)panels : NULL;
+    float *y = (float *)op_alloc(padded * s->n, sizeof *y);
+    float *from_packed = (float *)op_alloc(padded * s->n, sizeof *y);
+    float *alone = (float *)op_alloc(lb_rows_padded(1) * s->n, sizeof *y);
+    const size_t last = (s->m - 1) * s->k;
+    assert_int_equal(c->ops->linear_forward(c, y, x, &w, NULL, s->m, NULL), LOBASS_OK);
+    assert_int_equal(c->ops->linear_forward(c, from_packed, x, &packed, NULL, s->m, NULL), 0);
+    assert_int_equal(c->ops->linear_forward(c, alone, x + last, &packed, NULL, 1, NULL), 0);
+    assert_memory_equal(from_packed, y, n_values * sizeof *y);
+    assert_memory_equal(alone, y + (s->m - 1) * s->n, s->n * sizeof *y);
+    free(x);
+    free(values);
+    free(narrow);
+    free(panels);
+    free(y);
+    free(from_packed);
+    free(alone);
+}
+
+static void test_packed_weights(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < OP_N_SETUPS; k++)
+    {
+        lb_compute *c = op_setups[k].tiles == NULL ? NULL : op_compute_create(&op_setups[k], 1);
+        lb_random random;
+        lb_random_init(&random, 77);
+        for (size_t i = 0; c != NULL && i < N_SHAPES / 2; i++)
+        {
+            const shape s = random_shape(&random);
+            check_packed(c, &s, i % 2 == 0, &random);
+        }
+        lb_compute_free(c);
+    }
+}
+
 /* More shapes than a worker keeps primitives for: the table is emptied and goes on. The second half
  * differs from the first in the distance of rows only. */
 static void test_more_shapes_than_are_kept(void **state)
@@ -163,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_shapes),
+        cmocka_unit_test(test_packed_weights),
         cmocka_unit_test(test_more_shapes_than_are_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
