@@ -1,313 +1,296 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Causal attention within each sequence: for query i of a head, over the keys j <= i,
+ * Causal attention within each sequence and its parents: for query i of a head, over keys j <= i,
  *     p[i, j] = exp(scale q[i].k[j] - log_sum_exp[i]),  out[i] = sum_j p[i, j] v[j]
- * with scale = 1 / sqrt(s); g key/value heads serve h query heads, h / g each.
+ * with scale = 1 / sqrt(s); g key/value heads serve h query heads, h / g each. The gradient is in
+ * attention_backward.c.
  *
- * Only a block of scores exists at a time. The forward keeps a running maximum and sum (Milakov &
- * Gimelshein 2018; Dao et al. 2022), the sum in double; the backward recomputes p from log_sum_exp.
- * A chunk is one sequence and one query head (forward), or one key/value head with all the query
- * heads it serves (backward): nothing is written by two chunks, and sums have one order.
+ * A chunk is one sequence and one key/value head. Its keys and values, those of the parents first,
+ * are packed as panels once for all the query heads they serve; then a few queries at a time meet
+ * all the keys they see. Their scores lie as the rows of a left operand, so that the probabilities
+ * they become are multiplied with the values where they are: only a tile's width of the matrix of
+ * scores ever exists. A query's result depends on its own keys alone, in their order: not on the
+ * queries beside it, nor on which tokens lie in a parent.
  */
 #include <math.h>
 #include <string.h>
 
-#include "compute/kernels.h"
+#include "compute/cpu/tile.h"
 
 enum
 {
-    QUERY_BLOCK = 128,
-    KEY_BLOCK = 256 /* a multiple of QUERY_BLOCK: then every query of a block sees its first key */
+    BLOCK = LB_TILE_DEPTH_BYTES / sizeof(float), /* keys, or values of a head, in a left block */
+    STRIDE = LB_TILE_STRIDE / sizeof(float)
 };
 
 typedef struct attention
 {
     struct lb_scratch *scratch;
-    const lb_gemm *gemm;
-    lb_failure failure;
-    const float *q, *k, *v; /* [n, h*s], [n, g*s], [n, g*s] */
-    float *out, *log_sum_exp;
-    const float *out_in, *log_sum_exp_in, *grad_out;
-    float *grad_q, *grad_k, *grad_v;
+    const lb_tile_kernel *kernel;
+    float *out, *log_sum_exp; /* [m, h*s], [m, h] */
+    const float *q, *k, *v;   /* [m, h*s], [n, g*s], [n, g*s] */
     const lb_batch *batch;
+    const uint32_t *queries;
+    size_t n_queries;
     size_t h, g, s;
     float scale;
 } attention;
 
-/* A worker's blocks. */
-typedef struct blocks
+/* A worker's memory for one sequence and one key/value head. */
+typedef struct workspace
 {
-    float *scores;               /* [QUERY_BLOCK, KEY_BLOCK], then probabilities */
-    float *grad;                 /* [QUERY_BLOCK, KEY_BLOCK], backward only */
-    float *sum_out;              /* [QUERY_BLOCK, s], forward only */
-    float row[QUERY_BLOCK];      /* running maximum; in the backward grad_out.out */
-    double row_sum[QUERY_BLOCK]; /* running sum of exponentials */
-} blocks;
+    float *keys;   /* panels [n_keys / LB_PANEL, s, LB_PANEL] */
+    float *values; /* panels [s / LB_PANEL, n_keys, LB_PANEL] */
+    float *left;   /* [s / BLOCK][tile_rows, STRIDE]: queries */
+    float *scores; /* [n_keys / BLOCK][tile_rows, STRIDE] */
+    size_t n_keys; /* of the sequence with its parents */
+} workspace;
 
-/* Where a block of queries and keys lies; all heads are counted in rows of their own array. */
-typedef struct place
+static size_t longest_context(const lb_batch *batch)
 {
-    size_t query, n_queries; /* first token in the batch, and how many */
-    size_t key, n_keys;
-    size_t head, kv_head;
-    size_t first_token; /* of the sequence */
-} place;
+    size_t longest = 0;
+    for (size_t i = 0; i < batch->n_sequences; i++)
+    {
+        const size_t n = batch->starts[i + 1] - batch->starts[i] + lb_batch_offset(batch, i);
+        longest = n > longest ? n : longest;
+    }
+    return longest;
+}
 
-static lobass_status reserve(lb_compute *c, size_t s, lobass_error *error)
+/* Bytes of a worker's memory; with WORK, its parts in MEMORY. */
+static size_t carve(const attention *a, size_t n_keys, workspace *work, char *memory)
 {
+    const size_t block_floats = a->kernel->tile_rows * STRIDE;
+    const size_t counts[] = {
+        lb_round_up(n_keys, LB_PANEL) * a->s, lb_round_up(a->s, LB_PANEL) * n_keys,
+        lb_blocks(a->s, BLOCK) * block_floats, lb_blocks(n_keys, BLOCK) * block_floats};
+    float **const parts[] = {&work->keys, &work->values, &work->left, &work->scores};
     size_t total = 0;
-    lb_scratch_add(&total, (size_t)2 * QUERY_BLOCK * KEY_BLOCK, sizeof(float));
-    lb_scratch_add(&total, QUERY_BLOCK * s, sizeof(float));
-    return lb_scratch_reserve(c->scratch, total, 0, error);
-}
-
-static blocks worker_blocks(const attention *a, unsigned worker)
-{
-    float *memory = (float *)lb_scratch_worker(a->scratch, worker);
-    blocks b = {.scores = memory,
-                .grad = memory + (size_t)QUERY_BLOCK * KEY_BLOCK,
-                .sum_out = memory + (size_t)2 * QUERY_BLOCK * KEY_BLOCK};
-    return b;
-}
-
-/* Keys of the block that query row I may see. */
-static size_t visible_keys(const place *p, size_t i)
-{
-    return lb_min(p->n_keys, p->query + i - p->key + 1);
-}
-
-/* scores[n_queries, n_keys] = rows of A (query side) times rows of B (key side), transposed. */
-static void multiply_scores(attention *a, unsigned worker, const place *p, float *scores,
-                            const float *by_query, const float *by_key)
-{
-    const lb_product product = {.m = p->n_queries,
-                                .n = p->n_keys,
-                                .k = a->s,
-                                .a = by_query + (p->query * a->h + p->head) * a->s,
-                                .lda = a->h * a->s,
-                                .b = by_key + (p->key * a->g + p->kv_head) * a->s,
-                                .ldb = a->g * a->s,
-                                .is_b_transposed = true,
-                                .c = scores,
-                                .ldc = KEY_BLOCK};
-    lb_multiply(a->scratch, worker, a->gemm, &product, &a->failure);
-}
-
-/* ---- forward -----------------------------------------------------------------------------------
- */
-
-/* Scores become exponentials over a running maximum; what was summed before is scaled to it. */
-static void soften(attention *a, blocks *b, const place *p)
-{
-    const lb_vector *vector = a->scratch->vector;
-    for (size_t i = 0; i < p->n_queries; i++)
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
     {
-        float *row = b->scores + i * KEY_BLOCK;
-        float *sum_out = b->sum_out + i * a->s;
-        const size_t n_visible = visible_keys(p, i);
-        const float block_maximum = a->scale * vector->maximum(row, n_visible);
-        const bool is_first = p->key == p->first_token;
-        const float before = b->row[i];
-        const float now = is_first || block_maximum > before ? block_maximum : before;
-        const double sum = vector->exponential(row, row, a->scale, now, n_visible);
-        memset(row + n_visible, 0, (p->n_keys - n_visible) * sizeof *row);
-        b->row[i] = now;
-        if (is_first)
+        if (memory != NULL)
         {
-            b->row_sum[i] = sum;
-            continue;
+            *parts[i] = (float *)(void *)(memory + total);
         }
-        const double factor = exp((double)before - (double)now);
-        b->row_sum[i] = b->row_sum[i] * factor + sum;
-        for (size_t j = 0; j < a->s && now > before; j++)
-        {
-            sum_out[j] *= (float)factor;
-        }
+        lb_scratch_add(&total, counts[i], sizeof(float));
     }
+    return total;
 }
 
-static void forward_queries(attention *a, unsigned worker, blocks *b, place *p)
+/* The keys and values of one sequence's own tokens, from key FIRST on. */
+static void pack_own(const attention *a, workspace *work, size_t sequence, size_t kv_head,
+                     size_t first)
 {
-    const size_t last = p->query + p->n_queries;
-    for (p->key = p->first_token; p->key < last; p->key += KEY_BLOCK)
+    const size_t start = a->batch->starts[sequence];
+    const size_t count = a->batch->starts[sequence + 1] - start;
+    const float *k = a->k + (start * a->g + kv_head) * a->s;
+    const float *v = a->v + (start * a->g + kv_head) * a->s;
+    for (size_t i = 0; i < count; i++)
     {
-        p->n_keys = lb_min(KEY_BLOCK, last - p->key);
-        multiply_scores(a, worker, p, b->scores, a->q, a->k);
-        soften(a, b, p);
-        const lb_product product = {.m = p->n_queries,
-                                    .n = a->s,
-                                    .k = p->n_keys,
-                                    .a = b->scores,
-                                    .lda = KEY_BLOCK,
-                                    .b = a->v + (p->key * a->g + p->kv_head) * a->s,
-                                    .ldb = a->g * a->s,
-                                    .is_added = p->key > p->first_token,
-                                    .c = b->sum_out,
-                                    .ldc = a->s};
-        lb_multiply(a->scratch, worker, a->gemm, &product, &a->failure);
-    }
-    for (size_t i = 0; i < p->n_queries; i++)
-    {
-        const size_t row = (p->query + i) * a->h + p->head;
-        const float inverse = (float)(1.0 / b->row_sum[i]);
+        const size_t key = first + i;
+        float *to = work->keys + key / LB_PANEL * LB_PANEL * a->s + key % LB_PANEL;
         for (size_t j = 0; j < a->s; j++)
         {
-            a->out[row * a->s + j] = b->sum_out[i * a->s + j] * inverse;
+            to[j * LB_PANEL] = k[i * a->g * a->s + j];
         }
-        a->log_sum_exp[row] = (float)((double)b->row[i] + log(b->row_sum[i]));
+        for (size_t j = 0; j < a->s; j += LB_PANEL)
+        {
+            const size_t n_columns = lb_min(LB_PANEL, a->s - j);
+            float *panel = work->values + j * work->n_keys + key * LB_PANEL;
+            memcpy(panel, v + i * a->g * a->s + j, n_columns * sizeof *panel);
+            memset(panel + n_columns, 0, (LB_PANEL - n_columns) * sizeof *panel);
+        }
     }
+}
+
+/* The sequence's keys and values behind those of its parents. Key columns beyond the last are
+ * computed with, and never looked at. */
+static void pack_context(const attention *a, workspace *work, size_t sequence, size_t kv_head)
+{
+    size_t first = work->n_keys;
+    memset(work->keys + work->n_keys / LB_PANEL * LB_PANEL * a->s, 0,
+           (lb_round_up(work->n_keys, LB_PANEL) - work->n_keys / LB_PANEL * LB_PANEL) * a->s *
+               sizeof *work->keys);
+    for (uint32_t at = (uint32_t)sequence; at != LB_NO_PARENT; at = lb_batch_parent(a->batch, at))
+    {
+        first -= a->batch->starts[at + 1] - a->batch->starts[at];
+        pack_own(a, work, at, kv_head, first);
+    }
+}
+
+/* scores[n_rows, n_keys] = left keys^T */
+static void score(const attention *a, const workspace *work, size_t n_rows, size_t n_keys)
+{
+    const size_t block_floats = a->kernel->tile_rows * STRIDE;
+    for (size_t key = 0; key < n_keys; key += LB_PANEL)
+    {
+        float *c = work->scores + key / BLOCK * block_floats + key % BLOCK;
+        for (size_t j = 0; j < a->s; j += BLOCK)
+        {
+            a->kernel->multiply(c, STRIDE, work->left + j / BLOCK * block_floats,
+                                work->keys + key * a->s + j * LB_PANEL, lb_min(BLOCK, a->s - j),
+                                n_rows, LB_PANEL, j > 0);
+        }
+    }
+}
+
+/* A row's first N_VISIBLE scores become exponentials below their maximum, the rest up to N_KEYS
+ * zero; returns the sum and *MAXIMUM of the scaled scores. */
+static double soften(const attention *a, float *row, size_t n_visible, size_t n_keys,
+                     float *maximum)
+{
+    const lb_vector *vector = a->scratch->vector;
+    const size_t block_floats = a->kernel->tile_rows * STRIDE;
+    float largest = -INFINITY;
+    double sum = 0.0;
+    for (size_t key = 0; key < n_visible; key += BLOCK)
+    {
+        const float found =
+            vector->maximum(row + key / BLOCK * block_floats, lb_min(BLOCK, n_visible - key));
+        largest = found > largest ? found : largest;
+    }
+    *maximum = a->scale * largest;
+    for (size_t key = 0; key < n_keys; key += BLOCK)
+    {
+        float *block = row + key / BLOCK * block_floats;
+        const size_t n_block = lb_min(BLOCK, n_keys - key);
+        const size_t n_seen = key < n_visible ? lb_min(n_block, n_visible - key) : 0;
+        sum += vector->exponential(block, block, a->scale, *maximum, n_seen);
+        memset(block + n_seen, 0, (n_block - n_seen) * sizeof *block);
+    }
+    return sum;
+}
+
+/* out[n_rows, s] = scores values */
+static void gather(const attention *a, const workspace *work, float *out, size_t n_rows,
+                   size_t n_keys)
+{
+    const size_t block_floats = a->kernel->tile_rows * STRIDE;
+    for (size_t j = 0; j < a->s; j += LB_PANEL)
+    {
+        for (size_t key = 0; key < n_keys; key += BLOCK)
+        {
+            a->kernel->multiply(out + j, a->h * a->s, work->scores + key / BLOCK * block_floats,
+                                work->values + j * work->n_keys + key * LB_PANEL,
+                                lb_min(BLOCK, n_keys - key), n_rows, lb_min(LB_PANEL, a->s - j),
+                                key > 0);
+        }
+    }
+}
+
+/* N_ROWS queries of one head: rows ROW and on of q, which see N_VISIBLE[i] keys. */
+static void attend(const attention *a, const workspace *work, size_t row, size_t n_rows,
+                   size_t head, const size_t *n_visible)
+{
+    const lb_tile_source source = {a->q + (row * a->h + head) * a->s, a->h * a->s, false, false};
+    const size_t n_keys = n_visible[n_rows - 1];
+    for (size_t j = 0; j < a->s; j += BLOCK)
+    {
+        char *left = (char *)(work->left + j / BLOCK * a->kernel->tile_rows * STRIDE);
+        lb_tile_pack_left(a->scratch->vector, left, &source, LB_TILE_FP32, 0, n_rows, j,
+                          lb_min(BLOCK, a->s - j));
+    }
+    score(a, work, n_rows, n_keys);
+    float inverse[LB_MOST_TILE_ROWS];
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        float maximum = 0.0F;
+        const double sum = soften(a, work->scores + i * STRIDE, n_visible[i], n_keys, &maximum);
+        inverse[i] = (float)(1.0 / sum);
+        a->log_sum_exp[(row + i) * a->h + head] = (float)((double)maximum + log(sum));
+    }
+    float *out = a->out + (row * a->h + head) * a->s;
+    gather(a, work, out, n_rows, n_keys);
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        for (size_t j = 0; j < a->s; j++)
+        {
+            out[i * a->h * a->s + j] *= inverse[i];
+        }
+    }
+}
+
+/* The first query at or behind TOKEN. */
+static size_t first_query(const attention *a, size_t token)
+{
+    if (a->queries == NULL)
+    {
+        return token;
+    }
+    size_t low = 0;
+    size_t high = a->n_queries;
+    while (low < high)
+    {
+        const size_t middle = low + (high - low) / 2;
+        if (a->queries[middle] < token)
+        {
+            low = middle + 1;
+        }
+        else
+        {
+            high = middle;
+        }
+    }
+    return low;
 }
 
 static void forward_chunk(void *context, size_t chunk, unsigned worker)
 {
-    attention *a = (attention *)context;
-    blocks b = worker_blocks(a, worker);
-    const uint32_t *starts = a->batch->starts + chunk / a->h;
-    place p = {.head = chunk % a->h, .first_token = starts[0]};
-    p.kv_head = p.head / (a->h / a->g);
-    for (p.query = starts[0]; p.query < starts[1]; p.query += QUERY_BLOCK)
+    const attention *a = (const attention *)context;
+    const size_t sequence = chunk / a->g;
+    const size_t kv_head = chunk % a->g;
+    const size_t group = a->h / a->g;
+    const size_t start = a->batch->starts[sequence];
+    const size_t first = first_query(a, start);
+    const size_t last = first_query(a, a->batch->starts[sequence + 1]);
+    if (first == last)
     {
-        p.n_queries = lb_min(QUERY_BLOCK, starts[1] - p.query);
-        forward_queries(a, worker, &b, &p);
+        return;
+    }
+    const size_t n_before = lb_batch_offset(a->batch, sequence);
+    workspace work = {.n_keys = n_before + a->batch->starts[sequence + 1] - start};
+    (void)carve(a, work.n_keys, &work, (char *)lb_scratch_worker(a->scratch, worker));
+    pack_context(a, &work, sequence, kv_head);
+    const size_t n_tiles = lb_blocks(last - first, a->kernel->tile_rows);
+    for (size_t tile = 0; tile < n_tiles; tile++)
+    {
+        const size_t row = first + tile * (last - first) / n_tiles;
+        const size_t n_rows = first + (tile + 1) * (last - first) / n_tiles - row;
+        size_t n_visible[LB_MOST_TILE_ROWS];
+        for (size_t i = 0; i < n_rows; i++)
+        {
+            const size_t token = a->queries == NULL ? row + i : a->queries[row + i];
+            n_visible[i] = n_before + token - start + 1;
+        }
+        for (size_t head = kv_head * group; head < (kv_head + 1) * group; head++)
+        {
+            attend(a, &work, row, n_rows, head, n_visible);
+        }
     }
 }
 
 lobass_status lb_attention_forward(lb_compute *c, float *out, float *log_sum_exp, const float *q,
-                                   const float *k, const float *v, const lb_batch *batch, size_t h,
-                                   size_t g, size_t s, lobass_error *error)
+                                   const float *k, const float *v, const lb_batch *batch,
+                                   const uint32_t *queries, size_t n_queries, size_t h, size_t g,
+                                   size_t s, lobass_error *error)
 {
     attention a = {.scratch = c->scratch,
-                   .gemm = c->scratch->fp32,
-                   .q = q,
-                   .k = k,
-                   .v = v,
+                   .kernel = &c->scratch->tiles->fp32,
                    .out = out,
                    .log_sum_exp = log_sum_exp,
-                   .batch = batch,
-                   .h = h,
-                   .g = g,
-                   .s = s,
-                   .scale = (float)(1.0 / sqrt((double)s))};
-    LB_TRY(reserve(c, s, error));
-    lb_pool_run(c->pool, batch->n_sequences * h, forward_chunk, &a);
-    return lb_failure_status(&a.failure, a.gemm, error);
-}
-
-/* ---- backward ----------------------------------------------------------------------------------
- *
- * With dp[i, j] = grad_out[i].v[j] and D[i] = sum_j p[i, j] dp[i, j] = grad_out[i].out[i]:
- *     ds[i, j]  = scale p[i, j] (dp[i, j] - D[i])
- *     grad_q[i] = sum_j ds[i, j] k[j]     grad_k[j] = sum_i ds[i, j] q[i]
- *     grad_v[j] = sum_i p[i, j] grad_out[i]
- * the sums over i running through all query heads that share the key/value head.
- */
-
-/* grad_key_side[n_keys, s] += block^T rows of BY_QUERY. */
-static void add_to_keys(attention *a, unsigned worker, const place *p, float *grad_key_side,
-                        const float *block, const float *by_query)
-{
-    const lb_product product = {.m = p->n_keys,
-                                .n = a->s,
-                                .k = p->n_queries,
-                                .a = block,
-                                .lda = KEY_BLOCK,
-                                .is_a_transposed = true,
-                                .b = by_query + (p->query * a->h + p->head) * a->s,
-                                .ldb = a->h * a->s,
-                                .is_added = true,
-                                .c = grad_key_side + (p->key * a->g + p->kv_head) * a->s,
-                                .ldc = a->g * a->s};
-    lb_multiply(a->scratch, worker, a->gemm, &product, &a->failure);
-}
-
-static void backward_block(attention *a, unsigned worker, blocks *b, const place *p)
-{
-    const lb_vector *vector = a->scratch->vector;
-    multiply_scores(a, worker, p, b->scores, a->q, a->k);
-    multiply_scores(a, worker, p, b->grad, a->grad_out, a->v);
-    for (size_t i = 0; i < p->n_queries; i++)
-    {
-        float *probability = b->scores + i * KEY_BLOCK;
-        float *grad = b->grad + i * KEY_BLOCK;
-        const size_t n_visible = visible_keys(p, i);
-        const size_t hidden_bytes = (p->n_keys - n_visible) * sizeof *grad;
-        const float shift = a->log_sum_exp_in[(p->query + i) * a->h + p->head];
-        (void)vector->exponential(probability, probability, a->scale, shift, n_visible);
-        vector->softmax_backward(grad, probability, b->row[i], a->scale, n_visible);
-        memset(probability + n_visible, 0, hidden_bytes);
-        memset(grad + n_visible, 0, hidden_bytes);
-    }
-    add_to_keys(a, worker, p, a->grad_v, b->scores, a->grad_out);
-    add_to_keys(a, worker, p, a->grad_k, b->grad, a->q);
-    const lb_product product = {.m = p->n_queries,
-                                .n = a->s,
-                                .k = p->n_keys,
-                                .a = b->grad,
-                                .lda = KEY_BLOCK,
-                                .b = a->k + (p->key * a->g + p->kv_head) * a->s,
-                                .ldb = a->g * a->s,
-                                .is_added = true,
-                                .c = a->grad_q + (p->query * a->h + p->head) * a->s,
-                                .ldc = a->h * a->s};
-    lb_multiply(a->scratch, worker, a->gemm, &product, &a->failure);
-}
-
-static void backward_head(attention *a, unsigned worker, blocks *b, place *p, size_t last_token)
-{
-    for (p->query = p->first_token; p->query < last_token; p->query += QUERY_BLOCK)
-    {
-        p->n_queries = lb_min(QUERY_BLOCK, last_token - p->query);
-        const size_t last = p->query + p->n_queries;
-        for (size_t i = 0; i < p->n_queries; i++)
-        {
-            const size_t first = ((p->query + i) * a->h + p->head) * a->s;
-            b->row[i] =
-                (float)a->scratch->vector->dot(a->grad_out + first, a->out_in + first, a->s);
-        }
-        for (p->key = p->first_token; p->key < last; p->key += KEY_BLOCK)
-        {
-            p->n_keys = lb_min(KEY_BLOCK, last - p->key);
-            backward_block(a, worker, b, p);
-        }
-    }
-}
-
-static void backward_chunk(void *context, size_t chunk, unsigned worker)
-{
-    attention *a = (attention *)context;
-    blocks b = worker_blocks(a, worker);
-    const uint32_t *starts = a->batch->starts + chunk / a->g;
-    const size_t group = a->h / a->g;
-    place p = {.kv_head = chunk % a->g, .first_token = starts[0]};
-    for (p.head = p.kv_head * group; p.head < (p.kv_head + 1) * group; p.head++)
-    {
-        backward_head(a, worker, &b, &p, starts[1]);
-    }
-}
-
-lobass_status lb_attention_backward(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
-                                    const float *grad_out, const float *out,
-                                    const float *log_sum_exp, const float *q, const float *k,
-                                    const float *v, const lb_batch *batch, size_t h, size_t g,
-                                    size_t s, lobass_error *error)
-{
-    attention a = {.scratch = c->scratch,
-                   .gemm = c->scratch->fp32,
                    .q = q,
                    .k = k,
                    .v = v,
-                   .out_in = out,
-                   .log_sum_exp_in = log_sum_exp,
-                   .grad_out = grad_out,
-                   .grad_q = grad_q,
-                   .grad_k = grad_k,
-                   .grad_v = grad_v,
                    .batch = batch,
+                   .queries = queries,
+                   .n_queries = n_queries,
                    .h = h,
                    .g = g,
                    .s = s,
                    .scale = (float)(1.0 / sqrt((double)s))};
-    LB_TRY(reserve(c, s, error));
-    lb_pool_run(c->pool, batch->n_sequences * g, backward_chunk, &a);
-    return lb_failure_status(&a.failure, a.gemm, error);
+    workspace unused;
+    LB_TRY(
+        lb_scratch_reserve(c->scratch, carve(&a, longest_context(batch), &unused, NULL), 0, error));
+    lb_pool_run(c->pool, batch->n_sequences * g, forward_chunk, &a);
+    return LOBASS_OK;
 }

@@ -18,17 +18,32 @@
 /* n rounded up to the row block of the products. */
 size_t lb_rows_padded(size_t n_rows);
 
-/* Sequences laid end to end without padding. Position in a sequence = token - its start. */
+/* Sequences laid end to end without padding. A sequence may go on where an earlier one ends: the
+ * tokens of its parent, and of the parent's parents, come before its own. What rows have in common
+ * is thus there once. */
 typedef struct lb_batch
 {
     size_t n_tokens;
     const int32_t *ids; /* [n_tokens], each in [0, v) */
     size_t n_sequences;
-    const uint32_t *starts; /* [n_sequences + 1], ascending from 0 to n_tokens */
+    const uint32_t *starts;  /* [n_sequences + 1], ascending from 0 to n_tokens */
+    const uint32_t *parents; /* [n_sequences], an earlier one or LB_NO_PARENT; NULL: none has */
     size_t n_scored;
-    const uint32_t *scored; /* [n_scored], ascending: the token is predicted from the one before it;
-                               never the first of a sequence */
+    const uint32_t *scored; /* [n_scored], ascending: the token is predicted from the one before it,
+                               in its sequence or at the end of its parent */
 } lb_batch;
+
+#define LB_NO_PARENT UINT32_MAX
+
+static inline uint32_t lb_batch_parent(const lb_batch *batch, size_t sequence)
+{
+    return batch->parents == NULL ? LB_NO_PARENT : batch->parents[sequence];
+}
+
+/* Tokens that come before a sequence's own. */
+size_t lb_batch_offset(const lb_batch *batch, size_t sequence);
+/* positions[n_tokens]: how many tokens come before each. */
+void lb_batch_positions(const lb_batch *batch, uint32_t *positions);
 
 /* A weight matrix [n_out, n_in], row-major, or packed for scoring: then products read it as it
  * lies, and nothing but linear_forward, embedding_forward and cross_entropy_forward takes it. */
@@ -84,18 +99,22 @@ typedef struct lb_ops
                               size_t d);
 
     /* Rotates the pairs (x[i], x[i + s/2]) of every head in place by angle position * frequency[i]
-     * (Hugging Face's layout). frequencies[s/2] in radians per position. */
-    void (*rope_forward)(lb_compute *c, float *x, const lb_batch *batch, const float *frequencies,
-                         size_t n_heads, size_t head_size);
-    void (*rope_backward)(lb_compute *c, float *grad_x, const lb_batch *batch,
+     * (Hugging Face's layout). positions[n]; frequencies[s/2] in radians per position. */
+    void (*rope_forward)(lb_compute *c, float *x, const uint32_t *positions, size_t n,
+                         const float *frequencies, size_t n_heads, size_t head_size);
+    void (*rope_backward)(lb_compute *c, float *grad_x, const uint32_t *positions, size_t n,
                           const float *frequencies, size_t n_heads, size_t head_size);
 
-    /* Causal attention within each sequence; scale 1/sqrt(s); query head i uses key head
-     * i / (h / g). out[n, h*s]; log_sum_exp[n, h] of the scaled scores. */
+    /* Causal attention of each sequence to itself and its parents; scale 1/sqrt(s); query head i
+     * uses key head i / (h / g). k, v[n, g*s] of all tokens; q, out[m, h*s] and log_sum_exp[m, h]
+     * of the scaled scores for the m tokens QUERIES[n_queries], ascending, or for all n where it
+     * is NULL. */
     lobass_status (*attention_forward)(lb_compute *c, float *out, float *log_sum_exp,
                                        const float *q, const float *k, const float *v,
-                                       const lb_batch *batch, size_t h, size_t g, size_t s,
+                                       const lb_batch *batch, const uint32_t *queries,
+                                       size_t n_queries, size_t h, size_t g, size_t s,
                                        lobass_error *error);
+    /* All tokens are queries; a batch whose sequences have parents is not supported. */
     lobass_status (*attention_backward)(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
                                         const float *grad_out, const float *out,
                                         const float *log_sum_exp, const float *q, const float *k,

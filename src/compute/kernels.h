@@ -220,13 +220,14 @@ void lb_rms_norm_forward(lb_compute *c, float *y, float *inverse_rms, const floa
 void lb_rms_norm_backward(lb_compute *c, float *grad_x, float *grad_gain, const float *grad_y,
                           const float *x, const float *gain, const float *inverse_rms, size_t n,
                           size_t d);
-void lb_rope_forward(lb_compute *c, float *x, const lb_batch *batch, const float *frequencies,
-                     size_t n_heads, size_t head_size);
-void lb_rope_backward(lb_compute *c, float *grad_x, const lb_batch *batch, const float *frequencies,
-                      size_t n_heads, size_t head_size);
+void lb_rope_forward(lb_compute *c, float *x, const uint32_t *positions, size_t n,
+                     const float *frequencies, size_t n_heads, size_t head_size);
+void lb_rope_backward(lb_compute *c, float *grad_x, const uint32_t *positions, size_t n,
+                      const float *frequencies, size_t n_heads, size_t head_size);
 lobass_status lb_attention_forward(lb_compute *c, float *out, float *log_sum_exp, const float *q,
-                                   const float *k, const float *v, const lb_batch *batch, size_t h,
-                                   size_t g, size_t s, lobass_error *error);
+                                   const float *k, const float *v, const lb_batch *batch,
+                                   const uint32_t *queries, size_t n_queries, size_t h, size_t g,
+                                   size_t s, lobass_error *error);
 lobass_status lb_attention_backward(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
                                     const float *grad_out, const float *out,
                                     const float *log_sum_exp, const float *q, const float *k,

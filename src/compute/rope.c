@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rotary position embedding (Su et al. 2021) in Hugging Face's layout: within every head the pair
- * (x[i], x[i + s/2]) is rotated in place by the angle position * frequency[i], the position being
- * counted from the start of the sequence. Angles, cosines and sines are computed in double and kept
- * as a table in scratch memory; without memory for it they are computed where they are used.
+ * (x[i], x[i + s/2]) is rotated in place by the angle position * frequency[i]. Angles, cosines and
+ * sines are computed in double and kept as a table in scratch memory; without memory for it they
+ * are computed where they are used.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -20,9 +20,9 @@ typedef struct rope
 {
     const lb_rope_table *table; /* NULL: compute each angle where it is used */
     float *x;
-    const lb_batch *batch;
+    const uint32_t *positions;
     const float *frequencies;
-    size_t n_heads, n_pairs, tokens_per_chunk;
+    size_t n, n_heads, n_pairs, tokens_per_chunk;
     float sign; /* of the angle: -1 in the backward */
 } rope;
 
@@ -32,17 +32,6 @@ void lb_rope_table_free(lb_rope_table *table)
     free(table->cosine);
     free(table->sine);
     memset(table, 0, sizeof *table);
-}
-
-static size_t longest_sequence(const lb_batch *batch)
-{
-    size_t longest = 0;
-    for (size_t i = 0; i < batch->n_sequences; i++)
-    {
-        const size_t length = batch->starts[i + 1] - batch->starts[i];
-        longest = length > longest ? length : longest;
-    }
-    return longest;
 }
 
 static bool table_covers(const lb_rope_table *table, const float *frequencies, size_t n_pairs,
@@ -128,75 +117,56 @@ static void rotate_token(const rope *r, float *x, size_t position)
     }
 }
 
-/* The sequence that holds TOKEN: the last one that starts at or before it. */
-static size_t sequence_of(const lb_batch *batch, size_t token)
-{
-    size_t low = 0;
-    size_t high = batch->n_sequences;
-    while (high - low > 1)
-    {
-        const size_t middle = low + (high - low) / 2;
-        if (batch->starts[middle] <= token)
-        {
-            low = middle;
-        }
-        else
-        {
-            high = middle;
-        }
-    }
-    return low;
-}
-
 static void rope_chunk(void *context, size_t chunk, unsigned worker)
 {
     const rope *r = (const rope *)context;
     (void)worker;
-    const size_t first = chunk * r->tokens_per_chunk;
-    const size_t last = lb_min(r->batch->n_tokens, first + r->tokens_per_chunk);
-    size_t sequence = sequence_of(r->batch, first);
-    for (size_t token = first; token < last; token++)
+    const size_t last = lb_min(r->n, (chunk + 1) * r->tokens_per_chunk);
+    for (size_t token = chunk * r->tokens_per_chunk; token < last; token++)
     {
-        while (token >= r->batch->starts[sequence + 1])
-        {
-            sequence++;
-        }
-        float *x = r->x + token * r->n_heads * 2 * r->n_pairs;
-        rotate_token(r, x, token - r->batch->starts[sequence]);
+        rotate_token(r, r->x + token * r->n_heads * 2 * r->n_pairs, r->positions[token]);
     }
 }
 
-static void rope_run(lb_compute *c, float *x, const lb_batch *batch, const float *frequencies,
-                     size_t n_heads, size_t head_size, float sign)
+static void rope_run(lb_compute *c, rope *r)
 {
-    if (batch->n_tokens == 0)
+    uint32_t furthest = 0;
+    for (size_t i = 0; i < r->n; i++)
     {
-        return;
+        furthest = r->positions[i] > furthest ? r->positions[i] : furthest;
     }
+    r->tokens_per_chunk = LB_ELEMENT_BLOCK / (r->n_heads * 2 * r->n_pairs + 1) + 1;
+    lb_rope_table *table = &c->scratch->rope;
+    if (table_prepare(table, r->frequencies, r->n_pairs, (size_t)furthest + 1))
+    {
+        r->table = table;
+    }
+    lb_pool_run(c->pool, lb_blocks(r->n, r->tokens_per_chunk), rope_chunk, r);
+}
+
+void lb_rope_forward(lb_compute *c, float *x, const uint32_t *positions, size_t n,
+                     const float *frequencies, size_t n_heads, size_t head_size)
+{
     rope r = {.x = x,
-              .batch = batch,
+              .positions = positions,
               .frequencies = frequencies,
+              .n = n,
               .n_heads = n_heads,
               .n_pairs = head_size / 2,
-              .sign = sign};
-    r.tokens_per_chunk = LB_ELEMENT_BLOCK / (n_heads * head_size + 1) + 1;
-    lb_rope_table *table = &c->scratch->rope;
-    if (table_prepare(table, frequencies, r.n_pairs, longest_sequence(batch)))
-    {
-        r.table = table;
-    }
-    lb_pool_run(c->pool, lb_blocks(batch->n_tokens, r.tokens_per_chunk), rope_chunk, &r);
-}
-
-void lb_rope_forward(lb_compute *c, float *x, const lb_batch *batch, const float *frequencies,
-                     size_t n_heads, size_t head_size)
-{
-    rope_run(c, x, batch, frequencies, n_heads, head_size, 1.0F);
+              .sign = 1.0F};
+    rope_run(c, &r);
 }
 
 /* A rotation is orthogonal: the gradient is rotated back, by the negative angle, in place. */
-void lb_rope_backward(lb_compute *c, float *grad_x, const lb_batch *batch, const float *frequencies,
-                      size_t n_heads, size_t head_size)
+void lb_rope_backward(lb_compute *c, float *grad_x, const uint32_t *positions, size_t n,
+                      const float *frequencies, size_t n_heads, size_t head_size)
 {
-    rope_run(c, grad_x, batch, frequencies, n_heads, head_size, -1.0F);
+    rope r = {.x = grad_x,
+              .positions = positions,
+              .frequencies = frequencies,
+              .n = n,
+              .n_heads = n_heads,
+              .n_pairs = head_size / 2,
+              .sign = -1.0F};
+    rope_run(c, &r);
 }

@@ -20,7 +20,7 @@ typedef struct carver
 
 typedef struct request
 {
-    void *pointer; /* of the array's pointer: float ** or int32_t ** */
+    void *pointer; /* of the array's pointer: float **, int32_t ** or uint32_t ** */
     size_t width;  /* elements of four bytes a row */
 } request;
 
@@ -134,6 +134,11 @@ static lobass_status carve_all(carver *from, lb_decoder *decoder, lobass_error *
         {(void *)&head->nll, 1},
         {(void *)&head->log_sum_exp, 1},
         {(void *)&head->targets, 1},
+        {(void *)&head->predictors, 1},
+        {(void *)&decoder->rows.positions, 1},
+        {(void *)&decoder->rows.needed, 1},
+        {(void *)&decoder->rows.needed_positions, 1},
+        {(void *)&decoder->rows.place, 1},
     };
     LB_TRY(CARVE(from, requests, error));
     return decoder->is_training ? carve_gradients(from, decoder, error) : LOBASS_OK;

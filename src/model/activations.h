@@ -53,13 +53,27 @@ typedef struct lb_gradients
 /* The head sees only the m positions that predict a scored token. */
 typedef struct lb_head_activations
 {
-    float *gathered;    /* [m, d] residual stream at those positions */
-    float *inverse_rms; /* [m] */
-    float *hidden;      /* [m, d] after the final norm */
-    float *nll;         /* [m] */
-    float *log_sum_exp; /* [m] of the logits */
-    int32_t *targets;   /* [m] */
+    float *gathered;      /* [m, d] residual stream at those positions */
+    float *inverse_rms;   /* [m] */
+    float *hidden;        /* [m, d] after the final norm */
+    float *nll;           /* [m] */
+    float *log_sum_exp;   /* [m] of the logits */
+    int32_t *targets;     /* [m] */
+    uint32_t *predictors; /* [m] the token whose hidden state predicts the scored one */
 } lb_head_activations;
+
+/* The tokens of a batch as the layers see them. */
+typedef struct lb_token_rows
+{
+    uint32_t *positions; /* [n] tokens before each, in its sequence and its parents */
+    /* Scoring: behind the keys and values of the last layer only predictors matter. */
+    size_t n_needed;
+    uint32_t *needed;           /* [n_needed] the tokens that predict a scored one, ascending */
+    uint32_t *needed_positions; /* [n_needed] */
+    uint32_t *place;            /* [n] where a token is in NEEDED; LB_NOT_NEEDED elsewhere */
+} lb_token_rows;
+
+#define LB_NOT_NEEDED UINT32_MAX
 
 struct lb_decoder
 {
@@ -71,6 +85,7 @@ struct lb_decoder
     lb_layer_activations *layers; /* [n_layers] */
     lb_scratch_activations scratch;
     lb_head_activations head;
+    lb_token_rows rows;
     lb_gradients gradients; /* training only */
     float *logits_input;    /* [block, d], made by the first lb_decoder_logits */
     float *logits;          /* [block, v] */

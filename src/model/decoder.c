@@ -4,8 +4,9 @@
  *     x += o(attention(rope(q(norm(x))), rope(k(norm(x))), v(norm(x))))
  *     x += down(silu(gate(norm(x))) * up(norm(x)))
  * in every layer, then the final norm and the head, at the positions before scored tokens only:
- * the hidden state at position t-1 predicts the token at t. All arithmetic is that of the table of
- * operations; the gradient is in decoder_backward.c.
+ * the hidden state at position t-1 predicts the token at t. In scoring the last layer goes on
+ * with those positions alone once it has the keys and values of all. All arithmetic is that of the
+ * table of operations; the gradient is in decoder_backward.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,23 @@ static lobass_status check_batch(const lb_decoder *decoder, const lb_batch *batc
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
                        "batch: expected sequence starts ascending from 0 to %zu", batch->n_tokens);
     }
+    for (size_t i = 0; i < batch->n_sequences; i++)
+    {
+        const uint32_t parent = lb_batch_parent(batch, i);
+        if (parent != LB_NO_PARENT && parent >= i)
+        {
+            return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                           "batch: sequence %zu: expected an earlier one as its parent, found %u",
+                           i, (unsigned)parent);
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* Checks the scored tokens and finds the token that predicts each. */
+static lobass_status predictors_find(lb_decoder *decoder, const lb_batch *batch,
+                                     lobass_error *error)
+{
     size_t sequence = 0;
     for (size_t i = 0; i < batch->n_scored; i++)
     {
@@ -97,15 +115,43 @@ static lobass_status check_batch(const lb_decoder *decoder, const lb_batch *batc
         {
             sequence++;
         }
-        if (batch->starts[sequence] == token)
+        const uint32_t parent = lb_batch_parent(batch, sequence);
+        const bool is_first = batch->starts[sequence] == token;
+        if (is_first && parent == LB_NO_PARENT)
         {
             return lb_fail(error, LOBASS_BAD_ARGUMENT,
                            "batch: scored token %u: expected one with a token before it in its "
                            "sequence",
                            (unsigned)token);
         }
+        decoder->head.targets[i] = batch->ids[token];
+        decoder->head.predictors[i] = (is_first ? batch->starts[parent + 1] : token) - 1;
     }
     return LOBASS_OK;
+}
+
+/* Lists the tokens that the last layer must carry to its end. */
+static void needed_find(lb_decoder *decoder, const lb_batch *batch)
+{
+    lb_token_rows *rows = &decoder->rows;
+    for (size_t i = 0; i < batch->n_tokens; i++)
+    {
+        rows->place[i] = LB_NOT_NEEDED;
+    }
+    for (size_t i = 0; i < batch->n_scored; i++)
+    {
+        rows->place[decoder->head.predictors[i]] = 0;
+    }
+    rows->n_needed = 0;
+    for (size_t i = 0; i < batch->n_tokens; i++)
+    {
+        if (rows->place[i] != LB_NOT_NEEDED)
+        {
+            rows->place[i] = (uint32_t)rows->n_needed;
+            rows->needed_positions[rows->n_needed] = rows->positions[i];
+            rows->needed[rows->n_needed++] = (uint32_t)i;
+        }
+    }
 }
 
 static lobass_status linear(lb_decoder *decoder, float *y, const float *x, const lb_parameter *w,
@@ -116,9 +162,27 @@ static lobass_status linear(lb_decoder *decoder, float *y, const float *x, const
                                   error);
 }
 
+/* The rows that queries are made of: all, or in the last layer of scoring those that are needed. */
+typedef struct query_rows
+{
+    const uint32_t *tokens; /* NULL: all */
+    const uint32_t *positions;
+    size_t n;
+} query_rows;
+
+/* Moves the needed rows of X to its front. */
+static void keep_needed(const lb_decoder *decoder, float *x, size_t width)
+{
+    const lb_token_rows *rows = &decoder->rows;
+    for (size_t i = 0; i < rows->n_needed; i++)
+    {
+        memmove(x + i * width, x + rows->needed[i] * width, width * sizeof *x);
+    }
+}
+
 static lobass_status forward_attention(lb_decoder *decoder, const lb_layer *layer,
                                        lb_layer_activations *a, const lb_batch *batch,
-                                       lobass_error *error)
+                                       const query_rows *queries, lobass_error *error)
 {
     lb_compute *c = decoder->compute;
     const lb_config *config = &decoder->model->config;
@@ -127,16 +191,23 @@ static lobass_status forward_attention(lb_decoder *decoder, const lb_layer *laye
     float *normed = decoder->scratch.normed;
     c->ops->rms_norm_forward(c, normed, a->input_inverse_rms, a->x, layer->input_norm->matrix.fp32,
                              config->norm_epsilon, n, config->d_model);
-    LB_TRY(linear(decoder, a->q, normed, layer->q, layer->q_bias, n, error));
     LB_TRY(linear(decoder, a->k, normed, layer->k, layer->k_bias, n, error));
     LB_TRY(linear(decoder, a->v, normed, layer->v, layer->v_bias, n, error));
-    c->ops->rope_forward(c, a->q, batch, frequencies, config->n_heads, config->head_size);
-    c->ops->rope_forward(c, a->k, batch, frequencies, config->n_kv_heads, config->head_size);
+    if (queries->tokens != NULL)
+    {
+        keep_needed(decoder, normed, config->d_model);
+        keep_needed(decoder, a->x, config->d_model);
+    }
+    LB_TRY(linear(decoder, a->q, normed, layer->q, layer->q_bias, queries->n, error));
+    c->ops->rope_forward(c, a->q, queries->positions, queries->n, frequencies, config->n_heads,
+                         config->head_size);
+    c->ops->rope_forward(c, a->k, decoder->rows.positions, n, frequencies, config->n_kv_heads,
+                         config->head_size);
     LB_TRY(c->ops->attention_forward(c, a->attention, a->log_sum_exp, a->q, a->k, a->v, batch,
-                                     config->n_heads, config->n_kv_heads, config->head_size,
-                                     error));
-    LB_TRY(linear(decoder, a->middle, a->attention, layer->o, layer->o_bias, n, error));
-    c->ops->add(c, a->middle, a->x, n, config->d_model);
+                                     queries->tokens, queries->n, config->n_heads,
+                                     config->n_kv_heads, config->head_size, error));
+    LB_TRY(linear(decoder, a->middle, a->attention, layer->o, layer->o_bias, queries->n, error));
+    c->ops->add(c, a->middle, a->x, queries->n, config->d_model);
     return LOBASS_OK;
 }
 
@@ -159,8 +230,9 @@ static lobass_status forward_mlp(lb_decoder *decoder, const lb_layer *layer,
     return LOBASS_OK;
 }
 
+/* X: the rows of all tokens, or of the needed ones alone. */
 static lobass_status forward_head(lb_decoder *decoder, const lb_batch *batch, const float *x,
-                                  lobass_error *error)
+                                  bool is_needed_only, lobass_error *error)
 {
     lb_compute *c = decoder->compute;
     const lb_model *model = decoder->model;
@@ -168,9 +240,9 @@ static lobass_status forward_head(lb_decoder *decoder, const lb_batch *batch, co
     lb_head_activations *head = &decoder->head;
     for (size_t i = 0; i < batch->n_scored; i++)
     {
-        const size_t token = batch->scored[i];
-        memcpy(head->gathered + i * d, x + (token - 1) * d, d * sizeof *x);
-        head->targets[i] = batch->ids[token];
+        const uint32_t token = head->predictors[i];
+        const size_t row = is_needed_only ? decoder->rows.place[token] : token;
+        memcpy(head->gathered + i * d, x + row * d, d * sizeof *x);
     }
     c->ops->rms_norm_forward(c, head->hidden, head->inverse_rms, head->gathered,
                              model->final_norm->matrix.fp32, model->config.norm_epsilon,
@@ -180,6 +252,23 @@ static lobass_status forward_head(lb_decoder *decoder, const lb_batch *batch, co
                                          error);
 }
 
+static lobass_status forward_layers(lb_decoder *decoder, const lb_batch *batch, lobass_error *error)
+{
+    const lb_model *model = decoder->model;
+    const lb_token_rows *rows = &decoder->rows;
+    const size_t last = model->config.n_layers - 1;
+    const query_rows all = {NULL, rows->positions, batch->n_tokens};
+    const query_rows needed = {rows->needed, rows->needed_positions, rows->n_needed};
+    for (size_t l = 0; l <= last; l++)
+    {
+        const query_rows *queries = l == last && !decoder->is_training ? &needed : &all;
+        lb_layer_activations *a = &decoder->layers[l];
+        LB_TRY(forward_attention(decoder, &model->layers[l], a, batch, queries, error));
+        LB_TRY(forward_mlp(decoder, &model->layers[l], a, queries->n, error));
+    }
+    return LOBASS_OK;
+}
+
 lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,
                                  lobass_error *error)
 {
@@ -187,18 +276,16 @@ lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, flo
     const lb_model *model = decoder->model;
     decoder->n_tokens = 0;
     LB_TRY(check_batch(decoder, batch, error));
+    LB_TRY(predictors_find(decoder, batch, error));
     if (batch->n_scored > 0)
     {
+        lb_batch_positions(batch, decoder->rows.positions);
+        needed_find(decoder, batch);
         c->ops->embedding_forward(c, decoder->layers[0].x, &model->embedding->matrix, batch->ids,
                                   batch->n_tokens);
-        for (size_t l = 0; l < model->config.n_layers; l++)
-        {
-            lb_layer_activations *a = &decoder->layers[l];
-            LB_TRY(forward_attention(decoder, &model->layers[l], a, batch, error));
-            LB_TRY(forward_mlp(decoder, &model->layers[l], a, batch->n_tokens, error));
-        }
-        LB_TRY(
-            forward_head(decoder, batch, decoder->layers[model->config.n_layers - 1].next, error));
+        LB_TRY(forward_layers(decoder, batch, error));
+        LB_TRY(forward_head(decoder, batch, decoder->layers[model->config.n_layers - 1].next,
+                            !decoder->is_training, error));
         memcpy(nll, decoder->head.nll, batch->n_scored * sizeof *nll);
     }
     decoder->n_tokens = batch->n_tokens;

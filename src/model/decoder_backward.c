@@ -57,8 +57,7 @@ static lobass_status backward_head(const backward *b, float scale, lobass_error 
     clear(g->x, b->batch->n_tokens, d);
     for (size_t i = 0; i < m; i++)
     {
-        const size_t position = (size_t)b->batch->scored[i] - 1;
-        memcpy(g->x + position * d, g->gathered + i * d, d * sizeof *g->x);
+        memcpy(g->x + (size_t)head->predictors[i] * d, g->gathered + i * d, d * sizeof *g->x);
     }
     return LOBASS_OK;
 }
@@ -111,8 +110,9 @@ static lobass_status backward_attention(const backward *b, const lb_layer *layer
     LB_TRY(c->ops->attention_backward(c, g->q, g->k, g->v, g->attention, a->attention,
                                       a->log_sum_exp, a->q, a->k, a->v, b->batch, config->n_heads,
                                       config->n_kv_heads, s, error));
-    c->ops->rope_backward(c, g->q, b->batch, frequencies, config->n_heads, s);
-    c->ops->rope_backward(c, g->k, b->batch, frequencies, config->n_kv_heads, s);
+    const uint32_t *positions = decoder->rows.positions;
+    c->ops->rope_backward(c, g->q, positions, n, frequencies, config->n_heads, s);
+    c->ops->rope_backward(c, g->k, positions, n, frequencies, config->n_kv_heads, s);
 
     c->ops->rms_norm_forward(c, normed, a->input_inverse_rms, a->x, layer->input_norm->matrix.fp32,
                              config->norm_epsilon, n, config->d_model);

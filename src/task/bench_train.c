@@ -106,7 +106,8 @@ static lobass_status train_real(void *context, lobass_error *error)
 static lobass_status products_make(void *context, lobass_error *error)
 {
     training *t = context;
-    LB_TRY(lb_products_backend(&t->backend, &t->model->config, t->model->stored_dtype, false, error));
+    LB_TRY(
+        lb_products_backend(&t->backend, &t->model->config, t->model->stored_dtype, false, error));
     return lb_products_create(&t->products, t->model, t->backend, t->n_threads, t->max_tokens,
                               error);
 }

@@ -64,6 +64,7 @@ typedef struct op_data
     size_t n_saved;
     size_t n; /* token rows */
     int32_t *ids;
+    uint32_t *positions; /* [n] */
     uint32_t starts[OP_MAX_SEQUENCES + 1];
     lb_batch batch;
     uint16_t *bf16;
@@ -152,6 +153,7 @@ static inline op_data *op_data_make(const op_case *c, uint64_t seed)
     data->c = c;
     op_batch_make(data);
     data->ids = (int32_t *)op_alloc(data->n, sizeof *data->ids);
+    data->positions = (uint32_t *)op_alloc(data->n, sizeof *data->positions);
     for (size_t i = 0; i < data->n; i++)
     {
         data->ids[i] = (int32_t)lb_random_below(&random, c->n_out > 0 ? c->n_out : 1);
@@ -184,6 +186,7 @@ static inline void op_data_free(op_data *data)
     free(data->out.grad);
     free(data->saved);
     free(data->ids);
+    free(data->positions);
     free(data->bf16);
     free(data);
 }

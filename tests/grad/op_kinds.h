@@ -159,14 +159,15 @@ static inline void rope_describe(op_data *t)
 static inline lobass_status rope_forward(lb_compute *c, op_data *t)
 {
     memcpy(t->out.value, t->in[0].value, t->out.count * sizeof(float));
-    c->ops->rope_forward(c, t->out.value, &t->batch, t->frequencies, t->c->h, t->c->s);
+    lb_batch_positions(&t->batch, t->positions);
+    c->ops->rope_forward(c, t->out.value, t->positions, t->n, t->frequencies, t->c->h, t->c->s);
     return LOBASS_OK;
 }
 
 static inline lobass_status rope_backward(lb_compute *c, op_data *t)
 {
     memcpy(t->in[0].grad, t->out.grad, t->out.count * sizeof(float));
-    c->ops->rope_backward(c, t->in[0].grad, &t->batch, t->frequencies, t->c->h, t->c->s);
+    c->ops->rope_backward(c, t->in[0].grad, t->positions, t->n, t->frequencies, t->c->h, t->c->s);
     return LOBASS_OK;
 }
 
@@ -211,7 +212,8 @@ static inline void attention_describe(op_data *t)
 static inline lobass_status attention_forward(lb_compute *c, op_data *t)
 {
     return c->ops->attention_forward(c, t->out.value, t->saved, t->in[0].value, t->in[1].value,
-                                     t->in[2].value, &t->batch, t->c->h, t->c->g, t->c->s, NULL);
+                                     t->in[2].value, &t->batch, NULL, 0, t->c->h, t->c->g, t->c->s,
+                                     NULL);
 }
 
 static inline lobass_status attention_backward(lb_compute *c, op_data *t)

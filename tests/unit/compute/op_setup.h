@@ -67,7 +67,7 @@ static inline lb_compute *op_compute_create(const op_setup *setup, unsigned n_th
     lb_compute *c = NULL;
     assert_int_equal(lb_compute_create(&c, setup->backend, n_threads, NULL), LOBASS_OK);
     c->scratch->bf16 = setup->bf16;
-    c->scratch->tiles = setup->tiles;
+    c->scratch->tiles = setup->tiles != NULL ? setup->tiles : c->scratch->tiles;
     if (setup->bf16 == &lb_gemm_onednn_bf16 && c->scratch->onednn == NULL)
     {
         assert_int_equal(lb_onednn_create(&c->scratch->onednn, n_threads, NULL), LOBASS_OK);

@@ -135,21 +135,22 @@ static void test_rope_table_stays(void **state)
     };
     lb_compute *c = op_compute_create(&op_setups[0], 1);
     float *x = (float *)op_alloc((size_t)N * S, sizeof *x);
-    const uint32_t starts[] = {0, N};
-    const uint32_t short_starts[] = {0, 3};
-    const lb_batch batch = {.n_tokens = N, .n_sequences = 1, .starts = starts};
-    const lb_batch short_batch = {.n_tokens = 3, .n_sequences = 1, .starts = short_starts};
+    uint32_t positions[N];
+    for (uint32_t i = 0; i < N; i++)
+    {
+        positions[i] = i;
+    }
     const float frequencies[] = {1.0F, 0.01F};
     const float other_frequencies[] = {1.0F, 0.02F};
-    c->ops->rope_forward(c, x, &short_batch, frequencies, 1, S);
+    c->ops->rope_forward(c, x, positions, 3, frequencies, 1, S);
     assert_true(c->scratch->rope.n_positions >= 3 && c->scratch->rope.n_positions < N);
-    c->ops->rope_forward(c, x, &batch, frequencies, 1, S);
+    c->ops->rope_forward(c, x, positions, N, frequencies, 1, S);
     assert_true(c->scratch->rope.n_positions >= N);
     const float *cosine = c->scratch->rope.cosine;
-    c->ops->rope_backward(c, x, &short_batch, frequencies, 1, S);
+    c->ops->rope_backward(c, x, positions, 3, frequencies, 1, S);
     assert_true(c->scratch->rope.cosine == cosine);
     assert_true(cosine[699 * 2 + 1] == (float)cos(699.0 * (double)0.01F));
-    c->ops->rope_forward(c, x, &batch, other_frequencies, 1, S);
+    c->ops->rope_forward(c, x, positions, N, other_frequencies, 1, S);
     assert_true(c->scratch->rope.cosine[699 * 2 + 1] == (float)cos(699.0 * (double)0.02F));
     free(x);
     lb_compute_free(c);
