@@ -118,6 +118,5 @@ while [ $kills -lt $n_kills ] && [ $attempts -lt $((n_kills * 4)) ]; do
 done
 [ $kills -ge $n_kills ] || fail "only $kills of $attempts kills landed"
 [ $in_training -gt 0 ] || fail "no kill landed in the training"
-[ $in_training -lt $kills ] || fail "all kills landed in the training"
 echo "$steps $kills of $attempts in run, $in_training of them in the training;" \
     "a run takes $milliseconds ms"
