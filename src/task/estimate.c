@@ -119,7 +119,9 @@ static lobass_status scoring_create(scoring *s, const estimator *e, lobass_error
     LB_TRY(lb_store_open(&s->store, e->run, LB_STORE_READ, error));
     LB_TRY(lb_store_summaries_load(&s->summaries, &s->n_rows, s->store, error));
     LB_TRY(lb_score_plan_create(&s->plan, &s->max_tokens, s->summaries, s->n_rows, error));
-    LB_TRY(lb_model_load(&s->model, e->options->prepare.model, e->dtype, LB_MODEL_SCORE, error));
+    lb_model_use use = LB_MODEL_SCORE;
+    LB_TRY(lb_scorers_model_use(&use, NULL, e->dtype, error));
+    LB_TRY(lb_model_load(&s->model, e->options->prepare.model, e->dtype, use, error));
     LB_TRY(lb_scorers_create(&s->scorers, s->model, e->options->n_threads, s->max_tokens, error));
     s->slots = lb_alloc(s->scorers.n_workers, sizeof *s->slots, error);
     s->n_slots = s->slots == NULL ? 0 : s->scorers.n_workers;
