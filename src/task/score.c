@@ -9,15 +9,17 @@
  *     loss, ppl    = L_initial, exp(L_initial)
  *     length       = N
  *     random       = XXH3-128(record hash, big-endian; seed), upper half, top 53 bits / 2^53
- * A score that does not exist, or is not finite, is absent. A row with a loss that is not finite
- * gets the status nonfinite, one whose L_initial is below the floor initial_loss_below_floor; only
- * rows that were selectable change their status.
+ * A score that does not exist, or is not finite, is absent; so are the three of both models where
+ * these were measured in different dtypes: the drop would be that of the rounding. A row with a
+ * loss that is not finite gets the status nonfinite, one whose L_initial is below the floor
+ * initial_loss_below_floor; only rows that were selectable change their status.
  */
 #include "task/facts.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Sums of a row's losses under both models. */
 typedef struct row_sums
@@ -31,6 +33,7 @@ typedef struct summing
     row_sums *sums; /* [n_rows] */
     const char *path;
     bool is_reference;
+    char dtypes[2][8]; /* of initial and reference; "": not measured */
 } summing;
 
 static lobass_status losses_sum(void *context, uint64_t row, const float *nll, size_t n_scored,
@@ -82,6 +85,8 @@ static lobass_status model_sum(summing *work, lb_store *store, const char *name,
         return lb_fail(error, status, "%s", found.message);
     }
     const int64_t id = model.id;
+    (void)snprintf(work->dtypes[work->is_reference ? 1 : 0], sizeof work->dtypes[0], "%s",
+                   model.dtype);
     lb_store_model_clear(&model);
     return lb_store_losses_walk(store, id, losses_sum, work, error);
 }
@@ -103,7 +108,7 @@ static double random_score(const lb_row_summary *summary, uint64_t seed)
 }
 
 static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const row_sums *sums,
-                       double floor, uint64_t seed)
+                       bool is_comparable, double floor, uint64_t seed)
 {
     const bool has_nonfinite = (row->has_initial && !isfinite(row->initial_loss)) ||
                                (row->has_reference && !isfinite(row->reference_loss));
@@ -121,7 +126,7 @@ static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const 
         set(row, LOBASS_SCORE_LOSS, row->initial_loss);
         set(row, LOBASS_SCORE_PPL, exp(row->initial_loss));
     }
-    if (row->has_initial && row->has_reference)
+    if (row->has_initial && row->has_reference && is_comparable)
     {
         set(row, LOBASS_SCORE_RHO_SUM, sums->initial - sums->reference);
         set(row, LOBASS_SCORE_RHO_MEAN, row->initial_loss - row->reference_loss);
@@ -144,9 +149,10 @@ static lobass_status scores_fill(lb_scores *scores, row_sums *sums, lb_store *st
     LB_TRY(model_sum(&work, store, "initial", error));
     work.is_reference = true;
     LB_TRY(model_sum(&work, store, "reference", error));
+    const bool is_comparable = strcmp(work.dtypes[0], work.dtypes[1]) == 0;
     for (size_t i = 0; i < scores->n_rows; i++)
     {
-        row_finish(&scores->rows[i], &scores->summaries[i], &sums[i], floor, seed);
+        row_finish(&scores->rows[i], &scores->summaries[i], &sums[i], is_comparable, floor, seed);
     }
     return LOBASS_OK;
 }

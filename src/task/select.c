@@ -48,13 +48,14 @@ static lobass_status check_prepared(selector *s, lobass_error *error)
     return LOBASS_OK;
 }
 
-static lobass_status check_measured(selector *s, const char *name, lobass_error *error)
+/* *MODEL with its path is the caller's to clear, {0} on failure. */
+static lobass_status check_measured(selector *s, const char *name, lb_store_model *model,
+                                    lobass_error *error)
 {
     const char *score = lobass_score_describe(s->options->by)->name;
-    lb_store_model model;
     lobass_error found;
     bool *is_measured = NULL;
-    const lobass_status status = lb_store_model_load(&model, s->store, name, &found);
+    const lobass_status status = lb_store_model_load(model, s->store, name, &found);
     if (status == LOBASS_NOT_FOUND)
     {
         return lb_fail(
@@ -67,12 +68,10 @@ static lobass_status check_measured(selector *s, const char *name, lobass_error 
     {
         return lb_fail(error, status, "%s", found.message);
     }
-    const int64_t id = model.id;
-    lb_store_model_clear(&model);
     const size_t n_rows = s->scores->n_rows;
     uint64_t n_due = 0;
     uint64_t n_done = 0;
-    LB_TRY(lb_store_measured_load(&is_measured, n_rows, s->store, id, error));
+    LB_TRY(lb_store_measured_load(&is_measured, n_rows, s->store, model->id, error));
     for (size_t i = 0; i < n_rows; i++)
     {
         n_due += s->scores->summaries[i].n_scored > 0 ? 1 : 0;
@@ -89,6 +88,32 @@ static lobass_status check_measured(selector *s, const char *name, lobass_error 
     return LOBASS_OK;
 }
 
+/* A drop from one way of computing to another would be that of the rounding. */
+static lobass_status check_alike(const selector *s, const lb_store_model *initial,
+                                 const lb_store_model *reference, lobass_error *error)
+{
+    char backends[2][32];
+    if (strcmp(initial->dtype, reference->dtype) != 0)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: the score \"%s\" compares \"initial\", measured in %s, with "
+                       "\"reference\", measured in %s; expected one --dtype: measure one of them "
+                       "again (-f)",
+                       s->options->run, lobass_score_describe(s->options->by)->name, initial->dtype,
+                       reference->dtype);
+    }
+    LB_TRY(lb_measured_backend_load(backends[0], sizeof backends[0], s->store, "initial", error));
+    LB_TRY(lb_measured_backend_load(backends[1], sizeof backends[1], s->store, "reference", error));
+    if (strcmp(backends[0], backends[1]) != 0)
+    {
+        lb_observer_log(s->observer, LOBASS_LOG_WARNING,
+                        "%s: \"initial\" was measured with the backend %s, \"reference\" with %s, "
+                        "which round in other ways",
+                        s->options->run, backends[0], backends[1]);
+    }
+    return LOBASS_OK;
+}
+
 static lobass_status check_losses(selector *s, lobass_error *error)
 {
     static const bool needs_initial[LOBASS_SCORE_COUNT] = {
@@ -101,11 +126,22 @@ static lobass_status check_losses(selector *s, lobass_error *error)
         [LOBASS_SCORE_RHO_SUM] = true,
         [LOBASS_SCORE_RHO_MEAN] = true,
     };
+    lb_store_model initial = {0};
+    lb_store_model reference = {0};
+    lobass_status status = LOBASS_OK;
     if (needs_initial[s->options->by])
     {
-        LB_TRY(check_measured(s, "initial", error));
+        LB_TRY_GOTO(check_measured(s, "initial", &initial, error));
     }
-    return needs_reference[s->options->by] ? check_measured(s, "reference", error) : LOBASS_OK;
+    if (needs_reference[s->options->by])
+    {
+        LB_TRY_GOTO(check_measured(s, "reference", &reference, error));
+        LB_TRY_GOTO(check_alike(s, &initial, &reference, error));
+    }
+done:
+    lb_store_model_clear(&reference);
+    lb_store_model_clear(&initial);
+    return status;
 }
 
 /* ---- where it goes ----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a selection writes: the records' own bytes in every shape of source, the table of scores,
- * the manifest; and what it refuses: data that changed, losses that are missing, files in the way.
+ * the manifest; and what it refuses: data that changed, files in the way.
  */
 #include "unit/task/run_fixture.h"
 
@@ -296,25 +296,6 @@ static void test_changed_source(void **state)
     assert_int_equal(lb_path_look(place("source/scores.jsonl")), LB_PATH_MISSING);
 }
 
-static void test_missing_losses(void **state)
-{
-    lobass_error error = {0};
-    (void)state;
-    file_make("n.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n");
-    (void)run_prepare("n.jsonl", "no-losses");
-    lobass_select_options options = select_options(place("no-losses"), 2);
-    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
-                  "\"learnability\"", "\"initial\"");
-    losses_put(place("no-losses"), "initial", initial);
-    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
-                  "no-losses", "\"reference\"");
-    options.by = LOBASS_SCORE_PPL;
-    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
-                  "\"ppl\"", "direction");
-    options.direction = LOBASS_DIRECTION_MIDDLE;
-    (void)selected(&options);
-}
-
 static void test_outputs_in_the_way(void **state)
 {
     lobass_error error = {0};
@@ -577,7 +558,6 @@ int main(void)
         cmocka_unit_test(test_manifest),
         cmocka_unit_test(test_random_ignores_order),
         cmocka_unit_test(test_changed_source),
-        cmocka_unit_test(test_missing_losses),
         cmocka_unit_test(test_outputs_in_the_way),
         cmocka_unit_test(test_outputs_in_the_run),
         cmocka_unit_test(test_outputs_of_others),

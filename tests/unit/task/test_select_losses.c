@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The losses that a choice needs: all of them, and of models that were measured alike.
+ */
+#include "unit/task/run_fixture.h"
+
+/* Losses that make row 2 the most learnable, then 0, 3, 1. */
+static const double initial[] = {2, 2, 2, 2};
+static const double reference[] = {1, 1.75, 0.5, 1.5};
+
+static lobass_select_options select_options(const char *run, double count)
+{
+    lobass_select_options options = lobass_select_options_default();
+    options.run = run;
+    options.amount = (lobass_amount){LOBASS_AMOUNT_COUNT, count};
+    return options;
+}
+
+static lobass_select_result selected(const lobass_select_options *options)
+{
+    lobass_select_result result;
+    lobass_error error = {0};
+    check_ok(lobass_select(options, NULL, &result, &error), &error);
+    return result;
+}
+
+/* A run of four rows. */
+static const char *prepared(const char *run)
+{
+    records_make("four.jsonl", 4);
+    (void)run_prepare("four.jsonl", run);
+    return place(run);
+}
+
+static const char *measured(const char *run)
+{
+    (void)prepared(run);
+    losses_put(place(run), "initial", initial);
+    losses_put(place(run), "reference", reference);
+    return place(run);
+}
+
+static void test_missing_losses(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    lobass_select_options options = select_options(prepared("no-losses"), 2);
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
+                  "\"learnability\"", "\"initial\"");
+    losses_put(place("no-losses"), "initial", initial);
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
+                  "no-losses", "\"reference\"");
+    options.by = LOBASS_SCORE_PPL;
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "\"ppl\"", "direction");
+    options.direction = LOBASS_DIRECTION_MIDDLE;
+    (void)selected(&options);
+}
+
+/* Gives the losses NAME another dtype. */
+static void dtype_set(const char *run, const char *name, const char *dtype)
+{
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    lb_store_model model = {0};
+    check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
+    check_ok(lb_store_model_load(&model, store, name, &error), &error);
+    (void)snprintf(model.dtype, sizeof model.dtype, "%s", dtype);
+    check_ok(lb_store_model_save(store, &model, &error), &error);
+    lb_store_model_clear(&model);
+    lb_store_close(store);
+}
+
+/* Losses of two dtypes are not compared; scores of one of them are as they were. */
+static void test_two_dtypes(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    const char *run = measured("dtypes");
+    lobass_select_options options = select_options(run, 2);
+    dtype_set(run, "reference", "bf16");
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"initial\", measured in fp32", "\"reference\", measured in bf16");
+    options.by = LOBASS_SCORE_LOSS;
+    options.direction = LOBASS_DIRECTION_LOWEST;
+    (void)selected(&options);
+    char *table = file_text(place("dtypes/scores.jsonl"));
+    assert_non_null(strstr(table, "\"reference_loss\""));
+    assert_null(strstr(table, "\"learnability\""));
+    assert_null(strstr(table, "\"rho_"));
+    free(table);
+    dtype_set(run, "reference", "fp32");
+    options = select_options(run, 2);
+    assert_true(selected(&options).cut == 0.5);
+}
+
+/* Losses of two backends are compared, with a warning. */
+static void test_two_backends(void **state)
+{
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    (void)state;
+    const char *run = measured("backends");
+    check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
+    check_ok(
+        lb_store_fact_save(store, "machine.measure initial", "{\"backend\": \"plain\"}", &error),
+        &error);
+    check_ok(
+        lb_store_fact_save(store, "machine.measure reference", "{\"backend\": \"onednn\"}", &error),
+        &error);
+    lb_store_close(store);
+    listener l = {0};
+    const lobass_observer observer = listen(&l);
+    const lobass_select_options options = select_options(run, 2);
+    check_ok(lobass_select(&options, &observer, NULL, &error), &error);
+    assert_int_equal(l.n_warnings, 1);
+    assert_non_null(strstr(l.last, "plain"));
+    assert_non_null(strstr(l.last, "onednn"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_missing_losses),
+        cmocka_unit_test(test_two_dtypes),
+        cmocka_unit_test(test_two_backends),
+    };
+    return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
+}
