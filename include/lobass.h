@@ -164,7 +164,7 @@ typedef enum lobass_boundary
 typedef enum lobass_turns
 {
     LOBASS_TURNS_ALL, /* every response is scored */
-    LOBASS_TURNS_LAST /* only the last one */
+    LOBASS_TURNS_LAST /* only the last one of those that are to be learned */
 } lobass_turns;
 
 /* How records become token ids and masks. Recorded in the run, part of its tokenisation hash.

@@ -8,7 +8,7 @@
  *     behind it, so ":The" is the first token of a response and ".\n\n" not its last);
  *   - a special token's name in a record is spelt out: only we put special tokens into a row;
  *   - a response's tokens are scored, and its end token with --eos count; with --turns last only
- *     those of the last response; never token 0, which nothing predicts;
+ *     those of the last response that is to be learned; never token 0, which nothing predicts;
  *   - the row is cut on the right at max_length and then ends at its last scored token (what
  *     follows changes no loss); it is `truncated` if a scored token was cut off.
  *
@@ -34,6 +34,7 @@ struct lb_freezer
     uint8_t *flags;  /* [capacity] */
     size_t capacity; /* grows */
     size_t n_tokens;
+    size_t last_learned; /* the last response that is not context; SIZE_MAX: none */
     char reason[LOBASS_ERROR_SIZE];
 };
 
@@ -150,8 +151,18 @@ static void put(lb_freezer *freezer, int32_t id, unsigned flags)
 static bool is_scored(const lb_freezer *freezer, const lb_rendering *rendering, size_t response)
 {
     const bool is_wanted =
-        freezer->options.turns == LOBASS_TURNS_ALL || response + 1 == rendering->n_responses;
+        freezer->options.turns == LOBASS_TURNS_ALL || response == freezer->last_learned;
     return is_wanted && !rendering->responses[response].is_context;
+}
+
+static size_t find_last_learned(const lb_rendering *rendering)
+{
+    size_t last = SIZE_MAX;
+    for (size_t r = 0; r < rendering->n_responses; r++)
+    {
+        last = rendering->responses[r].is_context ? last : r;
+    }
+    return last;
 }
 
 /* Puts BOS and end tokens around and between the encoded ids, and flags all of them. */
@@ -325,6 +336,7 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
     }
     LB_TRY(
         lb_template_render(&rendering, freezer->template, &conversation, &freezer->arena, error));
+    freezer->last_learned = find_last_learned(&rendering);
     status = encode(freezer, &rendering, &edges, &found);
     if (status != LOBASS_OK)
     {

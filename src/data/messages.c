@@ -4,7 +4,7 @@
  * becomes of a collected list.
  *
  *   role in the file                                      what it is
- *   system                                                system
+ *   system developer                                      system
  *   user human observation tool function_response         user: the prompt's side
  *   assistant gpt model bot chatgpt function_call         assistant: the model produces it
  *
@@ -28,12 +28,19 @@ static const struct
     const char *name;
     lb_role role;
 } role_names[] = {
-    {"system", LB_ROLE_SYSTEM},       {"user", LB_ROLE_USER},
-    {"human", LB_ROLE_USER},          {"observation", LB_ROLE_USER},
-    {"tool", LB_ROLE_USER},           {"function_response", LB_ROLE_USER},
-    {"assistant", LB_ROLE_ASSISTANT}, {"gpt", LB_ROLE_ASSISTANT},
-    {"model", LB_ROLE_ASSISTANT},     {"bot", LB_ROLE_ASSISTANT},
-    {"chatgpt", LB_ROLE_ASSISTANT},   {"function_call", LB_ROLE_ASSISTANT},
+    {"system", LB_ROLE_SYSTEM},
+    {"developer", LB_ROLE_SYSTEM},
+    {"user", LB_ROLE_USER},
+    {"human", LB_ROLE_USER},
+    {"observation", LB_ROLE_USER},
+    {"tool", LB_ROLE_USER},
+    {"function_response", LB_ROLE_USER},
+    {"assistant", LB_ROLE_ASSISTANT},
+    {"gpt", LB_ROLE_ASSISTANT},
+    {"model", LB_ROLE_ASSISTANT},
+    {"bot", LB_ROLE_ASSISTANT},
+    {"chatgpt", LB_ROLE_ASSISTANT},
+    {"function_call", LB_ROLE_ASSISTANT},
 };
 
 /* The two spellings of a message. */

@@ -86,6 +86,7 @@ static const example good[] = {
     /* system messages: joined at the beginning, the prompt's side later, absent when empty */
     {"{\"system\":\"s\",\"messages\":[{\"role\":\"system\",\"content\":\"t\"}," ROUND "]}",
      "S(s\nt)U(q)A(a)"},
+    {"{\"messages\":[{\"role\":\"developer\",\"content\":\"s\"}," ROUND "]}", "S(s)U(q)A(a)"},
     {"{\"messages\":[" ROUND ",{\"role\":\"system\",\"content\":\"t\"}," ROUND "]}",
      "U(q)A(a)U(t\nq)A(a)"},
     {"{\"system\":\"\",\"messages\":[" ROUND "]}", "U(q)A(a)"},

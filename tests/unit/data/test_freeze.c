@@ -85,6 +85,10 @@ static char flag_letter(uint8_t flags)
     "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":" \
     "\"a\",\"weight\":0},{\"role\":\"user\",\"content\":\"z\"},{\"role\":\"assistant\","        \
     "\"content\":\"b\"}]}"
+#define LAST_CONTEXT                                                                            \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":" \
+    "\"a\"},{\"role\":\"user\",\"content\":\"z\"},{\"role\":\"assistant\",\"content\":\"b\","   \
+    "\"weight\":0}]}"
 #define ALL_CONTEXT                                                                             \
     "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":" \
     "\"a\",\"weight\":0}]}"
@@ -144,6 +148,10 @@ static const example examples[] = {
     {FULL, {CUT(5)}, TRAILING, "^q/a$", "b..FE", 2, LOBASS_ROW_OK, NULL},
     /* a turn that the record says is not to be learned */
     {FULL, {CUT(512)}, CONTEXT, "^q/a$/z/b$", "b..fe...FE", 2, LOBASS_ROW_OK, NULL},
+    {FULL, {LAST}, CONTEXT, "^q/a$/z/b$", "b..fe...FE", 2, LOBASS_ROW_OK, NULL},
+    /* the last response that is to be learned; what follows it changes no loss */
+    {FULL, {LAST}, LAST_CONTEXT, "^q/a$", "b..FE", 2, LOBASS_ROW_OK, NULL},
+    {FULL, {LAST}, ALL_CONTEXT, "^q/a$", "b..fe", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
     {FULL, {CUT(512)}, ALL_CONTEXT, "^q/a$", "b..fe", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
     /* plain text */
     {FULL, {CUT(512)}, "{\"text\":\"ab\"}", "^ab$", "bFRE", 3, LOBASS_ROW_OK, NULL},
