@@ -131,6 +131,14 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
         lb_observer_log(observer, LOBASS_LOG_WARNING,
                         "this model has a chat template, which is not supported yet; using alpaca");
     }
+    if (options->eos == LOBASS_EOS_COUNT && lb_tokenizer_special_ids(tokenizer).eos < 0 &&
+        config->eos < 0)
+    {
+        lb_observer_log(
+            observer, LOBASS_LOG_WARNING,
+            "neither tokenizer nor config.json names an end token (eos): responses have "
+            "none, and where they end is not learned");
+    }
     LB_TRY(lb_template_find(&chosen, name != NULL ? name : "alpaca", error));
     options->template_name = lb_template_name(chosen);
     if (options->max_length < MAX_LENGTH_LEAST)

@@ -152,6 +152,40 @@ static void test_recipe(void **state)
     free(second);
 }
 
+/* A model without an end token never learns where a response ends: that is said. */
+static void test_no_end_token(void **state)
+{
+    lobass_error error = {0};
+    lobass_tokenizer *tokenizer = NULL;
+    static const struct
+    {
+        int32_t eos; /* of config.json; the tokenizer names none */
+        lobass_eos counted;
+        unsigned n_warnings;
+    } cases[] = {
+        {-1, LOBASS_EOS_COUNT, 1},
+        {0, LOBASS_EOS_COUNT, 0},
+        {-1, LOBASS_EOS_SKIP, 0},
+    };
+    (void)state;
+    check_ok(lobass_tokenizer_load(&tokenizer, RUN_TOKENIZER, &error), &error);
+    assert_int_equal(lb_tokenizer_special_ids(tokenizer).eos, -1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    {
+        listener l = {0};
+        const lobass_observer observer = listen(&l);
+        const lb_config config = {.max_length = 512, .eos = cases[i].eos};
+        lobass_format_options options = lobass_format_options_default();
+        options.template_name = "plain";
+        options.eos = cases[i].counted;
+        check_ok(lb_format_options_resolve(&options, tokenizer, &config, &observer, &error),
+                 &error);
+        assert_int_equal(l.n_warnings, cases[i].n_warnings);
+        assert_true(l.n_warnings == 0 || strstr(l.last, "end token") != NULL);
+    }
+    lobass_tokenizer_free(tokenizer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_shares_above_all),
         cmocka_unit_test(test_score_names),
         cmocka_unit_test(test_format_options_recorded),
+        cmocka_unit_test(test_no_end_token),
         cmocka_unit_test(test_options_compared),
         cmocka_unit_test(test_recipe),
     };
