@@ -78,7 +78,7 @@ static void print_json(const cli_shown_row *shown)
     cli_json_uint(&json, "offset", row->offset);
     cli_json_uint(&json, "size_bytes", row->size_bytes);
     cli_json_text(&json, "hash", hash);
-    cli_json_text(&json, "status", lobass_row_status_name(row->status));
+    cli_json_text(&json, "status", shown->status);
     cli_json_text(&json, "reason", shown->reason);
     cli_json_uint(&json, "n_tokens", row->n_scored); /* as in the scores: N of the means */
     cli_json_uint(&json, "n_ids", row->n_tokens);

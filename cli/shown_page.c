@@ -72,7 +72,7 @@ static void print_header(const cli_shown_row *shown)
     cli_print_text(stdout, shown->source != NULL ? shown->source->name : "?");
     printf(", record %llu, line %llu\n", (unsigned long long)row->record,
            (unsigned long long)row->line);
-    printf("%-*s %s", LABEL_WIDTH, "status", lobass_row_status_name(row->status));
+    printf("%-*s %s", LABEL_WIDTH, "status", shown->status);
     if (shown->reason != NULL)
     {
         fputs(": ", stdout);

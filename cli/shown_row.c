@@ -31,8 +31,8 @@ static lobass_status copy_tokens(cli_shown_row *shown, lobass_error *error)
     size_t n_scored = 0;
 
     shown->tokens = allocate(row->n_tokens, sizeof *shown->tokens);
-    shown->reason = row->reason != NULL ? strdup(row->reason) : NULL;
-    if (shown->tokens == NULL || (row->reason != NULL && shown->reason == NULL))
+    shown->stored_reason = row->reason != NULL ? strdup(row->reason) : NULL;
+    if (shown->tokens == NULL || (row->reason != NULL && shown->stored_reason == NULL))
     {
         return out_of_memory(error);
     }
@@ -196,6 +196,20 @@ static lobass_status load_scores(cli_shown_row *shown, uint64_t row_number, loba
     return status;
 }
 
+/* The row's status once its losses are known: nonfinite, initial_loss_below_floor. */
+static void judge(cli_shown_row *shown)
+{
+    const char *status = json_string_value(json_object_get(shown->scores, "status"));
+
+    shown->status = lobass_row_status_name(shown->row.status);
+    shown->reason = shown->stored_reason;
+    if (status != NULL)
+    {
+        shown->status = status;
+        shown->reason = json_string_value(json_object_get(shown->scores, "reason"));
+    }
+}
+
 /* ---- all of it ------------------------------------------------------------------------------ */
 
 lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_t row_number,
@@ -228,6 +242,7 @@ lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_
     {
         status = load_scores(shown, row_number, error);
     }
+    judge(shown);
     return status;
 }
 
@@ -240,7 +255,7 @@ void cli_shown_row_free(cli_shown_row *shown)
     free(shown->tokens);
     free(shown->text);
     free(shown->losses);
-    free(shown->reason);
+    free(shown->stored_reason);
     free(shown->scores_line);
     json_decref(shown->scores);
     lobass_run_close(shown->run);

@@ -24,8 +24,10 @@ typedef struct cli_shown_row
 {
     lobass_run *run;
     lobass_run_info info;
-    lobass_row row; /* its pointers are not to be used: they are copied below */
-    char *reason;   /* or NULL */
+    lobass_row row;      /* its pointers are not to be used: they are copied below */
+    char *stored_reason; /* or NULL */
+    const char *status,
+        *reason; /* as in the scores, which losses may have changed; reason or NULL */
     const lobass_run_source *source;
     const lobass_tokenizer *tokenizer; /* borrowed from the run */
     cli_shown_token *tokens;           /* [row.n_tokens] */

@@ -75,6 +75,18 @@ tr '{' '\n' <out | sed -n 's/^"initial": \([0-9.e-]*\), "reference".*/\1/p' | ta
 sed -n 1p run/scores.jsonl >line
 equals "$(cat mean)" "$(number initial_loss line | awk '{ printf "%.4f\n", $1 }')" "mean of the losses"
 
+# A status that comes of the losses is shown as the scores have it.
+expect 0 "$LOBASS" show run 0
+says out 'status       ok'
+expect 0 "$LOBASS" select run -k 3 --floor 100 -o known.jsonl -q
+expect 0 "$LOBASS" show run 0
+says out 'status       initial_loss_below_floor: the initial loss is below the floor of 100 nats'
+expect 0 "$LOBASS" show run 0 --json
+sed 's/"scores": {[^}]*}, //' out >out.shown
+says out.shown '"status": "initial_loss_below_floor", "reason": "the initial loss is below the floor of 100 nats"'
+expect 0 "$LOBASS" show run 12
+says out 'bad_record: '
+
 # The same in a terminal, where script(1) can make one: colours, but none of the record's own.
 if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
     TERM=xterm script -qec "'$LOBASS' show run 9" /dev/null </dev/null >terminal 2>/dev/null
