@@ -7,8 +7,10 @@
 #include "console.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,7 +18,7 @@
 
 #define ESCAPE_LIMIT 0x80 /* \xNN below, as bytes; U+0080 itself is two bytes */
 
-static volatile sig_atomic_t interrupted;
+static atomic_bool interrupted;
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
@@ -209,10 +211,21 @@ size_t cli_terminal_width(FILE *file)
 
 /* ---- signals and the end -------------------------------------------------------------------- */
 
-static void note_signal(int number)
+/* The library holds signals back while it computes, minutes on a large model, and there two of them
+ * are one: a thread of its own takes each as it comes. The second does not wait for anything. */
+static void *take_signals(void *argument)
 {
-    (void)number;
-    interrupted = 1;
+    const sigset_t *taken = argument;
+    int number = 0;
+
+    while (sigwait(taken, &number) == 0)
+    {
+        if (atomic_exchange(&interrupted, true))
+        {
+            _exit(CLI_INTERRUPTED);
+        }
+    }
+    return NULL;
 }
 
 void cli_prepare_signals(void)
@@ -226,18 +239,27 @@ void cli_prepare_signals(void)
 
 void cli_catch_signals(void)
 {
-    struct sigaction action = {0};
+    static sigset_t taken;
+    pthread_t thread;
 
-    action.sa_handler = note_signal;
-    action.sa_flags = (int)SA_RESETHAND | SA_RESTART; /* the second signal has its usual effect */
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGINT);
+    sigaddset(&taken, SIGTERM);
+    /* Blocked before there is any other thread: those inherit it. */
+    pthread_sigmask(SIG_BLOCK, &taken, NULL);
+    if (pthread_create(&thread, NULL, take_signals, &taken) == 0)
+    {
+        pthread_detach(thread);
+    }
+    else
+    {
+        pthread_sigmask(SIG_UNBLOCK, &taken, NULL); /* either kills: what was done is kept */
+    }
 }
 
 bool cli_is_interrupted(void)
 {
-    return interrupted != 0;
+    return atomic_load(&interrupted);
 }
 
 int cli_finish(int code)

@@ -35,6 +35,28 @@ for signal in INT TERM; do
     same whole/model.safetensors stopped$signal/model.safetensors
 done
 
+# A second signal waits for nothing, not even for the pack at hand: here one of many seconds, since
+# the plain products are slow.
+sed -e 's/"hidden_size": [0-9]*/"hidden_size": 512/' \
+    -e 's/"intermediate_size": [0-9]*/"intermediate_size": 2048/' "$fixtures/config.json" >config.json
+"$LOBASS" init --like config.json --tokenizer "$fixtures" -o slow -q >/dev/null || fail "init slow"
+expect 0 "$LOBASS" prepare slow data.jsonl -o slow-run -q
+code=0
+LOBASS_BACKEND=plain env --default-signal=INT "$LOBASS" measure slow-run slow --as initial -v \
+    --dtype fp32 --threads 1 </dev/null >twice.out 2>twice.err &
+process=$!
+until grep -q "measure initial: .* packs" twice.err; do
+    kill -0 $process 2>/dev/null || fail "the measuring ended by itself: $(cat twice.err)"
+    sleep 0.01
+done
+sleep 0.3
+kill -INT $process
+sleep 0.2
+kill -INT $process || fail "the pack was over before the second signal"
+wait $process || code=$?
+equals $code 130 "exit after two signals"
+lacks twice.err "stopped"
+
 # A reader that has seen enough ends the writer without a word.
 expect 0 "$LOBASS" prepare model data.jsonl -o run -q
 "$LOBASS" scores run 2>scores.err | head -n 1 >first
