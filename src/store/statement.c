@@ -78,8 +78,13 @@ lobass_status lb_store_fail(lb_store *store, int code, lobass_error *error)
 {
     const char *message =
         store->database != NULL ? sqlite3_errmsg(store->database) : sqlite3_errstr(code);
-    return lb_fail(error, status_of_code(code), "%s: %s (SQLite result %d)", store->path, message,
-                   code);
+    /* "disk I/O error" alone does not say that the disk is full. */
+    const int kind = code & 0xff;
+    const bool is_of_system = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN;
+    const int reason =
+        is_of_system && store->database != NULL ? sqlite3_system_errno(store->database) : 0;
+    return lb_fail(error, status_of_code(code), "%s: %s%s%s (SQLite result %d)", store->path,
+                   message, reason != 0 ? ": " : "", reason != 0 ? strerror(reason) : "", code);
 }
 
 lobass_status lb_statement_use(sqlite3_stmt **statement, lb_store *store, lb_statement which,

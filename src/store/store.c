@@ -42,8 +42,8 @@ static bool has_log(const char *path)
     return size < 0 || (size_t)size >= sizeof log || (stat(log, &found) == 0 && found.st_size > 0);
 }
 
-/* In a folder that cannot be written to, SQLite cannot make the log's index; without a log there is
- * none to be made, and the file can be read as it stands. */
+/* In a folder that cannot be written to, or on a full disk, SQLite cannot make the log's index;
+ * without a log there is none to be made, and the file can be read as it stands. */
 static lobass_status open_immutable(lb_store *store, lobass_error *error)
 {
     lb_buffer uri = {0};
@@ -74,7 +74,9 @@ static lobass_status open_reader(lb_store *store, lobass_error *error)
             sqlite3_exec(store->database, "SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
     }
     const int kind = code & 0xff;
-    if ((kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY) && !has_log(store->path))
+    const bool has_no_index = kind == SQLITE_CANTOPEN || kind == SQLITE_READONLY ||
+                              kind == SQLITE_IOERR || kind == SQLITE_FULL;
+    if (has_no_index && !has_log(store->path))
     {
         return open_immutable(store, error);
     }

@@ -130,3 +130,25 @@ expect 0 "$LOBASS" info busy
 kill -9 $process 2>/dev/null || fail "the first writer was over too early: $(cat busy.err)"
 wait $process 2>/dev/null || true
 expect 0 "$LOBASS" prepare model many.jsonl -o busy -q
+
+# On a full disk what only reads still reads: SQLite cannot make its index there, and needs none
+# where no log is left. Where one is left, the message says what is in the way.
+rm -f run/run.db-shm run/run.db-wal
+for command in "info run" "show run 0" "scores run"; do
+    code=0
+    (
+        ulimit -f 20
+        # shellcheck disable=SC2086  # words
+        "$LOBASS" $command >/dev/null 2>err
+    ) || code=$?
+    equals $code 0 "exit of '$command' under a limit: $(cat err)"
+done
+cp -r run logged
+printf 'left by a writer that was killed' >logged/run.db-wal
+code=0
+(
+    ulimit -f 20
+    "$LOBASS" info logged >out 2>err
+) || code=$?
+equals $code 1 "exit of info of a run with a log under a limit"
+says err "logged/run.db: disk I/O error: File too large"
