@@ -111,13 +111,14 @@ typedef enum lobass_row_status
 /* "ok", "truncated", ...; static; NULL outside the enumeration. */
 LOBASS_API const char *lobass_row_status_name(lobass_row_status status);
 
-/* What a token is, as bits. The turn of a token is the number of FIRST tokens up to it. */
+/* What a token is, as bits. The turn of a token is the number of FIRST tokens up to it: turns
+ * are counted from 1, and 0 is what stands before the first. */
 enum
 {
     LOBASS_TOKEN_SCORED = 1,   /* its loss counts */
     LOBASS_TOKEN_BOS = 2,      /* beginning of text, added once */
     LOBASS_TOKEN_RESPONSE = 4, /* part of a response (or of a plain text), end token included */
-    LOBASS_TOKEN_FIRST = 8,    /* the first token of a response */
+    LOBASS_TOKEN_FIRST = 8,    /* the first token of a response; of an empty one its end token */
     LOBASS_TOKEN_END = 16      /* the end-of-text token that closes a response */
 };
 

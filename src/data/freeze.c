@@ -8,7 +8,8 @@
  *     behind it, so ":The" is the first token of a response and ".\n\n" not its last);
  *   - a special token's name in a record is spelt out: only we put special tokens into a row;
  *   - a response's tokens are scored, and its end token with --eos count; with --turns last only
- *     those of the last response that is to be learned; never token 0, which nothing predicts;
+ *     those of the last response that is to be learned; never those of a response without text, and
+ *     never token 0, which nothing predicts;
  *   - the row is cut on the right at max_length and then ends at its last scored token (what
  *     follows changes no loss); it is `truncated` if a scored token was cut off.
  *
@@ -148,11 +149,27 @@ static void put(lb_freezer *freezer, int32_t id, unsigned flags)
     freezer->flags[freezer->n_tokens++] = (uint8_t)(flags & scored_too);
 }
 
+/* White space of ASCII alone is no response either. */
+static bool is_blank(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+    {
+        if (text[i] != ' ' && (text[i] < '\t' || text[i] > '\r'))
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Of a response without text not even the end token is scored: it would be learned as an answer. */
 static bool is_scored(const lb_freezer *freezer, const lb_rendering *rendering, size_t response)
 {
     const bool is_wanted =
         freezer->options.turns == LOBASS_TURNS_ALL || response == freezer->last_learned;
-    return is_wanted && !rendering->responses[response].is_context;
+    const lb_span *span = &rendering->responses[response];
+    return is_wanted && !span->is_context &&
+           !is_blank(rendering->text + span->start, span->end - span->start);
 }
 
 static size_t find_last_learned(const lb_rendering *rendering)
@@ -194,7 +211,7 @@ static lobass_status assemble(lb_freezer *freezer, const lb_rendering *rendering
         if (freezer->end_id >= 0)
         {
             put(freezer, freezer->end_id,
-                LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_END | (counts_end ? scored : 0U));
+                LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_END | first | (counts_end ? scored : 0U));
         }
     }
     for (; next < encoded->count; next++)
@@ -207,26 +224,11 @@ static lobass_status assemble(lb_freezer *freezer, const lb_rendering *rendering
 /* ---- status ------------------------------------------------------------------------------------
  */
 
-/* White space of ASCII alone is no response either. */
-static bool is_blank(const char *text, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-    {
-        if (text[i] != ' ' && (text[i] < '\t' || text[i] > '\r'))
-        {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool has_response(const lb_freezer *freezer, const lb_rendering *rendering)
 {
     for (size_t r = 0; r < rendering->n_responses; r++)
     {
-        const lb_span *span = &rendering->responses[r];
-        if (is_scored(freezer, rendering, r) &&
-            !is_blank(rendering->text + span->start, span->end - span->start))
+        if (is_scored(freezer, rendering, r))
         {
             return true;
         }

@@ -99,3 +99,13 @@ if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
         fail "NO_COLOR is not respected"
     fi
 fi
+
+# An empty response is a turn of its own and not scored; its end token is all that it has.
+echo '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": ""}, {"role": "user", "content": "b"}, {"role": "assistant", "content": "c"}]}' >turns.jsonl
+expect 0 "$LOBASS" prepare model turns.jsonl -o turns -q
+expect 0 "$LOBASS" show turns 0 --json
+says out '"kind": "end", "turn": 1, "scored": false'
+says out '"kind": "response", "turn": 2, "scored": true'
+lacks out '"kind": "end", "turn": 0'
+expect 0 "$LOBASS" show turns 0
+grep -q ' end  *1  *no' out || fail "the page does not show the empty turn: $(cat out)"

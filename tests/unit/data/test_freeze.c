@@ -60,6 +60,7 @@ static char flag_letter(uint8_t flags)
         {LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_FIRST, 'f'},
         {LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_FIRST | LOBASS_TOKEN_SCORED, 'F'},
         {LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_END, 'e'},
+        {LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_FIRST | LOBASS_TOKEN_END, 's'},
         {LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_END | LOBASS_TOKEN_SCORED, 'E'},
     };
     for (size_t i = 0; i < sizeof letters / sizeof *letters; i++)
@@ -92,6 +93,12 @@ static char flag_letter(uint8_t flags)
 #define ALL_CONTEXT                                                                             \
     "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":" \
     "\"a\",\"weight\":0}]}"
+#define FIRST_WITH(text)                                                                        \
+    "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":" \
+    "\"" text "\"},{\"role\":\"user\",\"content\":\"z\"},{\"role\":\"assistant\","              \
+    "\"content\":\"b\"}]}"
+#define FIRST_EMPTY FIRST_WITH("")
+#define FIRST_BLANK FIRST_WITH(" ")
 #define BLANK "{\"prompt\":\"p\",\"completion\":\" \\n\"}"
 #define EMPTY "{\"prompt\":\"p\",\"completion\":\"\"}"
 #define MERGE "{\"instruction\":\"i\",\"output\":\"To\"}"
@@ -209,15 +216,17 @@ static const example examples[] = {
      LOBASS_ROW_NO_SCORED_TOKEN,
      "the prompt has 8 tokens, max length 6"},
     /* no text */
-    {FULL, {CUT(512)}, EMPTY, "^p/$", "b..e", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
+    {FULL, {CUT(512)}, EMPTY, "^p/$", "b..s", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
     {FULL, {CUT(512)}, BLANK, "^p/ /$", "b..fre", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
-    {FULL, {CUT(512)}, TRAILING_EMPTY, "^q/$/z", "b..e..", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
+    {FULL, {CUT(512)}, TRAILING_EMPTY, "^q/$/z", "b..s..", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
     {FULL, {CUT(2)}, EMPTY, "^p", "b.", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
-    {FULL, {CUT(512)}, "{\"text\":\"\"}", "^$", "be", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
+    {FULL, {CUT(512)}, "{\"text\":\"\"}", "^$", "bs", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
     {BARE, {CUT(512)}, "{\"text\":\"\"}", "", "", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
-    {FULL, {CUT(512)}, TWO_LAST_EMPTY, "^p/x$/q/$", "b..FE...E", 3, LOBASS_ROW_OK, NULL},
+    {FULL, {CUT(512)}, TWO_LAST_EMPTY, "^p/x$", "b..FE", 2, LOBASS_ROW_OK, NULL},
     {FULL, {SKIP}, TWO_LAST_EMPTY, "^p/x", "b..F", 1, LOBASS_ROW_OK, NULL},
-    {FULL, {LAST}, TWO_LAST_EMPTY, "^p/x$/q/$", "b..fe...e", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
+    {FULL, {LAST}, TWO_LAST_EMPTY, "^p/x$/q/$", "b..fe...s", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
+    {FULL, {CUT(512)}, FIRST_EMPTY, "^q/$/z/b$", "b..s...FE", 2, LOBASS_ROW_OK, NULL},
+    {FULL, {CUT(512)}, FIRST_BLANK, "^q/ $/z/b$", "b..fe...FE", 2, LOBASS_ROW_OK, NULL},
     /* no record */
     {FULL,
      {CUT(512)},
