@@ -94,6 +94,15 @@ void cli_selection_print(const lobass_select_options *options, const lobass_sele
     cli_field_print("written", result->output);
 }
 
+/* As text: the largest seeds do not survive most readers of JSON as numbers. */
+static void print_seed(cli_json *json, uint64_t seed)
+{
+    char text[CLI_NUMBER_SIZE];
+
+    snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
+    cli_json_text(json, "seed", text);
+}
+
 void cli_selection_json(cli_json *json, const lobass_select_options *options,
                         const lobass_select_result *result)
 {
@@ -102,7 +111,7 @@ void cli_selection_json(cli_json *json, const lobass_select_options *options,
     cli_json_text(json, "score", score_name(options->by));
     cli_json_text(json, "direction", direction_name(result));
     cli_json_real(json, "cut", result->cut);
-    cli_json_uint(json, "seed", options->seed);
+    print_seed(json, options->seed);
     cli_json_text(json, "output", result->output);
 }
 
@@ -117,7 +126,7 @@ void cli_recipe_json(cli_json *json, const lobass_train_options *options)
     cli_json_real(json, "warmup", options->warmup_ratio);
     cli_json_real(json, "weight_decay", options->weight_decay);
     cli_json_real(json, "clip", options->clip);
-    cli_json_uint(json, "seed", options->seed);
+    print_seed(json, options->seed);
     cli_json_end(json);
 }
 

@@ -94,6 +94,13 @@ void lb_json_put_count(lb_json_writer *writer, const char *key, uint64_t value)
     lb_json_put_value(writer, key, text);
 }
 
+void lb_json_put_seed(lb_json_writer *writer, const char *key, uint64_t seed)
+{
+    char text[32];
+    (void)snprintf(text, sizeof text, "%" PRIu64, seed);
+    lb_json_put_text(writer, key, text);
+}
+
 void lb_json_put_boolean(lb_json_writer *writer, const char *key, bool value)
 {
     lb_json_put_value(writer, key, value ? "true" : "false");

@@ -25,6 +25,8 @@ void lb_json_open(lb_json_writer *writer, const char *key, char bracket); /* '{'
 void lb_json_close(lb_json_writer *writer, char bracket);                 /* '}' or ']' */
 void lb_json_put_text(lb_json_writer *writer, const char *key, const char *text);
 void lb_json_put_count(lb_json_writer *writer, const char *key, uint64_t value);
+/* As text: an integer of 64 bits without a sign does not survive most readers of JSON. */
+void lb_json_put_seed(lb_json_writer *writer, const char *key, uint64_t seed);
 void lb_json_put_boolean(lb_json_writer *writer, const char *key, bool value);
 /* Nothing is written for what JSON cannot hold: a value that does not exist is absent. */
 void lb_json_put_real(lb_json_writer *writer, const char *key, double value);

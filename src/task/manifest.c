@@ -47,14 +47,11 @@ lobass_status lb_selection_to_json(char **text, const lobass_select_options *opt
                                    lobass_error *error)
 {
     lb_buffer buffer = {0};
-    char seed[32];
     *text = NULL;
-    (void)snprintf(seed, sizeof seed, "%" PRIu64, options->seed);
     lb_json_writer writer = lb_json_writer_begin(&buffer, false, error);
     lb_json_open(&writer, NULL, '{');
     put_choice(&writer, options, direction);
-    /* As text: JSON integers of 64 bits without a sign do not survive every reader. */
-    lb_json_put_text(&writer, "seed", seed);
+    lb_json_put_seed(&writer, "seed", options->seed);
     lb_json_put_text(&writer, "output", output);
     lb_json_close(&writer, '}');
     if (writer.status != LOBASS_OK)
@@ -231,7 +228,7 @@ static void put_selection(lb_json_writer *writer, const lb_manifest *manifest)
     lb_json_open(writer, "selection", '{');
     put_choice(writer, manifest->options, selection->direction);
     lb_json_put_text(writer, "formula", lobass_score_describe(manifest->options->by)->formula);
-    lb_json_put_count(writer, "seed", manifest->options->seed);
+    lb_json_put_seed(writer, "seed", manifest->options->seed);
     lb_json_put_count(writer, "rankable", selection->n_ranked);
     lb_json_put_count(writer, "selected", selection->n_selected);
     lb_json_put_count(writer, "selected_tokens", selection->n_selected_tokens);

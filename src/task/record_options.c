@@ -173,7 +173,7 @@ lobass_status lb_recipe_to_json(char **text, const lobass_train_options *options
     lb_json_put_real(&writer, "warmup", options->warmup_ratio);
     lb_json_put_real(&writer, "weight_decay", options->weight_decay);
     lb_json_put_real(&writer, "clip", options->clip);
-    lb_json_put_count(&writer, "seed", options->seed);
+    lb_json_put_seed(&writer, "seed", options->seed);
     lb_json_put_text(&writer, "dtype", dtype == LB_BF16 ? "bf16" : "fp32");
     lb_json_close(&writer, '}');
     return hand_over(text, &buffer, writer.status);

@@ -97,6 +97,10 @@ same three.jsonl again.jsonl
 if cmp -s three.jsonl four.jsonl; then
     fail "the seed changes nothing"
 fi
+expect 0 "$LOBASS" select run -k 5 --by random --seed 18446744073709551615 -o big.jsonl --json
+equals "$(text seed out)" 18446744073709551615 "the largest seed in the result"
+sed -n 's/^ *"seed": //p' big.manifest.json | tr -d '",' >seed
+equals "$(tail -n 1 seed)" 18446744073709551615 "the largest seed in the manifest"
 expect 0 "$LOBASS" select run -k 5 -o chosen.json
 equals "$(tr -d ' \n' <chosen.json | head -c 2)" '[{' "beginning of a .json selection"
 

@@ -148,6 +148,16 @@ static void test_recipe(void **state)
     check_ok(lb_recipe_to_json(&second, &options, LB_F32, &error), &error);
     check_refused(lb_options_compare(first, second, "r", &error), LOBASS_CONFLICT, &error,
                   "learning_rate", "now 1e-5");
+    free(second);
+    /* Seeds that are one number as doubles. */
+    options = lobass_train_options_default();
+    options.seed = UINT64_MAX;
+    free(first);
+    check_ok(lb_recipe_to_json(&first, &options, LB_F32, &error), &error);
+    options.seed = UINT64_MAX - 1;
+    check_ok(lb_recipe_to_json(&second, &options, LB_F32, &error), &error);
+    check_refused(lb_options_compare(first, second, "r", &error), LOBASS_CONFLICT, &error,
+                  "18446744073709551615", "now \"18446744073709551614\"");
     free(first);
     free(second);
 }

@@ -214,7 +214,7 @@ static void test_other_options_are_refused(void **state)
     f->options = good;
     f->options.seed = 12;
     check_refused(lobass_train(&f->options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
-                  "checkpoint/state.json", "\"seed\": 11, now 12");
+                  "checkpoint/state.json", "\"seed\": \"11\", now \"12\"");
     f->options.overwrite = true;
     check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
     f->options.overwrite = false;
