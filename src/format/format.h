@@ -127,7 +127,8 @@ typedef struct lb_safetensors_writer lb_safetensors_writer;
 lobass_status lb_safetensors_writer_open(lb_safetensors_writer **writer, const char *path,
                                          const lb_tensor_spec *specs, size_t n_specs,
                                          bool overwrite, lobass_error *error);
-/* VALUES: the next tensor's elements as floats; converted to its dtype. */
+/* VALUES: the next tensor's elements as floats; converted to its dtype. A finite one that this
+ * makes infinite is LOBASS_NUMERIC. */
 lobass_status lb_safetensors_writer_put(lb_safetensors_writer *writer, const float *values,
                                         lobass_error *error);
 lobass_status lb_safetensors_writer_commit(lb_safetensors_writer *writer, lobass_error *error);

@@ -7,6 +7,7 @@
 #include "format/safetensors_private.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@
 /* What is left of a spec when its header is written. */
 typedef struct tensor_size
 {
+    char *name;
     lb_dtype dtype;
     size_t n_elements;
 } tensor_size;
@@ -81,8 +83,10 @@ static lobass_status measure_spec(const char *path, const lb_tensor_spec *spec, 
                        "64 bits",
                        path, spec->name, LB_MAX_DIMS);
     }
-    *piece = (tensor_size){.dtype = spec->dtype, .n_elements = n_elements};
-    return LOBASS_OK;
+    *piece = (tensor_size){.name = lb_copy_text(spec->name, strlen(spec->name), error),
+                           .dtype = spec->dtype,
+                           .n_elements = n_elements};
+    return piece->name == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 
 static lobass_status append_spec(lb_buffer *header, const lb_tensor_spec *spec, size_t begin,
@@ -141,6 +145,10 @@ static lobass_status write_header(lb_safetensors_writer *writer, const lb_tensor
 static void writer_free(lb_safetensors_writer *writer)
 {
     lb_output_discard(writer->output);
+    for (size_t i = 0; writer->pieces != NULL && i < writer->n_pieces; i++)
+    {
+        free(writer->pieces[i].name);
+    }
     free(writer->path);
     free(writer->pieces);
     free(writer->converted);
@@ -178,6 +186,28 @@ done:
     return status;
 }
 
+/* A finite value must not become infinite. */
+static lobass_status check_range(const lb_safetensors_writer *writer, const tensor_size *piece,
+                                 const float *values, size_t first, size_t count,
+                                 lobass_error *error)
+{
+    static const uint16_t exponents[] = {[LB_F16] = 0x7C00U, [LB_BF16] = 0x7F80U};
+    for (size_t i = 0; piece->dtype != LB_F32 && i < count; i++)
+    {
+        uint16_t narrow = 0;
+        memcpy(&narrow, writer->converted + i * sizeof narrow, sizeof narrow);
+        if ((narrow & exponents[piece->dtype]) == exponents[piece->dtype] && isfinite(values[i]))
+        {
+            return lb_fail(error, LOBASS_NUMERIC,
+                           "%s: tensor \"%.200s\": element %zu is %g, more than %s can hold; start "
+                           "from a model that is stored in a wider dtype",
+                           writer->path, piece->name, first + i, (double)values[i],
+                           lb_dtype_name(piece->dtype));
+        }
+    }
+    return LOBASS_OK;
+}
+
 lobass_status lb_safetensors_writer_put(lb_safetensors_writer *writer, const float *values,
                                         lobass_error *error)
 {
@@ -194,6 +224,7 @@ lobass_status lb_safetensors_writer_put(lb_safetensors_writer *writer, const flo
         const size_t left = piece->n_elements - n_written;
         const size_t count = left < N_CONVERTED ? left : N_CONVERTED;
         lb_dtype_from_float(writer->converted, piece->dtype, values + n_written, count);
+        LB_TRY(check_range(writer, piece, values + n_written, n_written, count, error));
         LB_TRY(lb_output_write(writer->output, writer->converted,
                                count * lb_dtype_size(piece->dtype), error));
         n_written += count;

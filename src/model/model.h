@@ -50,10 +50,11 @@ typedef struct lb_parameter
     unsigned n_dims;
     uint64_t shape[2];
     size_t count;
-    bool has_decay;    /* a matrix: weight decay applies */
-    lb_matrix matrix;  /* n_dims 2 (and the 1-dimensional ones as [1, n] fp32) */
-    float *master;     /* trainable: the fp32 values, else NULL */
-    uint16_t *working; /* trainable in bf16: the rounded copy, else NULL */
+    bool has_decay;        /* a matrix: weight decay applies */
+    lb_dtype stored_dtype; /* in the file it came from, and in one that it is saved to */
+    lb_matrix matrix;      /* n_dims 2 (and the 1-dimensional ones as [1, n] fp32) */
+    float *master;         /* trainable: the fp32 values, else NULL */
+    uint16_t *working;     /* trainable in bf16: the rounded copy, else NULL */
 } lb_parameter;
 
 typedef struct lb_layer /* borrowed views; biases NULL where there are none */
@@ -101,10 +102,11 @@ void lb_model_free(lb_model *model);
 lb_model_use lb_model_use_for_scoring(const lb_compute *compute, lb_dtype compute_dtype);
 /* Hash of config.json and of the weight files, in the order of their names. */
 lobass_status lb_model_fingerprint(lb_hash *hash, const char *folder, lobass_error *error);
-/* Writes FOLDER/model.safetensors in DTYPE and copies config and tokenizer files from FROM (its
- * torch_dtype set to DTYPE). FOLDER must exist; the caller makes it appear whole. */
-lobass_status lb_model_save(const lb_model *model, const char *folder, lb_dtype dtype,
-                            const char *from, lobass_error *error);
+/* Writes FOLDER/model.safetensors, each parameter in its stored dtype, and copies config and
+ * tokenizer files from FROM (its torch_dtype set to the model's stored dtype). A finite value that
+ * a dtype cannot hold is LOBASS_NUMERIC. FOLDER must exist; the caller makes it appear whole. */
+lobass_status lb_model_save(const lb_model *model, const char *folder, const char *from,
+                            lobass_error *error);
 /* Rounds the masters into the working copies; nothing to do in fp32. */
 void lb_model_refresh(lb_model *model);
 

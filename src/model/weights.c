@@ -264,6 +264,7 @@ static lobass_status load_values(lb_model *model, const lb_weight_files *files,
     for (size_t i = 0; i < model->n_parameters; i++)
     {
         LB_TRY_GOTO(fill(&model->parameters[i], &plan[i], model->storage->memory, error));
+        model->parameters[i].stored_dtype = plan[i].tensor->dtype;
     }
     model->stored_dtype = plan[0].tensor->dtype;
     lb_model_refresh(model);

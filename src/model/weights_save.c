@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A model as a Hugging Face folder: model.safetensors under the names transformers expects (no
- * lm_head where it is tied), config.json with the dtype of the new file, and the tokenizer's files
- * as they were. Making the folder appear whole is left to the caller.
+ * lm_head where it is tied), each in the dtype it was read in, config.json with theirs, and the
+ * tokenizer's files as they were. Making the folder appear whole is left to the caller.
  */
 #include "model/weights.h"
 
@@ -40,8 +40,7 @@ static const float *parameter_values(const lb_parameter *parameter, float *conve
     return converted;
 }
 
-static lobass_status write_weights(const lb_model *model, const char *path, lb_dtype dtype,
-                                   lobass_error *error)
+static lobass_status write_weights(const lb_model *model, const char *path, lobass_error *error)
 {
     lobass_status status = LOBASS_OUT_OF_MEMORY;
     lb_safetensors_writer *writer = NULL;
@@ -56,7 +55,7 @@ static lobass_status write_weights(const lb_model *model, const char *path, lb_d
     {
         const lb_parameter *parameter = &model->parameters[i];
         specs[i] = (lb_tensor_spec){.name = parameter->name,
-                                    .dtype = dtype,
+                                    .dtype = parameter->stored_dtype,
                                     .n_dims = parameter->n_dims,
                                     .shape = {parameter->shape[0], parameter->shape[1]}};
         if (parameter->matrix.bf16 != NULL && parameter->master == NULL && parameter->count > most)
@@ -169,13 +168,13 @@ static lobass_status copy_files(const char *folder, const char *from, lobass_err
     return LOBASS_OK;
 }
 
-lobass_status lb_model_save(const lb_model *model, const char *folder, lb_dtype dtype,
-                            const char *from, lobass_error *error)
+lobass_status lb_model_save(const lb_model *model, const char *folder, const char *from,
+                            lobass_error *error)
 {
     char *source = NULL;
     char *target = NULL;
     LB_TRY(with_paths(from, folder, "config.json", &source, &target, error));
-    lobass_status status = write_config(source, target, dtype, error);
+    lobass_status status = write_config(source, target, model->stored_dtype, error);
     free(source);
     free(target);
     LB_TRY(status);
@@ -185,7 +184,7 @@ lobass_status lb_model_save(const lb_model *model, const char *folder, lb_dtype 
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    status = write_weights(model, path, dtype, error);
+    status = write_weights(model, path, error);
     free(path);
     return status;
 }

@@ -158,7 +158,7 @@ static lobass_status stage(const init_paths *p, const lb_config *config, uint64_
     LB_TRY(copy_into(p->source, "config.json", p->config, error));
     LB_TRY(tokenizer_copy(p->tokenizer, p->source, error));
     LB_TRY(lb_model_create_random(&model, config, seed, error));
-    const lobass_status status = lb_model_save(model, p->model, LB_F32, p->source, error);
+    const lobass_status status = lb_model_save(model, p->model, p->source, error);
     lb_model_free(model);
     return status;
 }

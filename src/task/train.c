@@ -315,8 +315,7 @@ static lobass_status model_write(const lb_trainer *trainer, const places *p, lob
     const lobass_train_options *options = trainer->options;
     const lb_buffer *log = &trainer->state.log;
     LB_TRY(lb_folder_create(p->model, error));
-    LB_TRY(lb_model_save(trainer->model, p->model, trainer->model->stored_dtype, options->model,
-                         error));
+    LB_TRY(lb_model_save(trainer->model, p->model, options->model, error));
     LB_TRY(lb_file_write(p->log, log->data, log->size, true, error));
     return lb_folder_move(p->model, p->output, options->overwrite, error);
 }

@@ -138,6 +138,18 @@ static inline lb_compute *fixture_compute(const char *backend, unsigned n_thread
 }
 
 #define FIXTURE_MOST_TOKENS 256
+/* Saves every parameter of MODEL in DTYPE. */
+static inline lobass_status fixture_save(lb_model *model, const char *folder, lb_dtype dtype,
+                                         const char *from, lobass_error *error)
+{
+    model->stored_dtype = dtype;
+    for (size_t i = 0; i < model->n_parameters; i++)
+    {
+        model->parameters[i].stored_dtype = dtype;
+    }
+    return lb_model_save(model, folder, from, error);
+}
+
 #define FIXTURE_MOST_SEQUENCES 16
 
 typedef struct fixture_batch

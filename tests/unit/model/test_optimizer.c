@@ -159,7 +159,7 @@ static lb_model *load_narrow(const char *folder, lb_model_use use)
     const lb_config config = fixture_config(true, true);
     fixture_write_config(folder, &config);
     lb_model *made = fixture_model(&config, 4);
-    assert_ok(lb_model_save(made, folder, LB_F32, folder, error));
+    assert_ok(lb_model_save(made, folder, folder, error));
     lb_model_free(made);
     lb_model *model = NULL;
     assert_ok(lb_model_load(&model, folder, LB_BF16, use, error));

@@ -30,7 +30,7 @@ static void setup(folder_state *s, bool has_tied_head, bool has_bias)
     s->config = fixture_config(has_tied_head, has_bias);
     fixture_write_config(s->from, &s->config);
     s->model = fixture_model(&s->config, 11);
-    assert_ok(lb_model_save(s->model, s->to, LB_F32, s->from, error));
+    assert_ok(fixture_save(s->model, s->to, LB_F32, s->from, error));
 }
 
 static void teardown(folder_state *s)
@@ -123,7 +123,7 @@ static void test_save_then_load(void **state)
         setup(&s, variant % 2 == 0, variant / 2 == 0);
         for (size_t i = 0; i < 3; i++)
         {
-            assert_ok(lb_model_save(s.model, s.to, dtypes[i], s.from, error));
+            assert_ok(fixture_save(s.model, s.to, dtypes[i], s.from, error));
             check_all_uses(s.to, s.model, dtypes[i]);
         }
         teardown(&s);
@@ -136,7 +136,7 @@ static void test_mapped_for_scoring(void **state)
     (void)state;
     folder_state s;
     setup(&s, true, false);
-    assert_ok(lb_model_save(s.model, s.to, LB_BF16, s.from, error));
+    assert_ok(fixture_save(s.model, s.to, LB_BF16, s.from, error));
     lb_model *model = NULL;
     assert_ok(lb_model_load(&model, s.to, LB_BF16, LB_MODEL_SCORE, error));
     assert_int_equal(1, model->storage->n_files);
@@ -161,10 +161,10 @@ static void test_save_of_a_scoring_model(void **state)
     (void)state;
     folder_state s;
     setup(&s, true, false);
-    assert_ok(lb_model_save(s.model, s.to, LB_BF16, s.from, error));
+    assert_ok(fixture_save(s.model, s.to, LB_BF16, s.from, error));
     lb_model *scoring = NULL;
     assert_ok(lb_model_load(&scoring, s.to, LB_BF16, LB_MODEL_SCORE, error));
-    assert_ok(lb_model_save(scoring, s.from, LB_BF16, s.from, error));
+    assert_ok(fixture_save(scoring, s.from, LB_BF16, s.from, error));
     lb_model_free(scoring);
     check_all_uses(s.from, s.model, LB_BF16);
     teardown(&s);
@@ -187,7 +187,7 @@ static void test_files_that_go_along(void **state)
     fixture_write(s.from, "tokenizer.json", "{\"x\": 1}");
     fixture_write(s.from, "merges.txt", "a b\n");
     fixture_write(s.from, "README.md", "stays");
-    assert_ok(lb_model_save(s.model, s.to, LB_BF16, s.from, error));
+    assert_ok(fixture_save(s.model, s.to, LB_BF16, s.from, error));
     char *tokenizer = read_text(s.to, "tokenizer.json");
     char *merges = read_text(s.to, "merges.txt");
     assert_string_equal("{\"x\": 1}", tokenizer);
@@ -205,7 +205,7 @@ static void test_files_that_go_along(void **state)
     free(merges);
     free(tokenizer);
     fixture_write(s.from, "config.json", "{\"dtype\": \"float32\", \"a\": 0.1}");
-    assert_ok(lb_model_save(s.model, s.to, LB_F16, s.from, error));
+    assert_ok(fixture_save(s.model, s.to, LB_F16, s.from, error));
     config = read_text(s.to, "config.json");
     assert_non_null(strstr(config, "\"dtype\": \"float16\""));
     assert_null(strstr(config, "torch_dtype"));
@@ -240,7 +240,7 @@ static void test_unaligned_data(void **state)
     setup(&s, false, true);
     shift_data(s.to, 3);
     check_all_uses(s.to, s.model, LB_F32);
-    assert_ok(lb_model_save(s.model, s.to, LB_BF16, s.from, error));
+    assert_ok(fixture_save(s.model, s.to, LB_BF16, s.from, error));
     shift_data(s.to, 1);
     check_all_uses(s.to, s.model, LB_BF16);
     teardown(&s);
@@ -444,7 +444,7 @@ static void test_bad_files(void **state)
     assert_fails(LOBASS_NOT_FOUND, path,
                  lb_model_load(&model, s.to, LB_F32, LB_MODEL_TRAIN, error));
     s.config.d_ffn++;
-    assert_ok(lb_model_save(s.model, s.to, LB_F32, s.from, error));
+    assert_ok(fixture_save(s.model, s.to, LB_F32, s.from, error));
     fixture_write_config(s.to, &s.config);
     assert_fails(LOBASS_BAD_FORMAT,
                  "model.safetensors: tensor \"model.layers.0.mlp.gate_proj.weight\": expected "
@@ -475,13 +475,13 @@ static void test_fingerprint(void **state)
     setup(&s, true, false);
     const lb_hash first = fingerprint(s.to);
     assert_true(lb_hash_equal(first, fingerprint(s.to)));
-    assert_ok(lb_model_save(s.model, s.to, LB_F32, s.from, error));
+    assert_ok(fixture_save(s.model, s.to, LB_F32, s.from, error));
     assert_true(lb_hash_equal(first, fingerprint(s.to)));
     fixture_write(s.to, "README.md", "no part of the model");
     assert_true(lb_hash_equal(first, fingerprint(s.to)));
 
     s.model->parameters[3].master[5] += 1.0F;
-    assert_ok(lb_model_save(s.model, s.to, LB_F32, s.from, error));
+    assert_ok(fixture_save(s.model, s.to, LB_F32, s.from, error));
     const lb_hash second = fingerprint(s.to);
     assert_false(lb_hash_equal(first, second));
     cut_in_shards(&s, NULL);
