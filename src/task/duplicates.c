@@ -3,9 +3,9 @@
  * Which rows were seen before: an open-addressed table from the hash of a row's ids and flags to
  * the first row that had it, at most two thirds full, probed linearly. 24 bytes an entry.
  */
-#include "task/prepare_private.h"
-
 #include <stdlib.h>
+
+#include "task/preparer.h"
 
 #define FIRST_CAPACITY 1024
 

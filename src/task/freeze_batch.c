@@ -1,88 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A batch of records frozen side by side: copied in one after the other, turned into rows by one
- * freezer a thread, and read out in order. A row depends on its record alone, so the number of
- * threads changes nothing. Memory is bounded by the batch: some hundred records, or some megabytes
- * and the record that went beyond them.
+ * A batch of records to be frozen side by side: copied in one after the other, each turned into a
+ * row by whoever takes it, and read out in order. A row depends on its record alone, so the number
+ * of threads changes nothing. Memory is bounded by the batch: some hundred records, or some
+ * megabytes and the record that went beyond them.
  */
-#include "task/prepare_private.h"
-
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "task/preparer.h"
+
 #define MOST_RECORDS 512
-#define MOST_BYTES ((size_t)32 << 20)
+#define MOST_BYTES ((size_t)16 << 20)
 
 typedef struct slot
 {
     lb_buffer data; /* the record's bytes */
     lb_record record;
-    lobass_row row;
-    lb_buffer ids, flags, reason; /* what row points to */
+    lb_frozen frozen;
+    lb_buffer ids, flags, reason; /* what its row points to */
     lobass_status status;
     lobass_error error;
 } slot;
 
-typedef struct worker
-{
-    lb_freezer *freezer;
-} worker;
-
 struct lb_freeze_batch
 {
-    lb_pool *pool;
-    worker *workers; /* [thread count of pool] */
-    unsigned n_workers;
-    slot *slots; /* [MOST_RECORDS] */
+    slot slots[MOST_RECORDS];
     size_t n_slots, n_bytes;
 };
 
-lobass_status lb_freeze_batch_create(lb_freeze_batch **batch, const lobass_tokenizer *tokenizer,
-                                     const lobass_format_options *options, const lb_config *config,
-                                     unsigned n_threads, lobass_error *error)
+lobass_status lb_freeze_batch_create(lb_freeze_batch **batch, lobass_error *error)
 {
-    lobass_status status = LOBASS_OUT_OF_MEMORY;
-    *batch = NULL;
-    lb_freeze_batch *made = lb_alloc(1, sizeof *made, error);
-    if (made == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    LB_TRY_GOTO(lb_pool_create(&made->pool, n_threads, error));
-    const unsigned n_workers = lb_pool_thread_count(made->pool);
-    made->slots = lb_alloc(MOST_RECORDS, sizeof *made->slots, error);
-    made->workers = lb_alloc(n_workers, sizeof *made->workers, error);
-    if (made->slots == NULL || made->workers == NULL)
-    {
-        status = LOBASS_OUT_OF_MEMORY;
-        goto done;
-    }
-    while (made->n_workers < n_workers)
-    {
-        LB_TRY_GOTO(lb_freezer_create(&made->workers[made->n_workers].freezer, tokenizer, options,
-                                      config->eos, config->n_vocabulary, error));
-        made->n_workers++;
-    }
-    *batch = made;
-    made = NULL;
-done:
-    lb_freeze_batch_free(made);
-    return status;
+    *batch = lb_alloc(1, sizeof **batch, error);
+    return *batch == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 
 void lb_freeze_batch_free(lb_freeze_batch *batch)
 {
-    if (batch == NULL)
-    {
-        return;
-    }
-    for (unsigned i = 0; batch->workers != NULL && i < batch->n_workers; i++)
-    {
-        lb_freezer_free(batch->workers[i].freezer);
-    }
-    for (size_t i = 0; batch->slots != NULL && i < MOST_RECORDS; i++)
+    for (size_t i = 0; batch != NULL && i < MOST_RECORDS; i++)
     {
         slot *place = &batch->slots[i];
         lb_buffer_free(&place->data);
@@ -90,9 +46,6 @@ void lb_freeze_batch_free(lb_freeze_batch *batch)
         lb_buffer_free(&place->flags);
         lb_buffer_free(&place->reason);
     }
-    free(batch->workers);
-    free(batch->slots);
-    lb_pool_free(batch->pool);
     free(batch);
 }
 
@@ -105,6 +58,11 @@ void lb_freeze_batch_clear(lb_freeze_batch *batch)
 bool lb_freeze_batch_is_full(const lb_freeze_batch *batch)
 {
     return batch->n_slots == MOST_RECORDS || batch->n_bytes >= MOST_BYTES;
+}
+
+size_t lb_freeze_batch_count(const lb_freeze_batch *batch)
+{
+    return batch->n_slots;
 }
 
 lobass_status lb_freeze_batch_add(lb_freeze_batch *batch, const lb_record *record,
@@ -123,7 +81,7 @@ lobass_status lb_freeze_batch_add(lb_freeze_batch *batch, const lb_record *recor
 /* What the freezer gives lives until its next record: here it becomes the slot's own. */
 static lobass_status row_keep(slot *place, lobass_error *error)
 {
-    lobass_row *row = &place->row;
+    lobass_row *row = &place->frozen.row;
     lb_buffer_clear(&place->ids);
     lb_buffer_clear(&place->flags);
     lb_buffer_clear(&place->reason);
@@ -139,27 +97,41 @@ static lobass_status row_keep(slot *place, lobass_error *error)
     return LOBASS_OK;
 }
 
-static void slot_freeze(void *context, size_t chunk, unsigned worker_index)
+static void row_examine(lb_frozen *frozen)
 {
-    lb_freeze_batch *batch = context;
-    slot *place = &batch->slots[chunk];
+    const lobass_row *row = &frozen->row;
+    frozen->hash = lb_row_hash(row);
+    frozen->highest_id = -1;
+    for (size_t t = 0; t < row->n_tokens; t++)
+    {
+        frozen->highest_id = row->ids[t] > frozen->highest_id ? row->ids[t] : frozen->highest_id;
+    }
+}
+
+void lb_freeze_batch_freeze(lb_freeze_batch *batch, size_t index, lb_freezer *freezer)
+{
+    slot *place = &batch->slots[index];
+    lobass_row *row = &place->frozen.row;
     const lb_record *record = &place->record;
-    memset(&place->row, 0, sizeof place->row);
-    place->status =
-        lb_freezer_freeze(batch->workers[worker_index].freezer, &place->row, record, &place->error);
-    place->row.record = record->index;
-    place->row.line = record->line;
-    place->row.offset = record->offset;
-    place->row.size_bytes = record->size;
+    memset(row, 0, sizeof *row);
+    place->status = lb_freezer_freeze(freezer, row, record, &place->error);
+    row->record = record->index;
+    row->line = record->line;
+    row->offset = record->offset;
+    row->size_bytes = record->size;
     if (place->status == LOBASS_OK)
     {
         place->status = row_keep(place, &place->error);
     }
+    if (place->status == LOBASS_OK)
+    {
+        row_examine(&place->frozen);
+    }
 }
 
-lobass_status lb_freeze_batch_run(lb_freeze_batch *batch, const char *path, lobass_error *error)
+lobass_status lb_freeze_batch_check(const lb_freeze_batch *batch, const char *path,
+                                    lobass_error *error)
 {
-    lb_pool_run(batch->pool, batch->n_slots, slot_freeze, batch);
     for (size_t i = 0; i < batch->n_slots; i++)
     {
         const slot *place = &batch->slots[i];
@@ -173,22 +145,18 @@ lobass_status lb_freeze_batch_run(lb_freeze_batch *batch, const char *path, loba
     return LOBASS_OK;
 }
 
-size_t lb_freeze_batch_count(const lb_freeze_batch *batch)
+lb_frozen *lb_freeze_batch_at(lb_freeze_batch *batch, size_t index)
 {
-    return batch->n_slots;
+    return &batch->slots[index].frozen;
 }
 
-lobass_row *lb_freeze_batch_at(lb_freeze_batch *batch, size_t index)
+void lb_freeze_batch_unscore(lb_freeze_batch *batch, size_t index)
 {
-    return &batch->slots[index].row;
-}
-
-void lb_freeze_row_unscore(lobass_row *row)
-{
-    slot *place = (slot *)(void *)((char *)row - offsetof(slot, row));
+    slot *place = &batch->slots[index];
     for (size_t i = 0; i < place->flags.size; i++)
     {
         place->flags.data[i] = (char)((unsigned char)place->flags.data[i] & ~LOBASS_TOKEN_SCORED);
     }
-    row->n_scored = 0;
+    place->frozen.row.n_scored = 0;
+    place->frozen.hash = lb_row_hash(&place->frozen.row);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of prepare share: the run's folder and its sources (run_folder.c,
- * standard_input.c), records frozen side by side (freeze_batch.c), and the rows seen before
- * (duplicates.c). prepare.c puts them together.
+ * The run's folder and its sources as all tasks need them (run_folder.c, standard_input.c), and
+ * whether the data files have changed (source_state.c).
  */
 #ifndef LB_TASK_PREPARE_PRIVATE_H
 #define LB_TASK_PREPARE_PRIVATE_H
@@ -63,40 +62,5 @@ lobass_status lb_sources_state_save(lb_store *store, const lb_store_source *sour
 lobass_status lb_sources_state_check(lb_store *store, const lb_store_source *sources,
                                      size_t n_sources, const lobass_observer *observer,
                                      lobass_error *error);
-
-/* ---- records frozen side by side (freeze_batch.c) -------------------------------------------- */
-
-typedef struct lb_freeze_batch lb_freeze_batch;
-
-lobass_status lb_freeze_batch_create(lb_freeze_batch **batch, const lobass_tokenizer *tokenizer,
-                                     const lobass_format_options *options, const lb_config *config,
-                                     unsigned n_threads, lobass_error *error);
-void lb_freeze_batch_free(lb_freeze_batch *batch);
-void lb_freeze_batch_clear(lb_freeze_batch *batch);
-bool lb_freeze_batch_is_full(const lb_freeze_batch *batch);
-/* Copies a record. */
-lobass_status lb_freeze_batch_add(lb_freeze_batch *batch, const lb_record *record,
-                                  lobass_error *error);
-/* Freezes all records; PATH opens the message of a record that cannot be frozen. */
-lobass_status lb_freeze_batch_run(lb_freeze_batch *batch, const char *path, lobass_error *error);
-size_t lb_freeze_batch_count(const lb_freeze_batch *batch);
-/* Row and source numbers are the caller's to fill in; lives until the batch is cleared. */
-lobass_row *lb_freeze_batch_at(lb_freeze_batch *batch, size_t index);
-/* Takes the SCORED flags from a row of a batch: one that is not to be measured has none. */
-void lb_freeze_row_unscore(lobass_row *row);
-
-/* ---- rows seen before (duplicates.c) --------------------------------------------------------- */
-
-/* A hash table of lb_row_hash() -> row number; {0} is empty. */
-typedef struct lb_duplicates
-{
-    struct lb_duplicate *entries; /* [capacity], a power of two */
-    size_t capacity, count;
-} lb_duplicates;
-
-/* *EARLIER: the number of the row that was added with the same hash, or ROW itself, added now. */
-lobass_status lb_duplicates_add(lb_duplicates *duplicates, lb_hash hash, uint64_t row,
-                                uint64_t *earlier, lobass_error *error);
-void lb_duplicates_free(lb_duplicates *duplicates);
 
 #endif

@@ -283,6 +283,72 @@ static void test_resume(void **state)
     assert_int_equal(result.n_records, 1340);
 }
 
+/* Batches of several sources are read, frozen and stored side by side: the order stays. */
+static void test_threads(void **state)
+{
+    const char *data[] = {place("wide.jsonl"), place("none.jsonl"), place("narrow.jsonl")};
+    const unsigned n_threads[] = {1, 2, 5};
+    const char *const runs[] = {"threads1", "threads2", "threads5"};
+    lobass_error error = {0};
+    (void)state;
+    records_make("wide.jsonl", 2100);
+    file_make("none.jsonl", "\n");
+    records_make("narrow.jsonl", 70);
+    for (size_t i = 0; i < 3; i++)
+    {
+        lobass_prepare_options options = prepare_options(data, 3, place(runs[i]));
+        options.format.mark_duplicates = true;
+        options.n_threads = n_threads[i];
+        /* Stopped after the first batch and gone on with. */
+        listener l = {.cancel_at = 1};
+        const lobass_observer observer = listen(&l);
+        check_refused(lobass_prepare(&options, &observer, NULL, &error), LOBASS_CANCELLED, &error,
+                      "prepare", "records");
+        check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+        check_same_rows(place("threads1"), place(runs[i]));
+    }
+    lobass_run *run = NULL;
+    lobass_row row;
+    check_ok(lobass_run_open(&run, place("threads5"), &error), &error);
+    for (uint64_t i = 0; i < 2170; i++)
+    {
+        check_ok(lobass_run_row(run, i, &row, &error), &error);
+        assert_int_equal(row.source, i < 2100 ? 0 : 2);
+        assert_int_equal(row.record, i < 2100 ? i : i - 2100);
+    }
+    lobass_run_close(run);
+}
+
+/* A file that breaks in its fifth batch: what came before it is kept, once it is known. */
+static void test_broken_late(void **state)
+{
+    lb_buffer text = {0};
+    lobass_error error = {0};
+    uint64_t count = 0;
+    lb_store *store = NULL;
+    (void)state;
+    check_ok(lb_buffer_append_text(&text, "[", &error), &error);
+    for (int i = 0; i < 4 * 512 + 9; i++)
+    {
+        check_ok(lb_buffer_append_text(&text, "{\"text\": \"words\"},\n", &error), &error);
+    }
+    check_ok(lb_buffer_append_text(&text, "{}", &error), &error);
+    file_make("late.json", text.data);
+    lb_buffer_free(&text);
+    const char *data[] = {place("late.json")};
+    const lobass_prepare_options options = prepare_options(data, 1, place("late"));
+    listener l = {.cancel_at = 1};
+    const lobass_observer observer = listen(&l);
+    check_refused(lobass_prepare(&options, &observer, NULL, &error), LOBASS_CANCELLED, &error, "",
+                  "");
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "late.json:2058", "found the end of the file");
+    check_ok(lb_store_open(&store, options.run, LB_STORE_READ, &error), &error);
+    check_ok(lb_store_row_count(&count, store, &error), &error);
+    assert_int_equal(count, 4 * 512);
+    lb_store_close(store);
+}
+
 static void test_changed_data(void **state)
 {
     const char *data[] = {place("changing.jsonl")};
@@ -520,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_touched_data),    cmocka_unit_test(test_other_options),
         cmocka_unit_test(test_bad_arguments),   cmocka_unit_test(test_no_records),
         cmocka_unit_test(test_foreign_folders), cmocka_unit_test(test_standard_input),
+        cmocka_unit_test(test_threads),         cmocka_unit_test(test_broken_late),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
 }
