@@ -139,11 +139,7 @@ static lobass_status encode_word(run *r, lb_view word)
 
     if (is_cached && lb_word_cache_find(&encoder->cache, word.data, word.size, &ids, &n_ids))
     {
-        for (size_t i = 0; i < n_ids; i++)
-        {
-            LB_TRY(lb_ids_append(r->ids, ids[i], r->error));
-        }
-        return LOBASS_OK;
+        return lb_ids_append_list(r->ids, ids, n_ids, r->error);
     }
     LB_TRY(lb_bpe_encode_word(&r->tokenizer->bpe, &encoder->work, word.data, word.size, r->error));
     for (size_t i = 0; i < encoder->work.n_symbols; i++)

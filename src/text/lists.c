@@ -7,16 +7,32 @@
 
 #include "text/tokenizer_private.h"
 
+static lobass_status ids_reserve(lb_ids *ids, size_t n_more, lobass_error *error)
+{
+    void *values = ids->values;
+
+    LB_TRY(
+        lb_list_reserve(&values, &ids->capacity, ids->count + n_more, sizeof *ids->values, error));
+    ids->values = values;
+    return LOBASS_OK;
+}
+
 lobass_status lb_ids_append(lb_ids *ids, int32_t id, lobass_error *error)
 {
-    if (ids->count == ids->capacity)
+    return lb_ids_append_list(ids, &id, 1, error);
+}
+
+lobass_status lb_ids_append_list(lb_ids *ids, const int32_t *values, size_t count,
+                                 lobass_error *error)
+{
+    if (ids->capacity - ids->count < count)
     {
-        void *values = ids->values;
-        LB_TRY(
-            lb_list_reserve(&values, &ids->capacity, ids->count + 1, sizeof *ids->values, error));
-        ids->values = values;
+        LB_TRY(ids_reserve(ids, count, error));
     }
-    ids->values[ids->count++] = id;
+    for (size_t i = 0; i < count; i++)
+    {
+        ids->values[ids->count++] = values[i];
+    }
     return LOBASS_OK;
 }
 
@@ -26,15 +42,12 @@ void lb_ids_free(lb_ids *ids)
     *ids = (lb_ids){0};
 }
 
-lobass_status lb_words_append(lb_words *words, size_t from, size_t to, lobass_error *error)
+lobass_status lb_words_grow(lb_words *words, lobass_error *error)
 {
-    if (words->count == words->capacity)
-    {
-        void *ranges = words->ranges;
-        LB_TRY(lb_list_reserve(&ranges, &words->capacity, words->count + 1, sizeof *words->ranges,
-                               error));
-        words->ranges = ranges;
-    }
-    words->ranges[words->count++] = (lb_range){from, to};
+    void *ranges = words->ranges;
+
+    LB_TRY(lb_list_reserve(&ranges, &words->capacity, words->capacity + 1, sizeof *words->ranges,
+                           error));
+    words->ranges = ranges;
     return LOBASS_OK;
 }

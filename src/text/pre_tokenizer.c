@@ -15,9 +15,6 @@
 #include "format/format.h"
 #include "text/tokenizer_private.h"
 
-/* GPT-2's words (Radford et al. 2019), in the form of the Hugging Face library. */
-#define GPT2_PATTERN \
-    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 #define WHITESPACE_PATTERN                                     \
     "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]+|" \
     "[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}\\s]+"
@@ -143,12 +140,37 @@ static lobass_status cut_word(const context *c, const lb_pattern *pattern, lb_be
     return LOBASS_OK;
 }
 
+/* The same for a pattern that is known and leaves no gap: most words need no regular expression. */
+static lobass_status scan_word(const context *c, const lb_pattern *pattern, lb_range word)
+{
+    const lb_view subject = lb_view_slice(c->text, word.from, word.to);
+    size_t at = 0;
+
+    while (at < subject.size)
+    {
+        size_t end = lb_word_scan_end(pattern->scan, subject.data, subject.size, at);
+        if (end == 0)
+        {
+            lb_range match;
+            bool found;
+            LB_TRY(lb_pattern_find(pattern, c->scratch->matcher, subject, at, SIZE_MAX, &match,
+                                   &found, c->error));
+            end = found ? match.to : subject.size;
+        }
+        LB_TRY(lb_words_append(c->output, word.from + at, word.from + end, c->error));
+        at = end;
+    }
+    return LOBASS_OK;
+}
+
 static lobass_status cut_words(const context *c, const lb_words *input, const lb_pattern *pattern,
                                lb_behavior behavior, bool is_inverted)
 {
+    const bool scans = pattern->scan != NULL && behavior == LB_ISOLATED && !is_inverted;
     for (size_t i = 0; i < input->count; i++)
     {
-        LB_TRY(cut_word(c, pattern, behavior, is_inverted, input->ranges[i]));
+        LB_TRY(scans ? scan_word(c, pattern, input->ranges[i])
+                     : cut_word(c, pattern, behavior, is_inverted, input->ranges[i]));
     }
     return LOBASS_OK;
 }
@@ -360,8 +382,9 @@ static lobass_status parse_byte_level(void *step, const lb_loader *loader, const
     LB_TRY(lb_json_boolean(value, where, "add_prefix_space", false, &adds_prefix, error));
     LB_TRY(lb_json_boolean(value, where, "use_regex", true, &bytes->splits, error));
     bytes->prefix = adds_prefix ? LB_PREFIX_ALWAYS : LB_PREFIX_NEVER;
-    return bytes->splits ? lb_regex_compile(&bytes->pattern.regex, GPT2_PATTERN,
-                                            strlen(GPT2_PATTERN), where, error)
+    bytes->pattern.scan = lb_word_scan_find(LB_GPT2_PATTERN, strlen(LB_GPT2_PATTERN));
+    return bytes->splits ? lb_regex_compile(&bytes->pattern.regex, LB_GPT2_PATTERN,
+                                            strlen(LB_GPT2_PATTERN), where, error)
                          : LOBASS_OK;
 }
 
@@ -490,6 +513,10 @@ lobass_status lb_pre_tokenizers_load(lb_pre_tokenizers *pre_tokenizers, const lb
         lb_pre_tokenizer *last = &pre_tokenizers->steps[pre_tokenizers->n_steps - 1];
         pre_tokenizers->ends_in_bytes = last->maps_bytes;
         last->maps_bytes = false;
+        if (pre_tokenizers->ends_in_bytes && !last->splits && last->prefix == LB_PREFIX_NEVER)
+        {
+            pre_tokenizers->n_steps--; /* nothing is left of it */
+        }
     }
     return status;
 }

@@ -248,6 +248,7 @@ lobass_status lb_pattern_parse(lb_pattern *pattern, lb_arena *arena, const json_
     }
     if (regex != NULL)
     {
+        pattern->scan = lb_word_scan_find(json_string_value(text), json_string_length(text));
         return lb_regex_compile(&pattern->regex, json_string_value(text), json_string_length(text),
                                 where, error);
     }

@@ -16,6 +16,8 @@ typedef struct lb_ids
 } lb_ids;
 
 lobass_status lb_ids_append(lb_ids *ids, int32_t id, lobass_error *error);
+lobass_status lb_ids_append_list(lb_ids *ids, const int32_t *values, size_t count,
+                                 lobass_error *error);
 void lb_ids_free(lb_ids *ids);
 
 /* Scratch of one encoding thread: the word cache and merge buffers. A tokenizer is read-only after

@@ -71,7 +71,12 @@ lobass_status lb_tracked_copy(lb_tracked *tracked, lb_view source, size_t from, 
                               lobass_error *error);
 lb_view lb_tracked_view(const lb_tracked *tracked);
 void lb_tracked_free(lb_tracked *tracked);
-lb_view lb_view_slice(lb_view view, size_t from, size_t to);
+
+static inline lb_view lb_view_slice(lb_view view, size_t from, size_t to)
+{
+    return (lb_view){view.data + from, to - from, view.ends == NULL ? NULL : view.ends + from};
+}
+
 /* The original end of the SIZE bytes before OFFSET: 0 at the beginning. */
 size_t lb_view_end(lb_view view, size_t offset);
 
@@ -102,10 +107,23 @@ typedef struct lb_range
 
 typedef bool (*lb_char_predicate)(uint32_t code_point);
 
+/* Words of a known pattern in plain text (word_scan.c). */
+typedef struct lb_word_scan lb_word_scan;
+
+/* GPT-2's words (Radford et al. 2019), in the form of the Hugging Face library. */
+#define LB_GPT2_PATTERN \
+    "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+
+/* NULL: PATTERN is not one of those that are known. */
+const lb_word_scan *lb_word_scan_find(const char *pattern, size_t size_bytes);
+/* The end of the word that begins at AT < SIZE; 0 where characters beyond ASCII decide about it. */
+size_t lb_word_scan_end(const lb_word_scan *scan, const char *text, size_t size, size_t at);
+
 /* What is looked for: one of the three. */
 typedef struct lb_pattern
 {
-    lb_regex *regex; /* owned */
+    lb_regex *regex;          /* owned */
+    const lb_word_scan *scan; /* of the same pattern, or NULL */
     const char *literal;
     size_t literal_size;
     lb_char_predicate predicate; /* a single code point */
@@ -258,7 +276,18 @@ typedef struct lb_words
     size_t count, capacity;
 } lb_words;
 
-lobass_status lb_words_append(lb_words *words, size_t from, size_t to, lobass_error *error);
+lobass_status lb_words_grow(lb_words *words, lobass_error *error);
+
+static inline lobass_status lb_words_append(lb_words *words, size_t from, size_t to,
+                                            lobass_error *error)
+{
+    if (words->count == words->capacity)
+    {
+        LB_TRY(lb_words_grow(words, error));
+    }
+    words->ranges[words->count++] = (lb_range){from, to};
+    return LOBASS_OK;
+}
 
 typedef struct lb_scratch
 {

@@ -77,11 +77,6 @@ void lb_tracked_free(lb_tracked *tracked)
     *tracked = (lb_tracked){0};
 }
 
-lb_view lb_view_slice(lb_view view, size_t from, size_t to)
-{
-    return (lb_view){view.data + from, to - from, view.ends == NULL ? NULL : view.ends + from};
-}
-
 size_t lb_view_end(lb_view view, size_t offset)
 {
     return view.ends == NULL || offset == 0 ? 0 : view.ends[offset - 1];

@@ -10,11 +10,14 @@
 
 #define LB_CACHED_WORD_MAX 256 /* bytes; longer words hardly come twice */
 
+/* Half a cache line: most words and their ids are found without looking anywhere else. */
 typedef struct lb_cached_word
 {
-    uint64_t hash;      /* 0: the slot is free */
-    uint32_t text, ids; /* where they begin */
-    uint32_t size, n_ids;
+    uint64_t key[2]; /* a short word's bytes; a long one's hash, and where its bytes begin */
+    uint32_t size;   /* 0: the slot is free */
+    uint32_t n_ids;
+    uint32_t ids; /* of more than one id: where they begin */
+    int32_t only; /* of one: this */
 } lb_cached_word;
 
 typedef struct lb_word_cache
@@ -22,11 +25,11 @@ typedef struct lb_word_cache
     lb_cached_word *slots; /* [n_slots], a power of two */
     uint32_t n_slots;
     size_t n_words;
-    lb_buffer text;
+    lb_buffer text; /* of long words */
     lb_ids ids;
 } lb_word_cache;
 
-/* WORD has at most LB_CACHED_WORD_MAX bytes. */
+/* WORD has from 1 to LB_CACHED_WORD_MAX bytes. */
 bool lb_word_cache_find(const lb_word_cache *cache, const char *word, size_t size_bytes,
                         const int32_t **ids, size_t *n_ids);
 /* A word that is not in it; longer words are passed over. */
