@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fuzzes JSON documents: whatever is parsed must be described by a field's message without harm,
- * and every string and real that it holds must read back as itself after being written.
+ * and every string and real that it holds must read back as itself after being written. What the
+ * reader of records takes must be what jansson says.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/format.h"
+#include "unit/format/value_compare.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -91,6 +92,11 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     }
     check(value);
     json_decref(value);
+    bool is_read = false;
+    if (!is_read_alike((const char *)data, size, &is_read) || (is_read && status != LOBASS_OK))
+    {
+        abort();
+    }
 
     lb_buffer text = {0};
     if (lb_json_append_text(&text, (const char *)data, size, &error) != LOBASS_OK ||

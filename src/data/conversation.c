@@ -22,93 +22,94 @@
 #define N_SPELLINGS 2
 #define MAX_FIELDS_SHOWN 6
 
-typedef lobass_status (*parse_function)(lb_message_list *list, json_t *record, const char *leading,
-                                        const char *closing, lobass_error *error);
+typedef lobass_status (*parse_function)(lb_message_list *list, const lb_value *record,
+                                        const char *leading, const char *closing,
+                                        lobass_error *error);
 
 /* ---- fields ------------------------------------------------------------------------------------
  */
 
 static lobass_status fail_kind(lobass_error *error, const char *key, const char *expected,
-                               const json_t *found)
+                               const lb_value *found)
 {
     if (found == NULL)
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "field \"%s\" is missing", key);
     }
     return lb_fail(error, LOBASS_BAD_FORMAT, "field \"%s\": expected %s, found %s", key, expected,
-                   lb_json_kind(found));
+                   lb_value_describe(found));
 }
 
 /* Adds the string KEY of the record as one message. */
-static lobass_status add_field(lb_message_list *list, const json_t *record, const char *key,
+static lobass_status add_field(lb_message_list *list, const lb_value *record, const char *key,
                                lb_role role, lobass_error *error)
 {
-    const json_t *value = json_object_get(record, key);
-    if (!json_is_string(value))
+    const lb_value *value = lb_value_get(record, key);
+    if (!lb_value_is(value, LB_VALUE_STRING))
     {
         return fail_kind(error, key, "a string", value);
     }
-    return lb_message_list_add(list, role, json_string_value(value), json_string_length(value),
-                               error);
+    return lb_message_list_add(list, role, value->text, value->size, error);
 }
 
 /* The same where the field may be missing, null or empty: *VALUE is then NULL. */
-static lobass_status find_optional(const json_t **value, const json_t *record, const char *key,
+static lobass_status find_optional(const lb_value **value, const lb_value *record, const char *key,
                                    lobass_error *error)
 {
-    *value = json_object_get(record, key);
-    if (*value != NULL && !json_is_null(*value) && !json_is_string(*value))
+    *value = lb_value_get(record, key);
+    if (*value != NULL && !lb_value_is(*value, LB_VALUE_NULL) &&
+        !lb_value_is(*value, LB_VALUE_STRING))
     {
         return fail_kind(error, key, "a string", *value);
     }
-    if (json_string_length(*value) == 0)
+    if (*value != NULL && (*value)->size == 0)
     {
         *value = NULL;
     }
     return LOBASS_OK;
 }
 
-static lobass_status add_system(lb_message_list *list, const json_t *record, lobass_error *error)
+static lobass_status add_system(lb_message_list *list, const lb_value *record, lobass_error *error)
 {
-    const json_t *value = NULL;
+    const lb_value *value = NULL;
     LB_TRY(find_optional(&value, record, "system", error));
-    return value == NULL ? LOBASS_OK
-                         : lb_message_list_add(list, LB_ROLE_SYSTEM, json_string_value(value),
-                                               json_string_length(value), error);
+    return value == NULL
+               ? LOBASS_OK
+               : lb_message_list_add(list, LB_ROLE_SYSTEM, value->text, value->size, error);
 }
 
 /* Earlier turns as a list of [question, answer]. */
-static lobass_status add_history(lb_message_list *list, const json_t *record, lobass_error *error)
+static lobass_status add_history(lb_message_list *list, const lb_value *record, lobass_error *error)
 {
     static const lb_role roles[] = {LB_ROLE_USER, LB_ROLE_ASSISTANT};
-    const json_t *history = json_object_get(record, "history");
-    if (history == NULL || json_is_null(history))
+    const lb_value *history = lb_value_get(record, "history");
+    if (history == NULL || lb_value_is(history, LB_VALUE_NULL))
     {
         return LOBASS_OK;
     }
-    if (!json_is_array(history))
+    if (!lb_value_is(history, LB_VALUE_ARRAY))
     {
         return fail_kind(error, "history", "a list of pairs", history);
     }
-    for (size_t i = 0; i < json_array_size(history); i++)
+    size_t number = 0;
+    for (const lb_value *pair = history->first; pair != NULL; pair = pair->next)
     {
-        const json_t *pair = json_array_get(history, i);
-        if (json_array_size(pair) != 2)
+        number++;
+        if (!lb_value_is(pair, LB_VALUE_ARRAY) || pair->count != 2)
         {
             return lb_fail(error, LOBASS_BAD_FORMAT,
-                           "field \"history\": pair %zu: expected a list of two strings", i + 1);
+                           "field \"history\": pair %zu: expected a list of two strings", number);
         }
-        for (size_t side = 0; side < 2; side++)
+        const lb_value *text = pair->first;
+        for (size_t side = 0; side < 2; side++, text = text->next)
         {
-            const json_t *text = json_array_get(pair, side);
-            if (!json_is_string(text))
+            if (!lb_value_is(text, LB_VALUE_STRING))
             {
                 return lb_fail(error, LOBASS_BAD_FORMAT,
-                               "field \"history\": pair %zu: expected two strings, found %s", i + 1,
-                               lb_json_kind(text));
+                               "field \"history\": pair %zu: expected two strings, found %s",
+                               number, lb_value_describe(text));
             }
-            LB_TRY(lb_message_list_add(list, roles[side], json_string_value(text),
-                                       json_string_length(text), error));
+            LB_TRY(lb_message_list_add(list, roles[side], text->text, text->size, error));
         }
     }
     return LOBASS_OK;
@@ -117,10 +118,10 @@ static lobass_status add_history(lb_message_list *list, const json_t *record, lo
 /* ---- formats -----------------------------------------------------------------------------------
  */
 
-static lobass_status parse_alpaca(lb_message_list *list, json_t *record, const char *leading,
-                                  const char *closing, lobass_error *error)
+static lobass_status parse_alpaca(lb_message_list *list, const lb_value *record,
+                                  const char *leading, const char *closing, lobass_error *error)
 {
-    const json_t *input = NULL;
+    const lb_value *input = NULL;
     LB_TRY(add_system(list, record, error));
     LB_TRY(add_history(list, record, error));
     LB_TRY(find_optional(&input, record, "input", error));
@@ -128,18 +129,18 @@ static lobass_status parse_alpaca(lb_message_list *list, json_t *record, const c
     if (input != NULL)
     {
         lb_message *last = &list->messages[list->count - 1];
-        last->input = json_string_value(input);
-        last->input_size = json_string_length(input);
+        last->input = input->text;
+        last->input_size = input->size;
     }
     return add_field(list, record, closing, LB_ROLE_ASSISTANT, error);
 }
 
-static lobass_status parse_messages(lb_message_list *list, json_t *record, const char *leading,
-                                    const char *closing, lobass_error *error)
+static lobass_status parse_messages(lb_message_list *list, const lb_value *record,
+                                    const char *leading, const char *closing, lobass_error *error)
 {
     (void)closing;
-    json_t *messages = json_object_get(record, leading);
-    if (!json_is_array(messages))
+    const lb_value *messages = lb_value_get(record, leading);
+    if (!lb_value_is(messages, LB_VALUE_ARRAY))
     {
         return fail_kind(error, leading, "a list of messages", messages);
     }
@@ -147,33 +148,33 @@ static lobass_status parse_messages(lb_message_list *list, json_t *record, const
     return lb_message_list_read(list, messages, "", false, error);
 }
 
-static lobass_status add_side(lb_message_list *list, const json_t *record, const char *key,
+static lobass_status add_side(lb_message_list *list, const lb_value *record, const char *key,
                               lb_role role, lobass_error *error)
 {
-    json_t *value = json_object_get(record, key);
-    if (json_is_array(value))
+    const lb_value *value = lb_value_get(record, key);
+    if (lb_value_is(value, LB_VALUE_ARRAY))
     {
         char prefix[LB_SHORT_NAME_SIZE];
         (void)snprintf(prefix, sizeof prefix, "%s: ", key);
         return lb_message_list_read(list, value, prefix, role == LB_ROLE_USER, error);
     }
-    if (value != NULL && !json_is_string(value))
+    if (value != NULL && !lb_value_is(value, LB_VALUE_STRING))
     {
         return fail_kind(error, key, "a string or a list of messages", value);
     }
     return add_field(list, record, key, role, error);
 }
 
-static lobass_status parse_completion(lb_message_list *list, json_t *record, const char *leading,
-                                      const char *closing, lobass_error *error)
+static lobass_status parse_completion(lb_message_list *list, const lb_value *record,
+                                      const char *leading, const char *closing, lobass_error *error)
 {
     LB_TRY(add_system(list, record, error));
     LB_TRY(add_side(list, record, leading, LB_ROLE_USER, error));
     return add_side(list, record, closing, LB_ROLE_ASSISTANT, error);
 }
 
-static lobass_status parse_question(lb_message_list *list, json_t *record, const char *leading,
-                                    const char *closing, lobass_error *error)
+static lobass_status parse_question(lb_message_list *list, const lb_value *record,
+                                    const char *leading, const char *closing, lobass_error *error)
 {
     LB_TRY(add_system(list, record, error));
     LB_TRY(add_history(list, record, error));
@@ -181,7 +182,7 @@ static lobass_status parse_question(lb_message_list *list, json_t *record, const
     return add_field(list, record, closing, LB_ROLE_ASSISTANT, error);
 }
 
-static lobass_status parse_text(lb_message_list *list, json_t *record, const char *leading,
+static lobass_status parse_text(lb_message_list *list, const lb_value *record, const char *leading,
                                 const char *closing, lobass_error *error)
 {
     (void)closing;
@@ -211,11 +212,11 @@ static const record_format formats[] = {
  */
 
 /* The spelling of a field that the record has, or N_SPELLINGS. */
-static size_t find_spelling(const json_t *record, const char *const keys[N_SPELLINGS])
+static size_t find_spelling(const lb_value *record, const char *const keys[N_SPELLINGS])
 {
     for (size_t i = 0; i < N_SPELLINGS; i++)
     {
-        if (keys[i] != NULL && json_object_get(record, keys[i]) != NULL)
+        if (keys[i] != NULL && lb_value_get(record, keys[i]) != NULL)
         {
             return i;
         }
@@ -223,7 +224,7 @@ static size_t find_spelling(const json_t *record, const char *const keys[N_SPELL
     return N_SPELLINGS;
 }
 
-static const record_format *recognise(const json_t *record, const char **leading,
+static const record_format *recognise(const lb_value *record, const char **leading,
                                       const char **closing)
 {
     for (int is_lenient = 0; is_lenient < 2; is_lenient++)
@@ -251,7 +252,7 @@ static void append(char *message, size_t capacity, const char *text)
     (void)snprintf(message + used, capacity - used, "%s", text);
 }
 
-static lobass_status fail_unknown(json_t *record, lobass_error *error)
+static lobass_status fail_unknown(const lb_value *record, lobass_error *error)
 {
     char expected[256] = "", found[512] = "";
     for (size_t f = 0; f < N_FORMATS; f++)
@@ -260,34 +261,33 @@ static lobass_status fail_unknown(json_t *record, lobass_error *error)
         append(expected, sizeof expected, formats[f].name);
     }
     size_t n_shown = 0;
-    for (void *at = json_object_iter(record); at != NULL && n_shown < MAX_FIELDS_SHOWN;
-         at = json_object_iter_next(record, at))
+    for (const lb_value *member = record->first; member != NULL && n_shown < MAX_FIELDS_SHOWN;
+         member = member->next)
     {
         char name[LB_SHORT_NAME_SIZE];
-        const char *key = json_object_iter_key(at);
-        lb_short_name(name, key, strlen(key));
+        lb_short_name(name, member->key, strlen(member->key));
         append(found, sizeof found, n_shown == 0 ? "fields \"" : ", \"");
         append(found, sizeof found, name);
         append(found, sizeof found, "\"");
         n_shown++;
     }
-    if (json_object_size(record) > n_shown)
+    if (record->count > n_shown)
     {
         char more[64];
-        (void)snprintf(more, sizeof more, " and %zu more", json_object_size(record) - n_shown);
+        (void)snprintf(more, sizeof more, " and %zu more", record->count - n_shown);
         append(found, sizeof found, more);
     }
     return lb_fail(error, LOBASS_BAD_FORMAT, "expected %s; found %s", expected,
                    n_shown == 0 ? "no fields" : found);
 }
 
-static lobass_status parse_record(lb_conversation *conversation, json_t *record, lb_arena *arena,
-                                  lobass_error *error)
+static lobass_status parse_record(lb_conversation *conversation, const lb_value *record,
+                                  lb_arena *arena, lobass_error *error)
 {
-    if (!json_is_object(record))
+    if (!lb_value_is(record, LB_VALUE_OBJECT))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "expected an object, found %s",
-                       lb_json_kind(record));
+                       lb_value_describe(record));
     }
     const char *leading = NULL, *closing = NULL;
     const record_format *format = recognise(record, &leading, &closing);
@@ -303,9 +303,7 @@ static lobass_status parse_record(lb_conversation *conversation, json_t *record,
 lobass_status lb_conversation_parse(lb_conversation *conversation, const char *data,
                                     size_t size_bytes, lb_arena *arena, lobass_error *error)
 {
-    json_t *record = NULL;
-    LB_TRY(lb_json_parse(&record, data, size_bytes, "not valid JSON", error));
-    const lobass_status status = parse_record(conversation, record, arena, error);
-    json_decref(record);
-    return status;
+    const lb_value *record = NULL;
+    LB_TRY(lb_value_parse(&record, data, size_bytes, "not valid JSON", arena, error));
+    return parse_record(conversation, record, arena, error);
 }

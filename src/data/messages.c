@@ -108,16 +108,16 @@ typedef struct lb_text
     size_t size;
 } lb_text;
 
-static lobass_status find_role(lb_role *role, const json_t *value, const char *where,
+static lobass_status find_role(lb_role *role, const lb_value *value, const char *where,
                                const char *key, lobass_error *error)
 {
-    if (!json_is_string(value))
+    if (!lb_value_is(value, LB_VALUE_STRING))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": expected a string, found %s",
-                       where, key, lb_json_kind(value));
+                       where, key, lb_value_describe(value));
     }
-    const char *name = json_string_value(value);
-    const size_t size = json_string_length(value);
+    const char *name = value->text;
+    const size_t size = value->size;
     for (size_t i = 0; i < sizeof role_names / sizeof *role_names; i++)
     {
         if (strlen(role_names[i].name) == size && memcmp(role_names[i].name, name, size) == 0)
@@ -133,56 +133,57 @@ static lobass_status find_role(lb_role *role, const json_t *value, const char *w
 }
 
 /* The string of one part; borrowed. */
-static lobass_status read_part(lb_text *text, const json_t *part, size_t number, const char *where,
-                               lobass_error *error)
+static lobass_status read_part(lb_text *text, const lb_value *part, size_t number,
+                               const char *where, lobass_error *error)
 {
-    if (!json_is_object(part))
+    if (!lb_value_is(part, LB_VALUE_OBJECT))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: part %zu: expected an object, found %s",
-                       where, number, lb_json_kind(part));
+                       where, number, lb_value_describe(part));
     }
-    const json_t *type = json_object_get(part, "type");
-    if (!json_is_string(type))
+    const lb_value *type = lb_value_get(part, "type");
+    if (!lb_value_is(type, LB_VALUE_STRING))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: part %zu: field \"type\" %s", where, number,
                        type == NULL ? "is missing" : "is not a string");
     }
-    if (json_string_length(type) != 4 || memcmp(json_string_value(type), "text", 4) != 0)
+    if (type->size != 4 || memcmp(type->text, "text", 4) != 0)
     {
         char shown[LB_SHORT_NAME_SIZE];
-        lb_short_name(shown, json_string_value(type), json_string_length(type));
+        lb_short_name(shown, type->text, type->size);
         return lb_fail(error, LOBASS_BAD_FORMAT,
                        "%s: part %zu: type \"%s\" is not supported, expected \"text\"", where,
                        number, shown);
     }
-    const bool has_value = json_object_get(part, "text") == NULL;
+    const bool has_value = lb_value_get(part, "text") == NULL;
     const char *key = has_value ? "value" : "text";
-    const json_t *value = json_object_get(part, key);
-    if (!json_is_string(value))
+    const lb_value *value = lb_value_get(part, key);
+    if (!lb_value_is(value, LB_VALUE_STRING))
     {
         return value == NULL ? lb_fail(error, LOBASS_BAD_FORMAT,
                                        "%s: part %zu: field \"text\" is missing", where, number)
                              : lb_fail(error, LOBASS_BAD_FORMAT,
                                        "%s: part %zu: field \"%s\": expected a string, found %s",
-                                       where, number, key, lb_json_kind(value));
+                                       where, number, key, lb_value_describe(value));
     }
-    *text = (lb_text){json_string_value(value), json_string_length(value)};
+    *text = (lb_text){value->text, value->size};
     return LOBASS_OK;
 }
 
-static lobass_status join_parts(lb_text *text, const json_t *array, const char *where,
+static lobass_status join_parts(lb_text *text, const lb_value *array, const char *where,
                                 lb_arena *arena, lobass_error *error)
 {
-    const size_t n_parts = json_array_size(array);
+    const size_t n_parts = array->count;
+    const lb_value *part = array->first;
     size_t size = 0;
     lb_text *parts = lb_arena_alloc(arena, n_parts, sizeof *parts, error);
     if (parts == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    for (size_t i = 0; i < n_parts; i++)
+    for (size_t i = 0; i < n_parts; i++, part = part->next)
     {
-        LB_TRY(read_part(&parts[i], json_array_get(array, i), i + 1, where, error));
+        LB_TRY(read_part(&parts[i], part, i + 1, where, error));
         size += parts[i].size;
     }
     char *joined = lb_arena_alloc(arena, size + 1, 1, error);
@@ -199,10 +200,10 @@ static lobass_status join_parts(lb_text *text, const json_t *array, const char *
     return LOBASS_OK;
 }
 
-static lobass_status read_content(lb_text *text, const json_t *value, const char *where,
+static lobass_status read_content(lb_text *text, const lb_value *value, const char *where,
                                   const char *key, lb_arena *arena, lobass_error *error)
 {
-    if (json_is_array(value))
+    if (lb_value_is(value, LB_VALUE_ARRAY))
     {
         return join_parts(text, value, where, arena, error);
     }
@@ -210,45 +211,48 @@ static lobass_status read_content(lb_text *text, const json_t *value, const char
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\" is missing", where, key);
     }
-    if (!json_is_string(value))
+    if (!lb_value_is(value, LB_VALUE_STRING))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT,
                        "%s: field \"%s\": expected a string or a list of parts, found %s", where,
-                       key, lb_json_kind(value));
+                       key, lb_value_describe(value));
     }
-    *text = (lb_text){json_string_value(value), json_string_length(value)};
+    *text = (lb_text){value->text, value->size};
     return LOBASS_OK;
 }
 
 /* Calls that stand beside an empty content: a turn whose words we would not see. */
-static bool has_only_calls(const json_t *message, const json_t *content)
+static bool has_only_calls(const lb_value *message, const lb_value *content)
 {
-    const json_t *calls = json_object_get(message, "tool_calls");
-    const bool has_calls = json_array_size(calls) > 0 || json_object_size(calls) > 0;
-    const bool has_content = json_string_length(content) > 0 || json_array_size(content) > 0;
+    const lb_value *calls = lb_value_get(message, "tool_calls");
+    const bool has_calls = calls != NULL && calls->count > 0;
+    const bool is_list = lb_value_is(content, LB_VALUE_ARRAY);
+    const bool has_content =
+        content != NULL && (content->size > 0 || (is_list && content->count > 0));
     return has_calls && !has_content;
 }
 
 /* What the message says of its own weight; *IS_LEARNED stays as it is where it says nothing. */
-static lobass_status read_weight(bool *is_learned, const json_t *message, const char *where,
+static lobass_status read_weight(bool *is_learned, const lb_value *message, const char *where,
                                  lobass_error *error)
 {
     for (size_t i = 0; i < sizeof weight_keys / sizeof *weight_keys; i++)
     {
-        const json_t *weight = json_object_get(message, weight_keys[i]);
-        if (weight == NULL || json_is_null(weight))
+        const lb_value *weight = lb_value_get(message, weight_keys[i]);
+        if (weight == NULL || lb_value_is(weight, LB_VALUE_NULL))
         {
             continue;
         }
-        const bool is_zero =
-            json_is_false(weight) || (json_is_number(weight) && json_number_value(weight) == 0.0);
-        const bool is_one =
-            json_is_true(weight) || (json_is_number(weight) && json_number_value(weight) == 1.0);
+        const bool is_zero = lb_value_is(weight, LB_VALUE_FALSE) ||
+                             (lb_value_is(weight, LB_VALUE_NUMBER) && weight->number == 0.0);
+        const bool is_one = lb_value_is(weight, LB_VALUE_TRUE) ||
+                            (lb_value_is(weight, LB_VALUE_NUMBER) && weight->number == 1.0);
         if (!is_zero && !is_one)
         {
             return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": expected 0 or 1, found %s",
                            where, weight_keys[i],
-                           json_is_number(weight) ? "another number" : lb_json_kind(weight));
+                           lb_value_is(weight, LB_VALUE_NUMBER) ? "another number"
+                                                                : lb_value_describe(weight));
         }
         *is_learned = is_one;
         return LOBASS_OK;
@@ -256,17 +260,17 @@ static lobass_status read_weight(bool *is_learned, const json_t *message, const 
     return LOBASS_OK;
 }
 
-static lobass_status read_message(lb_message_list *list, const json_t *message, const char *where,
+static lobass_status read_message(lb_message_list *list, const lb_value *message, const char *where,
                                   bool is_context, lobass_error *error)
 {
-    if (!json_is_object(message))
+    if (!lb_value_is(message, LB_VALUE_OBJECT))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an object, found %s", where,
-                       lb_json_kind(message));
+                       lb_value_describe(message));
     }
     size_t spelling = 0;
     const size_t n_spellings = sizeof message_keys / sizeof *message_keys;
-    while (spelling < n_spellings && json_object_get(message, message_keys[spelling].role) == NULL)
+    while (spelling < n_spellings && lb_value_get(message, message_keys[spelling].role) == NULL)
     {
         spelling++;
     }
@@ -278,8 +282,8 @@ static lobass_status read_message(lb_message_list *list, const json_t *message, 
     const char *role_key = message_keys[spelling].role;
     const char *content_key = message_keys[spelling].content;
     lb_role role = LB_ROLE_USER;
-    LB_TRY(find_role(&role, json_object_get(message, role_key), where, role_key, error));
-    const json_t *content = json_object_get(message, content_key);
+    LB_TRY(find_role(&role, lb_value_get(message, role_key), where, role_key, error));
+    const lb_value *content = lb_value_get(message, content_key);
     if (role == LB_ROLE_ASSISTANT && has_only_calls(message, content))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: tool_calls without content are not supported",
@@ -301,14 +305,15 @@ static lobass_status read_message(lb_message_list *list, const json_t *message, 
     return LOBASS_OK;
 }
 
-lobass_status lb_message_list_read(lb_message_list *list, json_t *array, const char *prefix,
+lobass_status lb_message_list_read(lb_message_list *list, const lb_value *array, const char *prefix,
                                    bool is_context, lobass_error *error)
 {
     char where[64];
-    for (size_t i = 0; i < json_array_size(array); i++)
+    size_t number = 0;
+    for (const lb_value *message = array->first; message != NULL; message = message->next)
     {
-        (void)snprintf(where, sizeof where, "%smessage %zu", prefix, i + 1);
-        LB_TRY(read_message(list, json_array_get(array, i), where, is_context, error));
+        (void)snprintf(where, sizeof where, "%smessage %zu", prefix, ++number);
+        LB_TRY(read_message(list, message, where, is_context, error));
     }
     return LOBASS_OK;
 }

@@ -7,6 +7,7 @@
 #define LB_DATA_MESSAGES_H
 
 #include "data/data.h"
+#include "format/value.h"
 
 /* Messages as they were read; their texts are borrowed from the JSON value or live in the arena. */
 typedef struct lb_message_list
@@ -27,7 +28,7 @@ lobass_status lb_message_list_add(lb_message_list *list, lb_role role, const cha
                                   size_t size_bytes, lobass_error *error);
 /* Appends the elements of ARRAY. PREFIX opens every reason ("" or "prompt: "); messages are counted
  * from 1. IS_CONTEXT: none of its turns is to be learned (a prompt). */
-lobass_status lb_message_list_read(lb_message_list *list, json_t *array, const char *prefix,
+lobass_status lb_message_list_read(lb_message_list *list, const lb_value *array, const char *prefix,
                                    bool is_context, lobass_error *error);
 /* Joins neighbours on the prompt's side with a newline, copies every text into the arena, and
  * refuses a conversation in which nothing could be scored. */
