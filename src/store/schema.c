@@ -10,8 +10,6 @@
 #include <inttypes.h>
 
 #define APPLICATION_ID 0x4C6F4253 /* "LoBS" */
-#define QUOTE(x) #x
-#define TEXT_OF(x) QUOTE(x)
 
 static const char schema[] =
     "BEGIN IMMEDIATE;"
@@ -29,10 +27,10 @@ static const char schema[] =
     " checksum BLOB NOT NULL, PRIMARY KEY (model, \"row\")) WITHOUT ROWID;"
     "CREATE TABLE selection (\"row\" INTEGER PRIMARY KEY, rank INTEGER NOT NULL,"
     " is_selected INTEGER NOT NULL);"
-    "PRAGMA application_id = " TEXT_OF(APPLICATION_ID) ";"
-                                                       "PRAGMA user_version = " TEXT_OF(
-                                                           LB_STORE_VERSION) ";"
-                                                                             "COMMIT;";
+    "PRAGMA application_id = " LB_TEXT_OF(APPLICATION_ID) "; "
+                                                          "PRAGMA user_version = " LB_TEXT_OF(
+                                                              LB_STORE_VERSION) "; "
+                                                                                "COMMIT;";
 
 lobass_status lb_schema_create(lb_store *store, lobass_error *error)
 {

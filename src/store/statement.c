@@ -179,14 +179,18 @@ lobass_status lb_pack_words(lb_buffer *packed, const void *words, size_t count, 
     }
     LB_TRY(lb_buffer_reserve(packed, size_bytes, error));
     const unsigned char *source = words;
+    char *target = packed->data + packed->size;
     for (size_t i = 0; i < count; i++)
     {
         uint32_t word = 0;
         memcpy(&word, source + i * sizeof word, sizeof word);
-        const unsigned char bytes[4] = {(unsigned char)word, (unsigned char)(word >> 8),
-                                        (unsigned char)(word >> 16), (unsigned char)(word >> 24)};
-        LB_TRY(lb_buffer_append(packed, bytes, sizeof bytes, error));
+        for (unsigned b = 0; b < sizeof word; b++)
+        {
+            target[i * sizeof word + b] = (char)(unsigned char)(word >> (8 * b));
+        }
     }
+    packed->size += size_bytes;
+    packed->data[packed->size] = '\0';
     return LOBASS_OK;
 }
 

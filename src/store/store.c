@@ -15,6 +15,8 @@
 #define DATABASE_NAME "run.db"
 #define LOCK_NAME "lock"
 #define BUSY_MILLISECONDS 10000
+/* The log is written back, and both files synced, after so many pages of 4 KiB. */
+#define CHECKPOINT_PAGES 4096
 
 static lobass_status execute(lb_store *store, const char *sql, lobass_error *error)
 {
@@ -112,7 +114,10 @@ static lobass_status check_schema(lb_store *store, lb_store_mode mode, lobass_er
     if (mode != LB_STORE_READ)
     {
         /* Only now: switching another program's database to write-ahead mode would change it. */
-        LB_TRY(execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", error));
+        LB_TRY(execute(store,
+                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                       "PRAGMA wal_autocheckpoint = " LB_TEXT_OF(CHECKPOINT_PAGES),
+                       error));
     }
     if (is_empty && mode == LB_STORE_CREATE)
     {

@@ -11,6 +11,10 @@
 
 #include "store/store.h"
 
+/* A number that is a macro as text. */
+#define LB_QUOTE(x) #x
+#define LB_TEXT_OF(x) LB_QUOTE(x)
+
 typedef enum lb_statement
 {
     LB_SQL_BEGIN,

@@ -133,6 +133,17 @@ bool lb_word_cache_find(const lb_word_cache *cache, const char *word, size_t siz
     return entry->size != 0;
 }
 
+void lb_word_cache_expect(const lb_word_cache *cache, const char *word, size_t size_bytes)
+{
+    uint64_t key[2];
+
+    if (cache->n_words > 0 && size_bytes > 0 && size_bytes <= SHORT_MAX)
+    {
+        key_make(key, word, size_bytes);
+        __builtin_prefetch(&cache->slots[first_slot(cache, key, size_bytes)]);
+    }
+}
+
 /* Room for one more word. */
 static lobass_status make_room(lb_word_cache *cache, size_t size_bytes, size_t n_ids,
                                lobass_error *error)

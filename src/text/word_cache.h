@@ -32,6 +32,8 @@ typedef struct lb_word_cache
 /* WORD has from 1 to LB_CACHED_WORD_MAX bytes. */
 bool lb_word_cache_find(const lb_word_cache *cache, const char *word, size_t size_bytes,
                         const int32_t **ids, size_t *n_ids);
+/* Tells the processor that the word will soon be looked for: its slot is then at hand. */
+void lb_word_cache_expect(const lb_word_cache *cache, const char *word, size_t size_bytes);
 /* A word that is not in it; longer words are passed over. */
 lobass_status lb_word_cache_add(lb_word_cache *cache, const char *word, size_t size_bytes,
                                 const lb_symbol *symbols, size_t n_symbols, lobass_error *error);
