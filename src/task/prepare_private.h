@@ -2,7 +2,6 @@
  *
  * The run's folder and its sources as all tasks need them (run_folder.c, standard_input.c), and
  * whether the data files have changed (source_state.c).
-ones as numbers and holds four times as many)
  */
 #ifndef LB_TASK_PREPARE_PRIVATE_H
 #define LB_TASK_PREPARE_PRIVATE_H
