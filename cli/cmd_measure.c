@@ -22,6 +22,11 @@ static void print_result(const lobass_measure_options *options, const lobass_mea
         printf("loss         %.4f nats per scored token\n", result->mean_loss);
     }
     cli_field_print("as", options->name);
+    if (options->verify > 0)
+    {
+        printf("verified     %s rows once more, each alone: largest difference %g nats\n",
+               cli_number(rows, result->n_verified), result->largest_difference);
+    }
 }
 
 static void print_json(const lobass_measure_options *options, const lobass_measure_result *result)
@@ -38,6 +43,11 @@ static void print_json(const lobass_measure_options *options, const lobass_measu
     cli_json_uint(&json, "tokens_scored", result->n_scored_tokens);
     cli_json_uint(&json, "rows_nonfinite", result->n_nonfinite);
     cli_json_real(&json, "mean_loss", result->mean_loss);
+    if (options->verify > 0)
+    {
+        cli_json_uint(&json, "rows_verified", result->n_verified);
+        cli_json_real(&json, "largest_difference", result->largest_difference);
+    }
     cli_json_object(&json, "elapsed_seconds");
     cli_json_real(&json, "measure", result->elapsed_seconds);
     cli_json_end(&json);
@@ -94,6 +104,7 @@ int cmd_measure(const cli_call *call)
         .n_most = 2,
     };
 
+    lobass_amount share = {LOBASS_AMOUNT_FRACTION, 0};
     options.name = NULL;
     cli_option_add(&parser, (cli_option){.name = "as",
                                          .type = CLI_TEXT,
@@ -101,6 +112,19 @@ int cmd_measure(const cli_call *call)
                                          .value = "NAME",
                                          .help = "initial, reference or any other name",
                                          .is_required = true});
+    cli_option_add(
+        &parser, (cli_option){.name = "verify",
+                              .type = CLI_AMOUNT,
+                              .target = &share,
+                              .value = "SHARE",
+                              .help = "score a random share of the rows once more, each alone, and "
+                                      "report the largest difference: 1%, 0.01"});
+    cli_option_add(&parser,
+                   (cli_option){.name = "keep-prefixes",
+                                .type = CLI_FLAG,
+                                .target = &options.keeps_prefixes,
+                                .help = "compute what rows have in common for each of them; the "
+                                        "losses are the same, only later"});
     cli_options_add_common(&parser, &common,
                            CLI_USES_OVERWRITE | CLI_USES_THREADS | CLI_USES_DTYPE |
                                CLI_USES_PROGRESS);
@@ -109,6 +133,10 @@ int cmd_measure(const cli_call *call)
     {
         code = check_name(&parser, options.name);
     }
+    if (code < 0 && share.kind != LOBASS_AMOUNT_FRACTION)
+    {
+        code = cli_wrong_usage(&parser, "option --verify: expected a share such as 1%% or 0.01");
+    }
     if (code < 0)
     {
         options.run = parser.values[0];
@@ -116,6 +144,7 @@ int cmd_measure(const cli_call *call)
         options.dtype = common.dtype;
         options.n_threads = common.n_threads;
         options.overwrite = common.is_overwriting;
+        options.verify = share.value;
         code = measure(&options, &common);
     }
     cli_parser_free(&parser);

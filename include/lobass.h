@@ -221,6 +221,10 @@ typedef struct lobass_measure_options
     lobass_dtype dtype;
     uint32_t n_threads;
     bool overwrite; /* measure again although NAME exists with another fingerprint */
+    double verify;  /* share of the rows, 0 to 1, that are scored once more in another layout: each
+                       alone, nothing shared; 0: none */
+    bool keeps_prefixes; /* compute what rows have in common for each of them, for comparison: the
+                            losses are the same bits, only later */
 } lobass_measure_options;
 
 typedef struct lobass_measure_result
@@ -229,6 +233,8 @@ typedef struct lobass_measure_result
     uint64_t n_rows_total;              /* measured under NAME altogether */
     uint64_t n_tokens, n_scored_tokens; /* of this call */
     uint64_t n_nonfinite;               /* of all of them, with a loss that is not finite */
+    uint64_t n_verified;                /* rows scored once more */
+    double largest_difference;          /* of a token's loss between the two, in nats */
     double mean_loss; /* nats per scored token over all measured rows but those; NaN: none */
     double elapsed_seconds;
 } lobass_measure_result;

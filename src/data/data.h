@@ -100,11 +100,11 @@ typedef struct lb_pack
 
 typedef struct lb_plan lb_plan;
 
-/* Longest first, filling packs of at most MAX_TOKENS (a longer row stands alone). A pure function
- * of the lengths: the same plan whatever was done before. Only rows with a length above 0 are
- * planned. */
-lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, size_t n_rows,
-                             size_t max_tokens, lobass_error *error);
+/* Group after group (GROUPS NULL: one), longest first, filling packs of at most MAX_TOKENS (a
+ * longer row stands alone). A pure function of its arguments: the same plan whatever was done
+ * before. Only rows with a length above 0 are planned. */
+lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, const uint64_t *groups,
+                             size_t n_rows, size_t max_tokens, lobass_error *error);
 void lb_plan_free(lb_plan *plan);
 size_t lb_plan_count(const lb_plan *plan);
 lb_pack lb_plan_at(const lb_plan *plan, size_t index);
@@ -116,11 +116,22 @@ typedef struct lb_batch_builder
     int32_t *ids;
     uint32_t *starts, *scored;
     size_t token_capacity, sequence_capacity;
+    /* Of lb_batch_builder_share. */
+    int32_t *shared_ids;
+    uint32_t *shared_scored, *shared_starts, *shared_parents;
+    size_t shared_tokens, shared_sequences;
 } lb_batch_builder;
 
 void lb_batch_builder_reset(lb_batch_builder *builder);
 lobass_status lb_batch_builder_add(lb_batch_builder *builder, const int32_t *ids,
                                    const uint8_t *flags, size_t n_tokens, lobass_error *error);
 void lb_batch_builder_free(lb_batch_builder *builder);
+/* Once all rows are added: BATCH becomes one in which what rows have in common before their first
+ * scored token is there once, as sequences that others continue. Losses come out in the same order;
+ * no more rows can be added before the next reset. */
+lobass_status lb_batch_builder_share(lb_batch_builder *builder, lobass_error *error);
+/* Rows that begin alike have keys that agree in their upper bits, the more so the longer they do: a
+ * group for lb_plan_create. */
+uint64_t lb_prefix_key(const int32_t *ids, const uint8_t *flags, size_t n_tokens);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rows -> packed batches: which rows travel together, and the arrays of lb_batch. The plan sorts by
- * length, longest first (ties in the order of the list), and fills one pack after the other; a pack
- * is closed by the first row that does not fit. It costs O(n log n) and 12 bytes a row while it is
- * made (8 for the keys, 4 kept). Rows lie end to end: there is no padding to save, but rows of
- * similar length cost similar attention. Token ids are not looked at.
+ * group, within a group by length, longest first (ties in the order of the list), and fills one
+ * pack after the other; a pack is closed by the first row that does not fit. It costs O(n log n)
+ * and 20 bytes a row while it is made (16 for the keys, 4 kept). Rows lie end to end: there is no
+ * padding to save. What rows have in common is found by share.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,33 +25,37 @@ struct lb_plan
 /* ---- plan --------------------------------------------------------------------------------------
  */
 
+typedef struct plan_key
+{
+    uint64_t group;
+    uint64_t length_and_place; /* ascends as lengths descend, and then as places ascend */
+} plan_key;
+
 static int compare_keys(const void *a, const void *b)
 {
-    uint64_t x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
+    const plan_key *x = a;
+    const plan_key *y = b;
+    if (x->group != y->group)
+    {
+        return x->group < y->group ? -1 : 1;
+    }
+    return (x->length_and_place > y->length_and_place) -
+           (x->length_and_place < y->length_and_place);
 }
 
-/* Keys that ascend as lengths descend, and then as places ascend: no two are equal. */
-static uint64_t key_of(uint32_t length, size_t place)
+static uint32_t length_of(const plan_key *key)
 {
-    return ((uint64_t)(UINT32_MAX - length) << LENGTH_SHIFT) | (uint64_t)place;
-}
-
-static uint32_t length_of(uint64_t key)
-{
-    return UINT32_MAX - (uint32_t)(key >> LENGTH_SHIFT);
+    return UINT32_MAX - (uint32_t)(key->length_and_place >> LENGTH_SHIFT);
 }
 
 /* Fills PACKS, or only counts where it is NULL. */
-static size_t fill_packs(lb_pack *packs, const uint32_t *rows, const uint64_t *keys, size_t n_rows,
+static size_t fill_packs(lb_pack *packs, const uint32_t *rows, const plan_key *keys, size_t n_rows,
                          size_t max_tokens)
 {
     size_t n_packs = 0, n_tokens = 0;
     for (size_t i = 0; i < n_rows; i++)
     {
-        const size_t length = length_of(keys[i]);
+        const size_t length = length_of(&keys[i]);
         const bool fits = n_packs > 0 && n_tokens <= max_tokens && length <= max_tokens - n_tokens;
         n_tokens = fits ? n_tokens + length : length;
         n_packs += !fits;
@@ -67,15 +71,18 @@ static size_t fill_packs(lb_pack *packs, const uint32_t *rows, const uint64_t *k
     return n_packs;
 }
 
-static lobass_status make_plan(lb_plan *plan, uint64_t *keys, const uint32_t *lengths,
-                               size_t n_rows, size_t max_tokens, lobass_error *error)
+static lobass_status make_plan(lb_plan *plan, plan_key *keys, const uint32_t *lengths,
+                               const uint64_t *groups, size_t n_rows, size_t max_tokens,
+                               lobass_error *error)
 {
     size_t n_planned = 0;
     for (size_t i = 0; i < n_rows; i++)
     {
         if (lengths[i] > 0)
         {
-            keys[n_planned++] = key_of(lengths[i], i);
+            keys[n_planned++] =
+                (plan_key){groups == NULL ? 0 : groups[i],
+                           ((uint64_t)(UINT32_MAX - lengths[i]) << LENGTH_SHIFT) | (uint64_t)i};
         }
     }
     qsort(keys, n_planned, sizeof *keys, compare_keys);
@@ -86,7 +93,7 @@ static lobass_status make_plan(lb_plan *plan, uint64_t *keys, const uint32_t *le
     }
     for (size_t i = 0; i < n_planned; i++)
     {
-        plan->rows[i] = (uint32_t)(keys[i] & UINT32_MAX);
+        plan->rows[i] = (uint32_t)(keys[i].length_and_place & UINT32_MAX);
     }
     plan->n_packs = fill_packs(NULL, plan->rows, keys, n_planned, max_tokens);
     plan->packs = lb_alloc(plan->n_packs, sizeof *plan->packs, error);
@@ -98,8 +105,8 @@ static lobass_status make_plan(lb_plan *plan, uint64_t *keys, const uint32_t *le
     return LOBASS_OK;
 }
 
-lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, size_t n_rows,
-                             size_t max_tokens, lobass_error *error)
+lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, const uint64_t *groups,
+                             size_t n_rows, size_t max_tokens, lobass_error *error)
 {
     if (n_rows > UINT32_MAX)
     {
@@ -107,10 +114,10 @@ lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, size_t n_r
                        n_rows, UINT32_MAX);
     }
     lb_plan *made = lb_alloc(1, sizeof *made, error);
-    uint64_t *keys = made == NULL ? NULL : lb_alloc(n_rows, sizeof *keys, error);
-    const lobass_status status = keys == NULL
-                                     ? LOBASS_OUT_OF_MEMORY
-                                     : make_plan(made, keys, lengths, n_rows, max_tokens, error);
+    plan_key *keys = made == NULL ? NULL : lb_alloc(n_rows, sizeof *keys, error);
+    const lobass_status status =
+        keys == NULL ? LOBASS_OUT_OF_MEMORY
+                     : make_plan(made, keys, lengths, groups, n_rows, max_tokens, error);
     free(keys);
     if (status != LOBASS_OK)
     {
@@ -251,6 +258,10 @@ void lb_batch_builder_free(lb_batch_builder *builder)
         free(builder->ids);
         free(builder->starts);
         free(builder->scored);
+        free(builder->shared_ids);
+        free(builder->shared_scored);
+        free(builder->shared_starts);
+        free(builder->shared_parents);
         *builder = (lb_batch_builder){0};
     }
 }

@@ -118,7 +118,8 @@ static lobass_status scoring_create(scoring *s, const estimator *e, lobass_error
 {
     LB_TRY(lb_store_open(&s->store, e->run, LB_STORE_READ, error));
     LB_TRY(lb_store_summaries_load(&s->summaries, &s->n_rows, s->store, error));
-    LB_TRY(lb_score_plan_create(&s->plan, &s->max_tokens, s->summaries, s->n_rows, error));
+    LB_TRY(lb_score_plan_create(&s->plan, &s->max_tokens, s->store, s->summaries, s->n_rows, true,
+                                error));
     lb_model_use use = LB_MODEL_SCORE;
     LB_TRY(lb_scorers_model_use(&use, NULL, e->dtype, error));
     LB_TRY(lb_model_load(&s->model, e->options->prepare.model, e->dtype, use, error));
@@ -150,7 +151,7 @@ static lobass_status wave_score(scoring *s, size_t first, uint64_t *n_tokens, lo
     while (n_filled < s->n_slots && first + n_filled < lb_plan_count(s->plan))
     {
         const lb_pack pack = lb_plan_at(s->plan, first + n_filled);
-        LB_TRY(lb_score_slot_fill(&s->slots[n_filled], s->store, pack, error));
+        LB_TRY(lb_score_slot_fill(&s->slots[n_filled], s->store, pack, true, error));
         *n_tokens += pack.n_tokens;
         n_filled++;
     }

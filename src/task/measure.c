@@ -15,6 +15,7 @@
 
 #include "task/json_writer.h"
 #include "task/scorers.h"
+#include "task/verify.h"
 
 #define MOST_PACKS_A_THREAD 8 /* in one wave */
 #define WAVE_SECONDS 1.0      /* about how much work a kill may cost */
@@ -228,7 +229,8 @@ static lobass_status rows_plan(measurer *m, lobass_error *error)
 {
     LB_TRY(lb_store_summaries_load(&m->summaries, &m->n_rows, m->store, error));
     LB_TRY(lb_store_measured_load(&m->is_measured, m->n_rows, m->store, m->record.id, error));
-    LB_TRY(lb_score_plan_create(&m->plan, &m->max_tokens, m->summaries, m->n_rows, error));
+    LB_TRY(lb_score_plan_create(&m->plan, &m->max_tokens, m->store, m->summaries, m->n_rows,
+                                !m->options->keeps_prefixes, error));
     for (size_t i = 0; i < m->n_rows; i++)
     {
         m->n_due += m->summaries[i].n_scored > 0 ? 1 : 0;
@@ -273,10 +275,15 @@ static lobass_status slot_save(measurer *m, const lb_score_slot *slot, lobass_er
                            " it was stored with",
                            m->options->run, row, summary->n_scored);
         }
-        LB_TRY(lb_store_losses_save(m->store, m->record.id, row, nll, summary->n_scored, error));
-        LB_TRY(add_losses(m, row, nll, summary->n_scored, error));
         nll += summary->n_scored;
         n_left -= summary->n_scored;
+        if (m->is_measured[row]) /* in another pack, by a call that planned otherwise */
+        {
+            continue;
+        }
+        LB_TRY(lb_store_losses_save(m->store, m->record.id, row, nll - summary->n_scored,
+                                    summary->n_scored, error));
+        LB_TRY(add_losses(m, row, nll - summary->n_scored, summary->n_scored, error));
         m->is_measured[row] = true;
         m->result->n_rows++;
         m->result->n_tokens += summary->n_tokens;
@@ -343,7 +350,8 @@ static lobass_status packs_measure(measurer *m, lobass_error *error)
         const lb_pack pack = lb_plan_at(m->plan, i);
         if (!is_pack_done(m, pack))
         {
-            LB_TRY(lb_score_slot_fill(&m->slots[n_filled], m->store, pack, error));
+            LB_TRY(lb_score_slot_fill(&m->slots[n_filled], m->store, pack,
+                                      !m->options->keeps_prefixes, error));
             n_filled++;
         }
         if (n_filled == n_wanted || (i + 1 == n_packs && n_filled > 0))
@@ -384,6 +392,30 @@ done:
     return status;
 }
 
+static lobass_status verify(measurer *m, const lobass_observer *observer, lobass_error *error)
+{
+    lb_verifier v = {.store = m->store,
+                     .model = m->record.id,
+                     .scorers = &m->scorers,
+                     .slots = m->slots,
+                     .n_slots = m->n_slots,
+                     .stage = &m->stage};
+    lb_stage_begin(&m->stage, observer, "verify", "rows", 0,
+                   lb_verify_count(m->summaries, m->n_rows, m->options->verify));
+    LB_TRY(lb_losses_verify(&v, m->summaries, m->n_rows, m->options->verify, error));
+    LB_TRY(lb_stage_end(&m->stage, error));
+    m->result->n_verified = v.n_rows;
+    m->result->largest_difference = v.largest;
+    if (v.largest > 0)
+    {
+        lb_observer_log(observer, LOBASS_LOG_WARNING,
+                        "%s: row %" PRIu64 " scored alone differs by %g nats in a token; expected "
+                        "the same bits in every layout",
+                        m->stage_name, v.worst_row, v.largest);
+    }
+    return LOBASS_OK;
+}
+
 static lobass_status measure_with(measurer *m, const lobass_observer *observer, lobass_error *error)
 {
     memset(m->result, 0, sizeof *m->result);
@@ -395,9 +427,12 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
     LB_TRY(model_identify(m, error));
     LB_TRY(name_claim(m, error));
     LB_TRY(rows_plan(m, error));
-    if (m->n_done < m->n_due)
+    if (m->n_done < m->n_due || m->options->verify > 0)
     {
         LB_TRY(workers_create(m, error));
+    }
+    if (m->n_done < m->n_due)
+    {
         LB_TRY(machine_record(m, error));
         lb_stage_begin(&m->stage, observer, m->stage_name, "rows", m->n_done, m->n_due);
         LB_TRY(packs_measure(m, error));
@@ -412,6 +447,7 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
                         "are left out of the mean and cannot be selected",
                         m->stage_name, m->n_nonfinite, m->n_done);
     }
+    LB_TRY(m->options->verify > 0 ? verify(m, observer, error) : LOBASS_OK);
     m->result->n_rows_total = m->n_done;
     m->result->n_nonfinite = m->n_nonfinite;
     m->result->mean_loss = mean_loss(m);

@@ -8,23 +8,49 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-lobass_status lb_score_plan_create(lb_plan **plan, size_t *max_tokens,
-                                   const lb_row_summary *summaries, size_t n_rows,
+/* lengths[n_rows], 0 for rows without a scored token; groups[n_rows] (NULL: not wanted): the rows
+ * that begin alike. */
+static lobass_status rows_look(uint32_t *lengths, uint64_t *groups, lb_store *store,
+                               const lb_row_summary *summaries, size_t n_rows, lobass_error *error)
+{
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        lobass_row row;
+        lengths[i] = summaries[i].n_scored > 0 ? summaries[i].n_tokens : 0;
+        if (groups != NULL && lengths[i] > 0)
+        {
+            LB_TRY(lb_store_row_load(&row, store, i, error));
+            groups[i] = lb_prefix_key(row.ids, row.flags, row.n_tokens);
+        }
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_score_plan_create(lb_plan **plan, size_t *max_tokens, lb_store *store,
+                                   const lb_row_summary *summaries, size_t n_rows, bool is_sharing,
                                    lobass_error *error)
 {
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    uint64_t *groups = NULL;
     uint32_t *lengths = lb_alloc(n_rows, sizeof *lengths, error);
-    if (lengths == NULL)
+    if (lengths != NULL && is_sharing)
     {
-        return LOBASS_OUT_OF_MEMORY;
+        groups = lb_alloc(n_rows, sizeof *groups, error);
     }
+    if (lengths == NULL || (is_sharing && groups == NULL))
+    {
+        goto done;
+    }
+    LB_TRY_GOTO(rows_look(lengths, groups, store, summaries, n_rows, error));
     *max_tokens = LB_SCORE_PACK_TOKENS;
     for (size_t i = 0; i < n_rows; i++)
     {
-        lengths[i] = summaries[i].n_scored > 0 ? summaries[i].n_tokens : 0;
         *max_tokens = lengths[i] > *max_tokens ? lengths[i] : *max_tokens;
     }
-    const lobass_status status = lb_plan_create(plan, lengths, n_rows, LB_SCORE_PACK_TOKENS, error);
+    status = lb_plan_create(plan, lengths, groups, n_rows, LB_SCORE_PACK_TOKENS, error);
+done:
     free(lengths);
+    free(groups);
     return status;
 }
 
@@ -89,7 +115,7 @@ lobass_status lb_score_slot_reserve(lb_score_slot *slot, lobass_error *error)
 }
 
 lobass_status lb_score_slot_fill(lb_score_slot *slot, lb_store *store, lb_pack pack,
-                                 lobass_error *error)
+                                 bool is_sharing, lobass_error *error)
 {
     slot->pack = pack;
     lb_batch_builder_reset(&slot->builder);
@@ -98,6 +124,10 @@ lobass_status lb_score_slot_fill(lb_score_slot *slot, lb_store *store, lb_pack p
         lobass_row row;
         LB_TRY(lb_store_row_load(&row, store, pack.rows[i], error));
         LB_TRY(lb_batch_builder_add(&slot->builder, row.ids, row.flags, row.n_tokens, error));
+    }
+    if (is_sharing)
+    {
+        LB_TRY(lb_batch_builder_share(&slot->builder, error));
     }
     return lb_score_slot_reserve(slot, error);
 }

@@ -11,10 +11,10 @@
 
 #define LB_SCORE_PACK_TOKENS 2048 /* enough to make use of every pass over the weights */
 
-/* The packs of all rows that have a scored token; a pure function of the rows. *MAX_TOKENS: what a
- * decoder must have room for. */
-lobass_status lb_score_plan_create(lb_plan **plan, size_t *max_tokens,
-                                   const lb_row_summary *summaries, size_t n_rows,
+/* The packs of all rows that have a scored token; a pure function of the rows. IS_SHARING: rows
+ * that begin alike travel together. *MAX_TOKENS: what a decoder must have room for. */
+lobass_status lb_score_plan_create(lb_plan **plan, size_t *max_tokens, lb_store *store,
+                                   const lb_row_summary *summaries, size_t n_rows, bool is_sharing,
                                    lobass_error *error);
 
 typedef struct lb_scorer
@@ -50,9 +50,10 @@ lobass_status lb_scorers_model_use(lb_model_use *use, const char *backend, lb_dt
 lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsigned n_threads,
                                 size_t max_tokens, lobass_error *error);
 void lb_scorers_free(lb_scorers *scorers);
-/* The rows of PACK, from the store, and room for their losses. */
+/* The rows of PACK, from the store, and room for their losses. IS_SHARING: what they have in common
+ * is computed once. */
 lobass_status lb_score_slot_fill(lb_score_slot *slot, lb_store *store, lb_pack pack,
-                                 lobass_error *error);
+                                 bool is_sharing, lobass_error *error);
 /* Room for the losses of what the builder holds. */
 lobass_status lb_score_slot_reserve(lb_score_slot *slot, lobass_error *error);
 void lb_score_slot_free(lb_score_slot *slot);

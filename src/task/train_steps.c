@@ -357,7 +357,7 @@ static lobass_status batch_learn(lb_trainer *trainer, const uint64_t *rows, size
         step->n_tokens += trainer->lengths[i];
         step->n_scored += trainer->summaries[rows[i]].n_scored;
     }
-    LB_TRY(lb_plan_create(&plan, trainer->lengths, n_rows, trainer->pack_tokens, error));
+    LB_TRY(lb_plan_create(&plan, trainer->lengths, NULL, n_rows, trainer->pack_tokens, error));
     for (size_t i = 0; i < lb_plan_count(plan); ++i)
     {
         const lb_pack pack = lb_plan_at(plan, i);

@@ -204,6 +204,11 @@ static void test_packed_weights(void **state)
             const shape s = random_shape(&random);
             check_packed(c, &s, i % 2 == 0, &random);
         }
+        static const shape large[] = {{.m = 21, .n = 37, .k = 4300}, {.m = 600, .n = 33, .k = 90}};
+        for (size_t i = 0; c != NULL && i < 4; i++) /* slices of the inner dimension, row blocks */
+        {
+            check_packed(c, &large[i / 2], i % 2 == 0, &random);
+        }
         lb_compute_free(c);
     }
 }

@@ -23,7 +23,7 @@ static void test_hand_worked_plan(void **state)
     static const size_t counts[] = {1, 2, 2, 2}, tokens[] = {12, 10, 8, 4};
     lb_plan *plan = NULL;
     lobass_error error = {0};
-    assert_int_equal(lb_plan_create(&plan, lengths, 8, 10, &error), LOBASS_OK);
+    assert_int_equal(lb_plan_create(&plan, lengths, NULL, 8, 10, &error), LOBASS_OK);
     assert_int_equal(lb_plan_count(plan), 4);
     const uint32_t *next = order;
     for (size_t p = 0; p < 4; p++)
@@ -43,10 +43,10 @@ static void test_empty_plans(void **state)
     static const uint32_t zeros[] = {0, 0};
     lb_plan *plan = NULL;
     lobass_error error = {0};
-    assert_int_equal(lb_plan_create(&plan, zeros, 0, 10, &error), LOBASS_OK);
+    assert_int_equal(lb_plan_create(&plan, zeros, NULL, 0, 10, &error), LOBASS_OK);
     assert_int_equal(lb_plan_count(plan), 0);
     lb_plan_free(plan);
-    assert_int_equal(lb_plan_create(&plan, zeros, 2, 10, &error), LOBASS_OK);
+    assert_int_equal(lb_plan_create(&plan, zeros, NULL, 2, 10, &error), LOBASS_OK);
     assert_int_equal(lb_plan_count(plan), 0);
     lb_plan_free(plan);
     lb_plan_free(NULL);
@@ -71,7 +71,7 @@ static void test_many_rows(void **state)
         lengths[i] = (uint32_t)lb_random_below(&random, 3000);
     }
     lb_plan *plan = NULL;
-    assert_int_equal(lb_plan_create(&plan, lengths, N_ROWS, MAX_TOKENS, &error), LOBASS_OK);
+    assert_int_equal(lb_plan_create(&plan, lengths, NULL, N_ROWS, MAX_TOKENS, &error), LOBASS_OK);
     uint32_t previous_length = UINT32_MAX, previous_row = 0;
     size_t previous_tokens = SIZE_MAX, n_seen = 0, n_expected = 0;
     for (size_t p = 0; p < lb_plan_count(plan); p++)

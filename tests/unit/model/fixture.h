@@ -18,7 +18,7 @@
 
 #include "model/model.h"
 
-static const char *const fixture_backends[] = {"plain", "onednn"};
+static const char *const fixture_backends[] = {"plain", "onednn", "native"};
 #define FIXTURE_BACKEND_COUNT (sizeof fixture_backends / sizeof *fixture_backends)
 
 #define assert_ok(call)                                                                \

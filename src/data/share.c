@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the rows of a batch have in common, once: the introduction of a template, a system prompt, a
+ * document that many questions ask about. Up to its first scored token a row may share its tokens;
+ * rows are sorted by them, and wherever several go on alike for long enough a sequence is made that
+ * they all continue: a trie whose leaves are the rows' own tokens.
+ *
+ * Leaves keep the order of the rows, and scored tokens lie in leaves only, so that the losses come
+ * out in the order in which the rows were added.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/data.h"
+
+enum
+{
+    LEAST_SHARED = 8 /* tokens that make a sequence of their own worth while */
+};
+
+/* A row of the batch as it was built. */
+typedef struct shared_row
+{
+    const int32_t *ids;
+    uint32_t length, limit; /* tokens; those that may be shared */
+    uint32_t number;        /* in the order of adding */
+    uint32_t parent, depth; /* the sequence it continues, and the tokens that come before */
+} shared_row;
+
+typedef struct sharer
+{
+    lb_batch_builder *builder;
+    shared_row *rows;             /* [n_rows], sorted by their ids */
+    const shared_row **by_number; /* [n_rows] */
+    uint32_t *alike;              /* [n_rows], tokens that row i has in common with row i - 1 */
+    size_t n_rows;
+    lb_batch made;
+} sharer;
+
+static int compare_rows(const void *a, const void *b)
+{
+    const shared_row *x = a;
+    const shared_row *y = b;
+    const uint32_t least = x->limit < y->limit ? x->limit : y->limit;
+    for (uint32_t i = 0; i < least; i++)
+    {
+        if (x->ids[i] != y->ids[i])
+        {
+            return x->ids[i] < y->ids[i] ? -1 : 1;
+        }
+    }
+    if (x->limit != y->limit)
+    {
+        return x->limit < y->limit ? -1 : 1;
+    }
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static uint32_t tokens_alike(const shared_row *a, const shared_row *b)
+{
+    const uint32_t least = a->limit < b->limit ? a->limit : b->limit;
+    uint32_t n = 0;
+    while (n < least && a->ids[n] == b->ids[n])
+    {
+        n++;
+    }
+    return n;
+}
+
+/* Adds tokens FIRST to LAST of ROW as a sequence; returns its number. */
+static uint32_t add_sequence(sharer *s, const shared_row *row, uint32_t first, uint32_t last,
+                             uint32_t parent)
+{
+    lb_batch_builder *b = s->builder;
+    const size_t count = last - first;
+    memcpy(b->shared_ids + s->made.n_tokens, row->ids + first, count * sizeof *row->ids);
+    b->shared_parents[s->made.n_sequences] = parent;
+    s->made.n_tokens += count;
+    s->made.n_sequences++;
+    b->shared_starts[s->made.n_sequences] = (uint32_t)s->made.n_tokens;
+    return (uint32_t)(s->made.n_sequences - 1);
+}
+
+/* Rows FIRST to LAST all continue PARENT after DEPTH tokens: groups of them that go on alike get a
+ * sequence that continues it, and so on; the rest are leaves. */
+static void add_shared(sharer *s, size_t first, size_t last, uint32_t parent, uint32_t depth)
+{
+    for (size_t i = first; i < last;)
+    {
+        uint32_t common = UINT32_MAX;
+        size_t end = i + 1;
+        while (end < last && s->alike[end] >= depth + LEAST_SHARED)
+        {
+            common = s->alike[end] < common ? s->alike[end] : common;
+            end++;
+        }
+        if (end > i + 1)
+        {
+            const uint32_t made = add_sequence(s, &s->rows[i], depth, common, parent);
+            add_shared(s, i, end, made, common);
+        }
+        else
+        {
+            s->rows[i].parent = parent;
+            s->rows[i].depth = depth;
+        }
+        i = end;
+    }
+}
+
+/* The leaves, in the order of the rows, and their scored tokens. */
+static void add_leaves(sharer *s)
+{
+    const lb_batch *plain = &s->builder->batch;
+    size_t scored = 0;
+    for (size_t number = 0; number < s->n_rows; number++)
+    {
+        const shared_row *row = s->by_number[number];
+        const uint32_t leaf = add_sequence(s, row, row->depth, row->length, row->parent);
+        const uint32_t to = s->builder->shared_starts[leaf];
+        const uint32_t from = plain->starts[number] + row->depth;
+        for (; scored < plain->n_scored && plain->scored[scored] < plain->starts[number + 1];
+             scored++)
+        {
+            s->builder->shared_scored[scored] = plain->scored[scored] - from + to;
+        }
+    }
+    s->made.n_scored = plain->n_scored;
+}
+
+static void rows_sort(sharer *s)
+{
+    const lb_batch *plain = &s->builder->batch;
+    size_t scored = 0;
+    for (size_t i = 0; i < s->n_rows; i++)
+    {
+        const uint32_t start = plain->starts[i];
+        const uint32_t end = plain->starts[i + 1];
+        const bool is_scored = scored < plain->n_scored && plain->scored[scored] < end;
+        s->rows[i] =
+            (shared_row){.ids = plain->ids + start,
+                         .length = end - start,
+                         .limit = is_scored ? plain->scored[scored] - start : end - start - 1,
+                         .number = (uint32_t)i};
+        while (scored < plain->n_scored && plain->scored[scored] < end)
+        {
+            scored++;
+        }
+    }
+    qsort(s->rows, s->n_rows, sizeof *s->rows, compare_rows);
+    for (size_t i = 0; i < s->n_rows; i++)
+    {
+        s->by_number[s->rows[i].number] = &s->rows[i];
+        s->alike[i] = i == 0 ? 0 : tokens_alike(&s->rows[i - 1], &s->rows[i]);
+    }
+}
+
+static lobass_status reserve(lb_batch_builder *b, lobass_error *error)
+{
+    const size_t n_sequences = 2 * b->batch.n_sequences; /* a node has at least two children */
+    size_t capacity = b->shared_tokens;
+    LB_TRY(lb_list_reserve((void **)(void *)&b->shared_ids, &capacity, b->batch.n_tokens,
+                           sizeof *b->shared_ids, error));
+    capacity = b->shared_tokens;
+    LB_TRY(lb_list_reserve((void **)(void *)&b->shared_scored, &capacity, b->batch.n_tokens,
+                           sizeof *b->shared_scored, error));
+    b->shared_tokens = capacity;
+    capacity = b->shared_sequences;
+    LB_TRY(lb_list_reserve((void **)(void *)&b->shared_starts, &capacity, n_sequences + 1,
+                           sizeof *b->shared_starts, error));
+    capacity = b->shared_sequences;
+    LB_TRY(lb_list_reserve((void **)(void *)&b->shared_parents, &capacity, n_sequences + 1,
+                           sizeof *b->shared_parents, error));
+    b->shared_sequences = capacity;
+    return LOBASS_OK;
+}
+
+lobass_status lb_batch_builder_share(lb_batch_builder *builder, lobass_error *error)
+{
+    sharer s = {.builder = builder, .n_rows = builder->batch.n_sequences};
+    LB_TRY(reserve(builder, error));
+    s.rows = lb_alloc(s.n_rows, sizeof *s.rows, error);
+    s.by_number = s.rows == NULL ? NULL : lb_alloc(s.n_rows, sizeof *s.by_number, error);
+    s.alike = s.by_number == NULL ? NULL : lb_alloc(s.n_rows, sizeof *s.alike, error);
+    if (s.alike != NULL)
+    {
+        rows_sort(&s);
+        builder->shared_starts[0] = 0;
+        add_shared(&s, 0, s.n_rows, LB_NO_PARENT, 0);
+        add_leaves(&s);
+        s.made.ids = builder->shared_ids;
+        s.made.starts = builder->shared_starts;
+        s.made.parents = builder->shared_parents;
+        s.made.scored = builder->shared_scored;
+        builder->batch = s.made;
+    }
+    const bool is_done = s.alike != NULL;
+    free(s.rows);
+    free(s.by_number);
+    free(s.alike);
+    return is_done ? LOBASS_OK : LOBASS_OUT_OF_MEMORY;
+}
+
+/* ---- which rows should travel together ---------------------------------------------------------
+ */
+
+uint64_t lb_prefix_key(const int32_t *ids, const uint8_t *flags, size_t n_tokens)
+{
+    static const struct
+    {
+        uint32_t n_tokens, n_bits;
+    } levels[] = {{8, 16}, {16, 12}, {32, 12}, {64, 12}, {160, 12}};
+    size_t limit = 0;
+    while (limit < n_tokens && (flags[limit] & LOBASS_TOKEN_SCORED) == 0)
+    {
+        limit++;
+    }
+    uint64_t key = 0;
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+    {
+        const size_t count = levels[i].n_tokens;
+        const uint64_t hash =
+            count <= limit ? lb_hash_bytes(ids, count * sizeof *ids, 0).low : UINT64_MAX;
+        key = (key << levels[i].n_bits) | (hash >> (64 - levels[i].n_bits));
+    }
+    return key;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scores a random share of the measured rows once more, each alone and with nothing shared, and
+ * holds the losses against those that are stored: they should be the same bits in every layout.
+ */
+#include "task/verify.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+/* Keyed by the row's own hash: the same rows whatever their order. */
+static bool is_chosen(const lb_row_summary *summary, double share)
+{
+    static const uint64_t seed = 0x766572696679; /* a stream of its own */
+    const uint64_t drawn = lb_hash_bytes(summary->hash, sizeof summary->hash, seed).low;
+    return (double)(drawn >> 11) * 0x1p-53 < share;
+}
+
+static bool is_due(const lb_row_summary *summary, double share)
+{
+    return summary->n_scored > 0 && is_chosen(summary, share);
+}
+
+uint64_t lb_verify_count(const lb_row_summary *summaries, size_t n_rows, double share)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        n += is_due(&summaries[i], share) ? 1 : 0;
+    }
+    return n;
+}
+
+static lobass_status slot_compare(lb_verifier *v, const lb_score_slot *slot, lobass_error *error)
+{
+    const float *stored = NULL;
+    size_t n_scored = 0;
+    const uint32_t row = slot->pack.rows[0];
+    LB_TRY(lb_store_losses_load(&stored, &n_scored, v->store, v->model, row, error));
+    if (n_scored != slot->builder.batch.n_scored)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT, "row %" PRIu32 ": expected %zu losses, found %zu",
+                       row, slot->builder.batch.n_scored, n_scored);
+    }
+    for (size_t i = 0; i < n_scored; i++)
+    {
+        const double difference = fabs((double)stored[i] - (double)slot->nll[i]);
+        const bool are_both_not_finite = !isfinite(stored[i]) && !isfinite(slot->nll[i]);
+        if (!are_both_not_finite && !(difference <= v->largest))
+        {
+            v->largest = difference;
+            v->worst_row = row;
+        }
+    }
+    v->n_rows++;
+    return LOBASS_OK;
+}
+
+static lobass_status wave(lb_verifier *v, size_t n_slots, lobass_error *error)
+{
+    uint64_t n_tokens = 0;
+    LB_TRY(lb_scorers_run(v->scorers, v->slots, n_slots, v->stage, error));
+    for (size_t i = 0; i < n_slots; i++)
+    {
+        if (v->slots[i].is_scored)
+        {
+            LB_TRY(slot_compare(v, &v->slots[i], error));
+            n_tokens += v->slots[i].builder.batch.n_tokens;
+        }
+    }
+    return lb_stage_advance(v->stage, v->n_rows, n_tokens, NAN, error);
+}
+
+lobass_status lb_losses_verify(lb_verifier *v, const lb_row_summary *summaries, size_t n_rows,
+                               double share, lobass_error *error)
+{
+    size_t n_filled = 0;
+    uint32_t chosen[LB_VERIFY_MOST_SLOTS];
+    const size_t n_slots = v->n_slots < LB_VERIFY_MOST_SLOTS ? v->n_slots : LB_VERIFY_MOST_SLOTS;
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        if (is_due(&summaries[i], share))
+        {
+            chosen[n_filled] = (uint32_t)i;
+            const lb_pack alone = {&chosen[n_filled], 1, summaries[i].n_tokens};
+            LB_TRY(lb_score_slot_fill(&v->slots[n_filled], v->store, alone, false, error));
+            n_filled++;
+        }
+        if (n_filled == n_slots)
+        {
+            LB_TRY(wave(v, n_filled, error));
+            n_filled = 0;
+        }
+    }
+    return n_filled > 0 ? wave(v, n_filled, error) : LOBASS_OK;
+}
