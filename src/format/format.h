@@ -35,10 +35,14 @@ lobass_status lb_json_text(const json_t *object, const char *where, const char *
                            bool has_default, const char **value, lobass_error *error);
 
 /* Append JSON to a buffer. Reals are the shortest text that reads back as the same double; NaN and
- * infinities are LOBASS_NUMERIC; text that is not UTF-8 becomes U+FFFD. */
+ * infinities are LOBASS_NUMERIC; a byte that is not part of a UTF-8 character becomes "\xNN", with
+ * the backslash. */
 lobass_status lb_json_append_text(lb_buffer *buffer, const char *text, size_t size_bytes,
                                   lobass_error *error); /* quoted and escaped */
 lobass_status lb_json_append_real(lb_buffer *buffer, double value, lobass_error *error);
+/* Not quoted: TEXT as UTF-8 on one line, with control characters and stray bytes as \xNN. */
+lobass_status lb_append_visible(lb_buffer *buffer, const char *text, size_t size_bytes,
+                                lobass_error *error);
 
 /* ---- records (records.c, stream.c) ------------------------------------------------------------
  */

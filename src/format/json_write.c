@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Owns writing JSON into a buffer: strings and real numbers. Text that is not UTF-8 cannot stand in
- * JSON; each byte that is not part of a character becomes U+FFFD. Reals are the shortest of 15, 16
- * and 17 digits that reads back as the same double, always with a fraction or an exponent, and with
- * a point whatever the locale.
+ * JSON; each byte that is not part of a character is spelt out as \xNN, as it is on a terminal, so
+ * that two such names stay two. Reals are the shortest of 15, 16 and 17 digits that reads back as
+ * the same double, always with a fraction or an exponent, and with a point whatever the locale.
  */
 #include "format/format.h"
 
@@ -50,7 +50,7 @@ static lobass_status append_escape(lb_buffer *buffer, unsigned char byte, lobass
     {
         return lb_buffer_print(buffer, error, "\\%c", short_forms[byte]);
     }
-    return lb_buffer_print(buffer, error, "\\u%04x", byte < 0x80 ? byte : 0xFFFDU);
+    return lb_buffer_print(buffer, error, byte < 0x80 ? "\\u%04x" : "\\\\x%02x", (unsigned)byte);
 }
 
 lobass_status lb_json_append_text(lb_buffer *buffer, const char *text, size_t size_bytes,
@@ -75,6 +75,28 @@ lobass_status lb_json_append_text(lb_buffer *buffer, const char *text, size_t si
     }
     LB_TRY(lb_buffer_append(buffer, text + plain, at - plain, error));
     return lb_buffer_append(buffer, "\"", 1, error);
+}
+
+lobass_status lb_append_visible(lb_buffer *buffer, const char *text, size_t size_bytes,
+                                lobass_error *error)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    LB_TRY(lb_buffer_append(buffer, "", 0, error)); /* text, even where there is none */
+    for (size_t at = 0; at < size_bytes;)
+    {
+        const size_t length = character_size(bytes + at, size_bytes - at);
+        /* C1 controls are U+0080 to U+009F. */
+        const bool is_control = bytes[at] < ' ' || bytes[at] == 0x7F ||
+                                (length == 2 && bytes[at] == 0xC2 && bytes[at + 1] < 0xA0);
+        if (length == 0 || is_control)
+        {
+            LB_TRY(lb_buffer_print(buffer, error, "\\x%02x", (unsigned)bytes[at++]));
+            continue;
+        }
+        LB_TRY(lb_buffer_append(buffer, text + at, length, error));
+        at += length;
+    }
+    return LOBASS_OK;
 }
 
 lobass_status lb_json_append_real(lb_buffer *buffer, double value, lobass_error *error)

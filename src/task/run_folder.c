@@ -252,11 +252,13 @@ static lobass_status source_name(lb_store_source *sources, size_t index, lobass_
     const char *path = sources[index].path;
     const char *base = is_standard_input(path) ? "stdin" : lb_path_name(path);
     lb_buffer name = {0};
-    lobass_status status = lb_buffer_append_text(&name, base, error);
+    /* One spelling for scores, tables and terminals. */
+    lobass_status status = lb_append_visible(&name, base, strlen(base), error);
+    const size_t size = name.size;
     for (unsigned n = 2; status == LOBASS_OK && is_taken(sources, index, name.data); n++)
     {
-        lb_buffer_clear(&name);
-        status = lb_buffer_print(&name, error, "%s (%u)", base, n);
+        name.size = size;
+        status = lb_buffer_print(&name, error, " (%u)", n);
     }
     sources[index].name = name.data; /* freed with the sources, whatever became of it */
     return status;

@@ -74,20 +74,28 @@ static lobass_status line_json(lb_buffer *line, const cells *c, lobass_error *er
     return lb_buffer_append_text(line, "\n", error);
 }
 
-/* ---- CSV (RFC 4180, with line feeds) ----------------------------------------------------------
+/* ---- CSV (RFC 4180, with line feeds; no cell holds a line break or another control)
+ * ----------------------------------------------------------
  */
 
 static lobass_status cell_text(lb_buffer *line, const char *text, lobass_error *error)
 {
     LB_TRY(lb_buffer_append_text(line, ",", error));
-    if (text == NULL || strpbrk(text, ",\"\r\n") == NULL)
+    if (text == NULL || strpbrk(text, ",\"") == NULL)
     {
-        return lb_buffer_append_text(line, text != NULL ? text : "", error);
+        return text == NULL ? LOBASS_OK : lb_append_visible(line, text, strlen(text), error);
     }
     LB_TRY(lb_buffer_append_text(line, "\"", error));
-    for (const char *c = text; *c != '\0'; c++)
+    for (const char *rest = text; *rest != '\0';)
     {
-        LB_TRY(lb_buffer_append(line, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1, error));
+        const size_t size = strcspn(rest, "\"");
+        LB_TRY(lb_append_visible(line, rest, size, error));
+        rest += size;
+        if (*rest == '"')
+        {
+            LB_TRY(lb_buffer_append_text(line, "\"\"", error));
+            rest++;
+        }
     }
     return lb_buffer_append_text(line, "\"", error);
 }

@@ -83,3 +83,17 @@ expect 0 "$LOBASS" select run -k 1tok --by length -o few.jsonl
 says err "nothing is selected: the best row, "
 says err "scored tokens, the budget is 1"
 equals "$(lines few.jsonl)" 0 "lines of an empty selection"
+
+# Names of files: one spelling everywhere, and nothing of them acts on a terminal.
+name=$(printf 'caf\351 \033[2J\nx.jsonl')
+records 3 >"$name"
+expect 0 "$LOBASS" prepare model "$name" -o odd -q
+expect 0 "$LOBASS" scores odd
+says out '"source": "caf\\xe9 \\x1b[2J\\x0ax.jsonl"'
+expect 0 "$LOBASS" info odd --json
+says out '"name": "caf\\xe9 \\x1b[2J\\x0ax.jsonl"'
+expect 0 "$LOBASS" scores odd --format csv
+equals "$(lines out)" 4 "lines of the table"
+says out '1,caf\xe9 \x1b[2J\x0ax.jsonl,1,ok'
+expect 0 "$LOBASS" select odd -k 1 --by length -q
+says odd/manifest.json '/caf\\xe9 \u001b[2J\nx.jsonl"'

@@ -205,11 +205,11 @@ static void test_write_text(void **state)
     /* Not UTF-8: a stray byte, a long form, a surrogate, beyond the last character, cut off. */
     assert_text("a\xff"
                 "b",
-                3, "\"a\\ufffdb\"");
-    assert_text("\xc0\xaf", 2, "\"\\ufffd\\ufffd\"");
-    assert_text("\xed\xa0\x80", 3, "\"\\ufffd\\ufffd\\ufffd\"");
-    assert_text("\xf4\x90\x80\x80", 4, "\"\\ufffd\\ufffd\\ufffd\\ufffd\"");
-    assert_text("\xe2\x82", 2, "\"\\ufffd\\ufffd\"");
+                3, "\"a\\\\xffb\"");
+    assert_text("\xc0\xaf", 2, "\"\\\\xc0\\\\xaf\"");
+    assert_text("\xed\xa0\x80", 3, "\"\\\\xed\\\\xa0\\\\x80\"");
+    assert_text("\xf4\x90\x80\x80", 4, "\"\\\\xf4\\\\x90\\\\x80\\\\x80\"");
+    assert_text("\xe2\x82", 2, "\"\\\\xe2\\\\x82\"");
 }
 
 static void assert_real(double value, const char *expected)

@@ -202,6 +202,38 @@ static inline void losses_put(const char *run, const char *name, const double *l
 }
 
 /* What an observer heard; cancels at the call of progress with that number, from 1. */
+/* Everything that the rows of two runs hold must be the same. */
+static inline void check_same_rows(const char *a, const char *b)
+{
+    lobass_error error = {0};
+    lobass_run *first = NULL;
+    lobass_run *second = NULL;
+    lobass_run_info info_a;
+    lobass_run_info info_b;
+    check_ok(lobass_run_open(&first, a, &error), &error);
+    check_ok(lobass_run_open(&second, b, &error), &error);
+    check_ok(lobass_run_describe(first, &info_a, &error), &error);
+    check_ok(lobass_run_describe(second, &info_b, &error), &error);
+    assert_true(info_a.is_prepared && info_b.is_prepared);
+    assert_int_equal(info_a.n_records, info_b.n_records);
+    assert_string_equal(info_a.tokenization_hash, info_b.tokenization_hash);
+    assert_memory_equal(info_a.statuses, info_b.statuses, sizeof info_a.statuses);
+    for (uint64_t i = 0; i < info_a.n_records; i++)
+    {
+        lobass_row row_a;
+        lobass_row row_b;
+        check_ok(lobass_run_row(first, i, &row_a, &error), &error);
+        check_ok(lobass_run_row(second, i, &row_b, &error), &error);
+        assert_int_equal(row_a.offset, row_b.offset);
+        assert_int_equal(row_a.source, row_b.source);
+        assert_int_equal(row_a.record, row_b.record);
+        assert_int_equal(row_a.status, row_b.status);
+        assert_memory_equal(row_a.hash, row_b.hash, sizeof row_a.hash);
+    }
+    lobass_run_close(first);
+    lobass_run_close(second);
+}
+
 typedef struct listener
 {
     unsigned n_progress, cancel_at, n_warnings;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records become rows: counts, names of sources, duplicates, bad records; a prepare that was
+ * Records become rows: counts, duplicates, bad records; a prepare that was
  * stopped ends as one that was not; what is not the same run is refused; nothing foreign is
  * removed.
  */
@@ -167,27 +167,6 @@ static void test_many_bad_records(void **state)
     assert_non_null(strstr(l.last, "25 bad records"));
 }
 
-static void test_source_names(void **state)
-{
-    lobass_error error = {0};
-    lobass_run *run = NULL;
-    (void)state;
-    check_ok(lb_folder_create(place("other"), &error), &error);
-    records_make("set.jsonl", 3);
-    records_make("other/set.jsonl", 2);
-    const char *data[] = {place("set.jsonl"), place("other/set.jsonl"), place("set.jsonl")};
-    const lobass_prepare_options options = prepare_options(data, 3, place("named"));
-    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
-    check_ok(lobass_run_open(&run, place("named"), &error), &error);
-    assert_string_equal(lobass_run_source_at(run, 0)->name, "set.jsonl");
-    assert_string_equal(lobass_run_source_at(run, 1)->name, "set.jsonl (2)");
-    assert_string_equal(lobass_run_source_at(run, 2)->name, "set.jsonl (3)");
-    assert_int_equal(lobass_run_source_at(run, 1)->n_records, 2);
-    assert_true(lobass_run_source_at(run, 0)->path[0] == '/');
-    assert_null(lobass_run_source_at(run, 3));
-    lobass_run_close(run);
-}
-
 static void test_tokenizer_is_kept(void **state)
 {
     const lobass_tokenizer *tokenizer = NULL;
@@ -206,38 +185,6 @@ static void test_tokenizer_is_kept(void **state)
 
 /* ---- stopped and taken up again ---------------------------------------------------------------
  */
-
-/* Everything that the rows of two runs hold must be the same. */
-static void check_same_rows(const char *a, const char *b)
-{
-    lobass_error error = {0};
-    lobass_run *first = NULL;
-    lobass_run *second = NULL;
-    lobass_run_info info_a;
-    lobass_run_info info_b;
-    check_ok(lobass_run_open(&first, a, &error), &error);
-    check_ok(lobass_run_open(&second, b, &error), &error);
-    check_ok(lobass_run_describe(first, &info_a, &error), &error);
-    check_ok(lobass_run_describe(second, &info_b, &error), &error);
-    assert_true(info_a.is_prepared && info_b.is_prepared);
-    assert_int_equal(info_a.n_records, info_b.n_records);
-    assert_string_equal(info_a.tokenization_hash, info_b.tokenization_hash);
-    assert_memory_equal(info_a.statuses, info_b.statuses, sizeof info_a.statuses);
-    for (uint64_t i = 0; i < info_a.n_records; i++)
-    {
-        lobass_row row_a;
-        lobass_row row_b;
-        check_ok(lobass_run_row(first, i, &row_a, &error), &error);
-        check_ok(lobass_run_row(second, i, &row_b, &error), &error);
-        assert_int_equal(row_a.offset, row_b.offset);
-        assert_int_equal(row_a.source, row_b.source);
-        assert_int_equal(row_a.record, row_b.record);
-        assert_int_equal(row_a.status, row_b.status);
-        assert_memory_equal(row_a.hash, row_b.hash, sizeof row_a.hash);
-    }
-    lobass_run_close(first);
-    lobass_run_close(second);
-}
 
 static lobass_prepare_options two_files(const char *const *data, const char *run)
 {
@@ -347,71 +294,6 @@ static void test_broken_late(void **state)
     check_ok(lb_store_row_count(&count, store, &error), &error);
     assert_int_equal(count, 4 * 512);
     lb_store_close(store);
-}
-
-static void test_changed_data(void **state)
-{
-    const char *data[] = {place("changing.jsonl")};
-    lobass_error error = {0};
-    listener l = {.cancel_at = 1};
-    const lobass_observer observer = listen(&l);
-    (void)state;
-    records_make("changing.jsonl", 600);
-    const lobass_prepare_options options = prepare_options(data, 1, place("changed"));
-    check_refused(lobass_prepare(&options, &observer, NULL, &error), LOBASS_CANCELLED, &error, "",
-                  "");
-    char *text = file_text(data[0]);
-    char *spot = strstr(text, "Say 300");
-    spot[0] = 's';
-    file_make("changing.jsonl", text);
-    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
-                  "changing.jsonl:301: ", "changed since");
-    spot[0] = '\0'; /* cut off within record 300 */
-    file_make("changing.jsonl", text);
-    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
-                  "changing.jsonl:301: ", "row 300");
-    free(text);
-    records_make("changing.jsonl", 300);
-    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
-                  "ends before row 300", "changed since");
-    records_make("changing.jsonl", 600);
-    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
-}
-
-/* A finished run reads a file again that was written to since. */
-static void test_touched_data(void **state)
-{
-    const char *data[] = {place("first.jsonl"), place("touched.jsonl")};
-    lobass_error error = {0};
-    listener l = {0};
-    const lobass_observer observer = listen(&l);
-    (void)state;
-    records_make("first.jsonl", 3);
-    records_make("touched.jsonl", 600);
-    const lobass_prepare_options options = prepare_options(data, 2, place("touched"));
-    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
-    char *text = file_text(data[1]);
-    lb_buffer more = {0};
-    check_ok(lb_buffer_print(&more, &error, "%s\n\n", text), &error);
-    file_make("touched.jsonl", more.data); /* another size, the same records */
-    check_ok(lobass_prepare(&options, &observer, NULL, &error), &error);
-    assert_non_null(strstr(l.last, "touched.jsonl: written to since"));
-    assert_int_equal(l.n_warnings, 0);
-    l.last[0] = '\0';
-    check_ok(lobass_prepare(&options, &observer, NULL, &error), &error);
-    assert_null(strstr(l.last, "written to since")); /* seen once, known now */
-    strstr(text, "Say 300")[0] = 's';
-    file_make("touched.jsonl", text); /* the same size */
-    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
-                  "touched.jsonl:301: ", "row 303");
-    records_make("touched.jsonl", 601);
-    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
-                  "touched.jsonl:601: ", "not a record of the run");
-    records_make("touched.jsonl", 599);
-    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
-                  "touched.jsonl: ends before", "row 602");
-    lb_buffer_free(&more);
-    free(text);
 }
 
 /* ---- refusals ---------------------------------------------------------------------------------
@@ -525,68 +407,23 @@ static void test_foreign_folders(void **state)
     assert_int_equal(lb_path_look(place("mine/selected.jsonl")), LB_PATH_MISSING);
 }
 
-/* ---- standard input ---------------------------------------------------------------------------
- */
-
-/* Runs a prepare with standard input read from a file. */
-static lobass_status prepare_from(const char *file, const lobass_prepare_options *options,
-                                  const lobass_observer *observer, lobass_error *error)
-{
-    const int saved = dup(STDIN_FILENO);
-    FILE *opened = freopen(file, "r", stdin);
-    assert_non_null(opened);
-    const lobass_status status = lobass_prepare(options, observer, NULL, error);
-    assert_true(dup2(saved, STDIN_FILENO) >= 0);
-    (void)close(saved);
-    return status;
-}
-
-static void test_standard_input(void **state)
-{
-    const char *data[] = {"-"};
-    lobass_error error = {0};
-    listener l = {.cancel_at = 1, .stage = "read standard input"};
-    const lobass_observer observer = listen(&l);
-    (void)state;
-    records_make("piped.jsonl", 700);
-    records_make("longer.jsonl", 701);
-    file_make("nothing", "");
-    const lobass_prepare_options options = prepare_options(data, 1, place("piped"));
-    check_refused(prepare_from(place("piped.jsonl"), &options, &observer, &error), LOBASS_CANCELLED,
-                  &error, "standard input", "nothing of it is kept");
-    assert_int_equal(lb_path_look(place("piped/sources/stdin.jsonl")), LB_PATH_MISSING);
-    l = (listener){.cancel_at = 1, .stage = "prepare"};
-    check_refused(prepare_from(place("piped.jsonl"), &options, &observer, &error), LOBASS_CANCELLED,
-                  &error, "", "");
-    check_same_files(place("piped/sources/stdin.jsonl"), place("piped.jsonl"));
-    check_refused(prepare_from(place("longer.jsonl"), &options, NULL, &error), LOBASS_CONFLICT,
-                  &error, "standard input", "piped");
-    char *text = file_text(place("piped.jsonl"));
-    *strstr(text, "Say 699") = 's';
-    file_make("other-byte.jsonl", text);
-    free(text);
-    check_refused(prepare_from(place("other-byte.jsonl"), &options, NULL, &error), LOBASS_CONFLICT,
-                  &error, "standard input", "piped");
-    l.n_progress = 0;
-    check_refused(prepare_from(place("piped.jsonl"), &options, &observer, &error), LOBASS_CANCELLED,
-                  &error, "", "");
-    check_ok(prepare_from(place("nothing"), &options, NULL, &error), &error);
-    (void)run_prepare("piped.jsonl", "not-piped");
-    check_same_rows(place("piped"), place("not-piped"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_failed_first),    cmocka_unit_test(test_other_model),
-        cmocka_unit_test(test_own_input),       cmocka_unit_test(test_statuses),
-        cmocka_unit_test(test_strict),          cmocka_unit_test(test_many_bad_records),
-        cmocka_unit_test(test_source_names),    cmocka_unit_test(test_tokenizer_is_kept),
-        cmocka_unit_test(test_resume),          cmocka_unit_test(test_changed_data),
-        cmocka_unit_test(test_touched_data),    cmocka_unit_test(test_other_options),
-        cmocka_unit_test(test_bad_arguments),   cmocka_unit_test(test_no_records),
-        cmocka_unit_test(test_foreign_folders), cmocka_unit_test(test_standard_input),
-        cmocka_unit_test(test_threads),         cmocka_unit_test(test_broken_late),
+        cmocka_unit_test(test_failed_first),
+        cmocka_unit_test(test_other_model),
+        cmocka_unit_test(test_own_input),
+        cmocka_unit_test(test_statuses),
+        cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_many_bad_records),
+        cmocka_unit_test(test_tokenizer_is_kept),
+        cmocka_unit_test(test_resume),
+        cmocka_unit_test(test_other_options),
+        cmocka_unit_test(test_bad_arguments),
+        cmocka_unit_test(test_no_records),
+        cmocka_unit_test(test_foreign_folders),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_broken_late),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
 }
