@@ -23,6 +23,9 @@ lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *
 /* Removes what lobass wrote into the folder and nothing else; refuses one that is in use: written
  * to, kept by lb_run_rows_keep(), or with a training of its reference under way. */
 lobass_status lb_run_folder_clear(const char *run, lobass_error *error);
+/* Removes the reference, its scratch and the selection made with it. The caller holds RUN/lock; a
+ * training of the reference by itself is refused. */
+lobass_status lb_run_reference_clear(const char *run, lobass_error *error);
 /* A shared hold on RUN's rows: until it is released the run is not cleared. Holds nothing where
  * there is no run, or one that cannot be written to. */
 lobass_status lb_run_rows_keep(lb_lock *hold, const char *run, lobass_error *error);
@@ -32,6 +35,11 @@ lobass_status lb_partial_remove(const char *partial, lobass_error *error);
 lobass_status lb_prepare_keep(const lobass_prepare_options *options,
                               const lobass_observer *observer, lobass_prepare_result *result,
                               lb_lock *hold, lobass_error *error);
+/* lb_prepare_keep() for lobass_run_all(): to overwrite a run where only the recipe differs forgets
+ * what came of the recipe, and keeps rows and initial losses (run_overwrite.c). */
+lobass_status lb_run_rows_prepare(const lobass_run_options *options,
+                                  const lobass_observer *observer, lobass_prepare_result *result,
+                                  lb_lock *hold, lobass_error *error);
 /* Copies the files of MODEL that say how text becomes ids into RUN/tokenizer. */
 lobass_status lb_run_tokenizer_keep(const char *run, const char *model, lobass_error *error);
 

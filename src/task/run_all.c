@@ -4,8 +4,8 @@
  *     prepare -> measure initial -> train RUN/reference -> measure reference -> select
  * Every step finds out by itself what is done already; only the training is looked at here: it is
  * skipped where RUN/reference stands finished and the recipe recorded for it is the one asked for.
- * The run has one writer at a time; its rows are kept from the end of prepare to the end of all, so
- * that nobody overwrites the run between two steps.
+ * The run has one writer at a time, each step for itself; its rows are kept from the end of prepare
+ * to the end of all, so that nobody overwrites the run between two steps.
  */
 #include "task/facts.h"
 #include "task/prepare_private.h"
@@ -27,6 +27,7 @@ static lobass_status measure_as(const lobass_run_options *options, const char *n
     measure.name = name;
     measure.dtype = options->dtype;
     measure.n_threads = options->n_threads;
+    measure.overwrite = options->prepare.overwrite;
     return lobass_measure(&measure, observer, result, error);
 }
 
@@ -161,7 +162,14 @@ static lobass_status recipe_claim(lb_store *store, const lobass_train_options *t
     }
     else
     {
-        status = lb_options_compare(recorded, wanted, found->output, error);
+        lobass_error cause = {0};
+        status = lb_options_compare(recorded, wanted, found->output, &cause);
+        status = status == LOBASS_OK
+                     ? status
+                     : lb_fail(error, status,
+                               "%s; -f trains this reference again and keeps the rows and their "
+                               "initial losses",
+                               cause.message);
     }
 done:
     free(wanted);
@@ -260,7 +268,7 @@ static lobass_status steps_take(const lobass_run_options *options, const referen
         lb_observer_log(observer, LOBASS_LOG_WARNING,
                         "the reference has a mean loss of %.4f nats per token, the model it was "
                         "trained from %.4f: it has not learned, and the scores mean little; try "
-                        "another learning rate",
+                        "another learning rate (with -f: rows and initial losses are kept)",
                         result->reference.mean_loss, result->initial.mean_loss);
     }
     lobass_select_options select = options->select;
@@ -273,16 +281,15 @@ lobass_status lobass_run_all(const lobass_run_options *options, const lobass_obs
 {
     lobass_run_result unused;
     lobass_run_result *filled = result != NULL ? result : &unused;
-    lobass_prepare_options prepare = options->prepare;
+    const char *run = options->prepare.run;
     reference found = {0};
     lb_lock hold = {0};
     memset(filled, 0, sizeof *filled);
     LB_TRY(check_arguments(options, error));
-    prepare.n_threads = options->n_threads;
-    LB_TRY(lb_prepare_keep(&prepare, observer, &filled->prepare, &hold, error));
     lobass_status status = LOBASS_OK;
-    LB_TRY_GOTO(reference_look(&found, prepare.run, error));
-    LB_TRY_GOTO(later_steps_check(prepare.run, &found, error));
+    LB_TRY_GOTO(lb_run_rows_prepare(options, observer, &filled->prepare, &hold, error));
+    LB_TRY_GOTO(reference_look(&found, run, error));
+    LB_TRY_GOTO(later_steps_check(run, &found, error));
     status = steps_take(options, &found, observer, filled, error);
 done:
     lb_lock_release(&hold);

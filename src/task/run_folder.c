@@ -178,6 +178,21 @@ done:
     return status;
 }
 
+lobass_status lb_run_reference_clear(const char *run, lobass_error *error)
+{
+    static const char *const files[] = {LB_RUN_SELECTED, LB_RUN_SCORES, LB_RUN_MANIFEST};
+    char *partial = lb_path_join(run, REFERENCE_PARTIAL, error);
+    lobass_status status =
+        partial == NULL ? LOBASS_OUT_OF_MEMORY : lb_partial_remove(partial, error);
+    free(partial);
+    LB_TRY(status);
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+    {
+        LB_TRY(remove_one(run, files[i], false, error));
+    }
+    return remove_one(run, LB_RUN_REFERENCE, true, error);
+}
+
 static lobass_status copy_if_there(const char *from_folder, const char *to_folder, const char *name,
                                    lobass_error *error)
 {

@@ -95,6 +95,44 @@ static void test_results(void **state)
                   "results/reference", "\"epochs\": 1, now 2");
 }
 
+/* To try another recipe costs another training and no more. */
+static void test_other_recipe(void **state)
+{
+    lobass_error error = {0};
+    lobass_run_result result;
+    (void)state;
+    lobass_run_options options = run_options(place("retrained"));
+    options.train.learning_rate = 1e-3;
+    check_ok(lobass_run_all(&options, NULL, &result, &error), &error);
+    options = run_options(place("retrained"));
+    check_refused(lobass_run_all(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"learning_rate\": 0.001, now 0.005", "-f trains this reference again");
+    options.prepare.overwrite = true;
+    /* Stopped in the training, and gone on with without -f. */
+    listener l = {.cancel_at = 1, .stage = "train reference"};
+    const lobass_observer observer = listen(&l);
+    check_refused(lobass_run_all(&options, &observer, &result, &error), LOBASS_CANCELLED, &error,
+                  "train reference", "");
+    assert_int_equal(result.initial.n_rows, 0);
+    assert_int_equal(result.initial.n_rows_total, N_RECORDS);
+    assert_int_equal(lb_path_look(place("retrained/selected.jsonl")), LB_PATH_MISSING);
+    options.prepare.overwrite = false;
+    check_ok(lobass_run_all(&options, NULL, &result, &error), &error);
+    assert_int_equal(result.initial.n_rows, 0);
+    assert_int_equal(result.reference.n_rows, N_RECORDS);
+    check_like_whole(options.prepare.run);
+    /* Where nothing differs, or the rows do, all begins anew. */
+    options.prepare.overwrite = true;
+    check_ok(lobass_run_all(&options, NULL, &result, &error), &error);
+    assert_int_equal(result.initial.n_rows, N_RECORDS);
+    check_like_whole(options.prepare.run);
+    options.train.n_epochs = 2;
+    options.prepare.format.eos = LOBASS_EOS_SKIP;
+    check_ok(lobass_run_all(&options, NULL, &result, &error), &error);
+    assert_int_equal(result.initial.n_rows, N_RECORDS);
+    assert_int_equal(result.train.n_steps, 20);
+}
+
 static void test_stopped_in_every_stage(void **state)
 {
     static const char *const stages[] = {"prepare", "measure initial", "train reference",
@@ -335,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_stopped_in_every_stage),
         cmocka_unit_test(test_known_beforehand),
         cmocka_unit_test(test_nonfinite_row),
+        cmocka_unit_test(test_other_recipe),
         cmocka_unit_test(test_killed),
         cmocka_unit_test(test_refused_early),
         cmocka_unit_test(test_not_overwritten_meanwhile),
