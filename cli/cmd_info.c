@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lobass info MODEL|RUN: what a folder is. One that holds run.db is a run, any other a model.
+ * lobass info MODEL|ADAPTER|RUN: what a folder is. One that holds run.db is a run, one with
+ * adapter_config.json an adapter, any other a model.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -76,6 +77,66 @@ static int describe_model(const char *path, bool is_json)
     return cli_finish(CLI_DONE);
 }
 
+/* ---- an adapter ----------------------------------------------------------------------------- */
+
+static void print_adapter(const char *path, const lobass_adapter_info *info)
+{
+    char number[CLI_NUMBER_SIZE];
+
+    cli_field_print("adapter", path);
+    printf("type         LoRA of rank %u, alpha %g, scale %g\n", info->rank, info->alpha,
+           info->scale);
+    cli_field_print("targets", info->targets);
+    printf("matrices     %s are adapted\n", cli_number(number, info->n_matrices));
+    printf("parameters   %s, %.1f MB of %s\n", cli_number(number, info->n_parameters),
+           (double)info->weight_bytes / 1e6, info->dtype);
+    if (info->base[0] != '\0')
+    {
+        cli_field_print("base model", info->base);
+    }
+    printf("fingerprint  %s\n", info->fingerprint);
+}
+
+static void print_adapter_json(const char *path, const lobass_adapter_info *info)
+{
+    cli_json json = {.file = stdout};
+
+    cli_json_object(&json, NULL);
+    cli_json_text(&json, "adapter", path);
+    cli_json_text(&json, "type", "LORA");
+    cli_json_uint(&json, "rank", info->rank);
+    cli_json_real(&json, "alpha", info->alpha);
+    cli_json_real(&json, "scale", info->scale);
+    cli_json_text(&json, "targets", info->targets);
+    cli_json_uint(&json, "matrices", info->n_matrices);
+    cli_json_uint(&json, "parameters", info->n_parameters);
+    cli_json_uint(&json, "weight_bytes", info->weight_bytes);
+    cli_json_text(&json, "dtype", info->dtype);
+    cli_json_text(&json, "base_model", info->base[0] != '\0' ? info->base : NULL);
+    cli_json_text(&json, "fingerprint", info->fingerprint);
+    cli_json_end(&json);
+}
+
+static int describe_adapter(const char *path, bool is_json)
+{
+    static lobass_adapter_info info; /* too large for a stack frame of ours */
+    lobass_error error = {0};
+
+    if (lobass_adapter_describe(path, &info, &error) != LOBASS_OK)
+    {
+        return cli_fail(&error);
+    }
+    if (is_json)
+    {
+        print_adapter_json(path, &info);
+    }
+    else
+    {
+        print_adapter(path, &info);
+    }
+    return cli_finish(CLI_DONE);
+}
+
 /* ---- a run ---------------------------------------------------------------------------------- */
 
 static void print_run_model(const lobass_run_model *model)
@@ -91,6 +152,11 @@ static void print_run_model(const lobass_run_model *model)
     }
     printf(", %s\n             ", model->dtype);
     cli_print_text(stdout, model->path);
+    if (model->adapter != NULL)
+    {
+        fputs("\n             with the adapter ", stdout);
+        cli_print_text(stdout, model->adapter);
+    }
     putchar('\n');
 }
 
@@ -141,6 +207,7 @@ static void print_run_lists(cli_json *json, const lobass_run *run, const lobass_
         cli_json_object(json, NULL);
         cli_json_text(json, "name", model->name);
         cli_json_text(json, "path", model->path);
+        cli_json_text(json, "adapter", model->adapter);
         cli_json_text(json, "fingerprint", model->fingerprint);
         cli_json_text(json, "dtype", model->dtype);
         cli_json_uint(json, "rows", model->n_rows);
@@ -194,23 +261,39 @@ static int describe_run(const char *path, bool is_json)
     return cli_finish(CLI_DONE);
 }
 
+/* What a folder is follows from a file in it; a model is what is nothing else. */
+static const struct
+{
+    const char *file;
+    int (*describe)(const char *path, bool is_json);
+} kinds[] = {
+    {"/run.db", describe_run},
+    {"/adapter_config.json", describe_adapter},
+    {"", describe_model},
+};
+
 static int describe(const char *path, bool is_json)
 {
-    static const char database[] = "/run.db";
+    size_t size = strlen(path) + sizeof "/adapter_config.json";
     struct stat state;
-    size_t length = strlen(path);
-    char *file = malloc(length + sizeof database);
+    char *file = malloc(size);
+    size_t kind = 0;
 
     if (file == NULL)
     {
         cli_message("out of memory");
         return CLI_FAILED;
     }
-    memcpy(file, path, length);
-    memcpy(file + length, database, sizeof database);
-    bool is_run = stat(file, &state) == 0;
+    for (; kinds[kind].file[0] != '\0'; kind++)
+    {
+        snprintf(file, size, "%s%s", path, kinds[kind].file);
+        if (stat(file, &state) == 0)
+        {
+            break;
+        }
+    }
     free(file);
-    return is_run ? describe_run(path, is_json) : describe_model(path, is_json);
+    return kinds[kind].describe(path, is_json);
 }
 
 int cmd_info(const cli_call *call)
@@ -218,9 +301,10 @@ int cmd_info(const cli_call *call)
     cli_common common = {0};
     cli_parser parser = {
         .name = "info",
-        .usage = "MODEL|RUN",
-        .about = "Says what a folder is: the shape of a model, or what was done in a run.",
-        .arguments = "MODEL or RUN",
+        .usage = "MODEL|ADAPTER|RUN",
+        .about = "Says what a folder is: the shape of a model or an adapter, or what was done\n"
+                 "in a run.",
+        .arguments = "MODEL, ADAPTER or RUN",
         .n_least = 1,
         .n_most = 1,
     };

@@ -36,6 +36,7 @@ static void print_json(const lobass_measure_options *options, const lobass_measu
     cli_json_object(&json, NULL);
     cli_json_text(&json, "run", options->run);
     cli_json_text(&json, "model", options->model);
+    cli_json_text(&json, "adapter", options->adapter);
     cli_json_text(&json, "name", options->name);
     cli_json_uint(&json, "rows", result->n_rows);
     cli_json_uint(&json, "rows_total", result->n_rows_total);
@@ -112,6 +113,12 @@ int cmd_measure(const cli_call *call)
                                          .value = "NAME",
                                          .help = "initial, reference or any other name",
                                          .is_required = true});
+    cli_option_add(&parser, (cli_option){.name = "adapter",
+                                         .type = CLI_TEXT,
+                                         .target = &options.adapter,
+                                         .value = "DIR",
+                                         .help = "a PEFT adapter (LoRA) to apply on top of MODEL",
+                                         .fallback = "none"});
     cli_option_add(
         &parser, (cli_option){.name = "verify",
                               .type = CLI_AMOUNT,

@@ -115,6 +115,10 @@ int cmd_run(const cli_call *call)
     }
     if (code < 0)
     {
+        code = cli_training_check(&parser, &options.train);
+    }
+    if (code < 0)
+    {
         char *line = cli_command_line(call->whole_argc, call->whole_argv);
         options.prepare.model = parser.values[0];
         options.prepare.data = parser.values + 1;

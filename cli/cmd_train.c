@@ -119,8 +119,9 @@ int cmd_train(const cli_call *call)
         .name = "train",
         .usage = "MODEL RUN -o DIR\nMODEL DATA... -o DIR",
         .about = "Fine-tunes MODEL on all selectable rows of the run in the folder RUN, or on\n"
-                 "data files, and writes the Hugging Face folder DIR. AdamW on the loss of the\n"
-                 "scored tokens. Started again, it goes on from its last checkpoint.",
+                 "data files, and writes the Hugging Face folder DIR; with --lora-rank a PEFT\n"
+                 "adapter. AdamW on the loss of the scored tokens. Started again, it goes on\n"
+                 "from its last checkpoint.",
         .arguments = "MODEL and DATA or RUN",
         .n_least = 2,
         .n_most = SIZE_MAX,
@@ -139,6 +140,10 @@ int cmd_train(const cli_call *call)
                            CLI_USES_OVERWRITE | CLI_USES_THREADS | CLI_USES_DTYPE | CLI_USES_SEED |
                                CLI_USES_PROGRESS);
     int code = cli_parse(&parser, call->argc, call->argv);
+    if (code < 0)
+    {
+        code = cli_training_check(&parser, &options);
+    }
     if (code < 0)
     {
         code = take_arguments(&options, &parser);

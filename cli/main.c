@@ -27,7 +27,7 @@ static const command commands[] = {
     {"show", cmd_show, "show one row: its tokens, what is scored, its losses"},
     {"init", cmd_init, "make a model with random weights"},
     {"tokens", cmd_tokens, "print the token ids of a text"},
-    {"info", cmd_info, "say what a model or a run is"},
+    {"info", cmd_info, "say what a model, an adapter or a run is"},
     {"bench", cmd_bench, "time scoring and training against this machine's own limit"},
 };
 

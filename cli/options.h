@@ -44,7 +44,7 @@ typedef struct cli_option
     bool is_given; /* set by the parser */
 } cli_option;
 
-#define CLI_OPTIONS_MOST 40
+#define CLI_OPTIONS_MOST 48
 
 typedef struct cli_parser
 {
@@ -82,6 +82,9 @@ void cli_option_add(cli_parser *parser, cli_option option);
 void cli_options_add_common(cli_parser *parser, cli_common *common, unsigned uses);
 void cli_options_add_format(cli_parser *parser, lobass_format_options *format);
 void cli_options_add_training(cli_parser *parser, lobass_train_options *train);
+/* After parsing: checks the options of adapters, which say nothing without --lora-rank, and fills
+ * in what was left open. -1: go on. */
+int cli_training_check(const cli_parser *parser, lobass_train_options *train);
 void cli_options_add_selection(cli_parser *parser, lobass_select_options *select);
 
 /* Reads ARGV (what follows the command's name). -1: go on; else the exit code: help was printed or

@@ -14,6 +14,9 @@
 #define CHECKPOINT_SECONDS_MOST 604800 /* a week */
 #define RATE_MOST 1e3
 #define NORM_MOST 1e9
+#define RANK_MOST 65536
+#define ALPHA_LEAST 1e-6
+#define ALPHA_MOST 1e6
 #define LOSS_MOST 1e6
 
 static const cli_choice dtypes[] = {{"auto", LOBASS_DTYPE_AUTO},
@@ -128,6 +131,47 @@ void cli_options_add_format(cli_parser *parser, lobass_format_options *format)
     }
 }
 
+static void add_adapter(cli_parser *parser, lobass_lora_options *lora)
+{
+    const cli_option rows[] = {
+        {.name = "lora-rank",
+         .type = CLI_UINT32,
+         .target = &lora->rank,
+         .value = "R",
+         .help = "train an adapter of this rank (LoRA) on the frozen model, and write it in PEFT's "
+                 "form; it wants a higher learning rate, 1e-4 and more",
+         .fallback = "none: all weights are trained",
+         .least = 1,
+         .most = RANK_MOST},
+        {.name = "lora-alpha",
+         .type = CLI_REAL,
+         .target = &lora->alpha,
+         .value = "A",
+         .help = "what the adapter adds is scaled by A / R",
+         .fallback = "twice the rank",
+         .lowest = ALPHA_LEAST,
+         .highest = ALPHA_MOST},
+        {.name = "lora-targets",
+         .type = CLI_TEXT,
+         .target = &lora->targets,
+         .value = "NAMES",
+         .help = "all-linear, or some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, "
+                 "down_proj with commas between",
+         .fallback = "all-linear"},
+        {.name = "lora-dropout",
+         .type = CLI_REAL,
+         .target = &lora->dropout,
+         .value = "X",
+         .help = "only 0 is supported",
+         .highest = 1},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}
+
 void cli_options_add_training(cli_parser *parser, lobass_train_options *train)
 {
     const cli_option rows[] = {
@@ -181,6 +225,26 @@ void cli_options_add_training(cli_parser *parser, lobass_train_options *train)
     {
         cli_option_add(parser, rows[i]);
     }
+    add_adapter(parser, &train->lora);
+}
+
+int cli_training_check(const cli_parser *parser, lobass_train_options *train)
+{
+    static const char *const names[] = {"lora-alpha", "lora-targets", "lora-dropout"};
+    lobass_error error = {0};
+
+    for (size_t i = 0; train->lora.rank == 0 && i < sizeof names / sizeof names[0]; i++)
+    {
+        if (cli_option_is_given(parser, names[i]))
+        {
+            return cli_wrong_usage(parser, "option --%s needs --lora-rank", names[i]);
+        }
+    }
+    if (lobass_lora_options_resolve(&train->lora, &error) != LOBASS_OK)
+    {
+        return cli_wrong_usage(parser, "%s", error.message);
+    }
+    return -1;
 }
 
 static const cli_choice *score_choices(void)

@@ -127,6 +127,12 @@ void cli_recipe_json(cli_json *json, const lobass_train_options *options)
     cli_json_real(json, "weight_decay", options->weight_decay);
     cli_json_real(json, "clip", options->clip);
     print_seed(json, options->seed);
+    if (options->lora.rank > 0)
+    {
+        cli_json_uint(json, "lora_rank", options->lora.rank);
+        cli_json_real(json, "lora_alpha", options->lora.alpha);
+        cli_json_text(json, "lora_targets", options->lora.targets);
+    }
     cli_json_end(json);
 }
 

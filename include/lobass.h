@@ -216,8 +216,9 @@ LOBASS_API lobass_status lobass_prepare(const lobass_prepare_options *options,
 typedef struct lobass_measure_options
 {
     const char *run;
-    const char *model; /* Hugging Face folder with the run's own tokenizer */
-    const char *name;  /* "initial", "reference" or any other name of [a-z0-9_-] */
+    const char *model;   /* Hugging Face folder with the run's own tokenizer */
+    const char *adapter; /* a PEFT adapter's folder, applied on top of the model; NULL: none */
+    const char *name;    /* "initial", "reference" or any other name of [a-z0-9_-] */
     lobass_dtype dtype;
     uint32_t n_threads;
     bool overwrite; /* measure again although NAME exists with another fingerprint */
@@ -249,6 +250,20 @@ LOBASS_API lobass_status lobass_measure(const lobass_measure_options *options,
 /* ---- train ----------------------------------------------------------------------------------
  */
 
+/* LoRA (Hu et al., 2021): the model is frozen, and every adapted matrix W gets a trained product of
+ * two thin ones: y = x W^T + alpha / rank * (x A^T) B^T. The output is a PEFT adapter. */
+typedef struct lobass_lora_options
+{
+    uint32_t rank;       /* 0: no adapter, all weights are trained */
+    double alpha;        /* 0: twice the rank */
+    const char *targets; /* "q_proj,v_proj": adapted in every layer; NULL: "all-linear" */
+    double dropout;      /* only 0 is supported */
+} lobass_lora_options;
+
+/* Checks the options and fills in what was left open. */
+LOBASS_API lobass_status lobass_lora_options_resolve(lobass_lora_options *options,
+                                                     lobass_error *error);
+
 typedef struct lobass_train_options
 {
     const char *model;       /* Hugging Face folder to start from */
@@ -263,7 +278,8 @@ typedef struct lobass_train_options
     double warmup_ratio;  /* share of the steps with a linear rise from 0; then cosine to 0 */
     double weight_decay;  /* decoupled (AdamW); not applied to norm gains and biases */
     double clip;          /* largest gradient norm; 0: no clipping */
-    uint64_t seed;        /* of the shuffle */
+    lobass_lora_options lora;
+    uint64_t seed;               /* of the shuffle, and of a new adapter */
     uint32_t checkpoint_seconds; /* at most this much work is lost by a kill; 0: every step */
     lobass_dtype dtype;
     uint32_t n_threads;
@@ -418,6 +434,7 @@ typedef struct lobass_run_source
 typedef struct lobass_run_model
 {
     const char *name, *path, *fingerprint, *dtype;
+    const char *adapter; /* its folder; NULL: none */
     uint64_t n_rows;     /* measured so far */
     uint64_t n_rows_due; /* to be measured altogether */
     double mean_loss;    /* nats per scored token of rows with a finite loss; NaN: none yet */
@@ -482,6 +499,20 @@ typedef struct lobass_model_info
 /* Reads config and weights' headers of a Hugging Face folder; hashes the weights. */
 LOBASS_API lobass_status lobass_model_describe(const char *folder, lobass_model_info *info,
                                                lobass_error *error);
+
+/* A PEFT adapter. Text is cut where it does not fit. */
+typedef struct lobass_adapter_info
+{
+    char base[4096];   /* the model it was made for; empty: it does not say */
+    char targets[512]; /* "q_proj,v_proj", or "all-linear" */
+    uint32_t rank;
+    double alpha, scale; /* what the product of the two thin matrices is multiplied by */
+    uint64_t n_matrices, n_parameters, weight_bytes; /* matrices that are adapted */
+    char dtype[16], fingerprint[33];                 /* as in lobass_model_info */
+} lobass_adapter_info;
+
+LOBASS_API lobass_status lobass_adapter_describe(const char *folder, lobass_adapter_info *info,
+                                                 lobass_error *error);
 
 /* ---- tokenizer ------------------------------------------------------------------------------
  */

@@ -120,6 +120,22 @@ static lobass_status carve_gradients(carver *from, lb_decoder *decoder, lobass_e
     return LOBASS_OK;
 }
 
+static lobass_status carve_adapted(carver *from, lb_decoder *decoder, lobass_error *error)
+{
+    const lb_lora *lora = decoder->lora;
+    lb_lora_activations *adapted = &decoder->adapted;
+    if (lora == NULL)
+    {
+        return LOBASS_OK;
+    }
+    const request requests[] = {
+        {(void *)&adapted->low, lora->settings.rank},
+        {(void *)&adapted->added, lora->most_out},
+        {(void *)&adapted->grad_low, decoder->is_training ? lora->settings.rank : 0},
+    };
+    return CARVE(from, requests, error);
+}
+
 static lobass_status carve_all(carver *from, lb_decoder *decoder, lobass_error *error)
 {
     const lb_config *config = &decoder->model->config;
@@ -141,6 +157,7 @@ static lobass_status carve_all(carver *from, lb_decoder *decoder, lobass_error *
         {(void *)&decoder->rows.place, 1},
     };
     LB_TRY(CARVE(from, requests, error));
+    LB_TRY(carve_adapted(from, decoder, error));
     return decoder->is_training ? carve_gradients(from, decoder, error) : LOBASS_OK;
 }
 

@@ -35,6 +35,14 @@ typedef struct lb_scratch_activations
     float *active; /* [n, f] silu(gate) * up */
 } lb_scratch_activations;
 
+/* What an adapter adds is worked out here, for one matrix after the other. */
+typedef struct lb_lora_activations
+{
+    float *low;      /* [n, rank] scale x a^T */
+    float *grad_low; /* [n, rank]; training only */
+    float *added;    /* [n, widest adapted result] */
+} lb_lora_activations;
+
 typedef struct lb_gradients
 {
     float *x;         /* [n, d] of the residual stream */
@@ -78,12 +86,14 @@ typedef struct lb_token_rows
 struct lb_decoder
 {
     const lb_model *model;
+    const lb_lora *lora; /* of the model when the decoder was made; NULL: none */
     lb_compute *compute;
     size_t max_tokens;
     bool is_training;
     size_t n_tokens, n_scored;    /* of the last forward */
     lb_layer_activations *layers; /* [n_layers] */
     lb_scratch_activations scratch;
+    lb_lora_activations adapted;
     lb_head_activations head;
     lb_token_rows rows;
     lb_gradients gradients; /* training only */
@@ -95,5 +105,13 @@ struct lb_decoder
 /* Allocates DECODER's arrays for its max_tokens; on failure lb_decoder_free releases what is there.
  */
 lobass_status lb_activations_create(lb_decoder *decoder, lobass_error *error);
+
+/* What the decoder's adapter (if any) adds for W (lora.c): to y[n, n_out] = x w^T, after it was
+ * computed; to grad_x and to the adapter's own GRADS, given grad_y. */
+lobass_status lb_lora_forward(lb_decoder *decoder, float *y, const float *x, const lb_parameter *w,
+                              size_t n, lobass_error *error);
+lobass_status lb_lora_backward(lb_decoder *decoder, float *const *grads, float *grad_x,
+                               const float *grad_y, const float *x, const lb_parameter *w, size_t n,
+                               lobass_error *error);
 
 #endif

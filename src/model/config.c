@@ -299,9 +299,34 @@ lobass_status lb_config_parse(lb_config *config, const char *data, size_t size_b
     return status;
 }
 
+/* An adapter is not a model, but easily taken for one: it was trained from one. */
+static lobass_status check_is_model(const char *folder, lobass_error *error)
+{
+    static const char *const names[] = {"config.json", "adapter_config.json"};
+    bool is_there[] = {false, false};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    {
+        char *path = lb_path_join(folder, names[i], error);
+        if (path == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
+        is_there[i] = lb_path_look(path) != LB_PATH_MISSING;
+        free(path);
+    }
+    return is_there[0] || !is_there[1]
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_BAD_ARGUMENT,
+                         "%s: expected a model, found an adapter (adapter_config.json, no "
+                         "config.json); name its base model, and the adapter with `measure "
+                         "--adapter`",
+                         folder);
+}
+
 lobass_status lb_config_load(lb_config *config, const char *path, lobass_error *error)
 {
     memset(config, 0, sizeof *config);
+    LB_TRY(check_is_model(path, error));
     char *where = lb_path_look(path) == LB_PATH_FOLDER ? lb_path_join(path, "config.json", error)
                                                        : lb_copy_text(path, strlen(path), error);
     if (where == NULL)

@@ -27,6 +27,7 @@ lobass_status lb_decoder_create(lb_decoder **decoder, const lb_model *model, lb_
         return LOBASS_OUT_OF_MEMORY;
     }
     made->model = model;
+    made->lora = model->lora;
     made->compute = compute;
     made->max_tokens = max_tokens;
     made->is_training = is_training;
@@ -158,8 +159,9 @@ static lobass_status linear(lb_decoder *decoder, float *y, const float *x, const
                             const lb_parameter *bias, size_t n, lobass_error *error)
 {
     lb_compute *c = decoder->compute;
-    return c->ops->linear_forward(c, y, x, &w->matrix, bias == NULL ? NULL : bias->matrix.fp32, n,
-                                  error);
+    LB_TRY(c->ops->linear_forward(c, y, x, &w->matrix, bias == NULL ? NULL : bias->matrix.fp32, n,
+                                  error));
+    return lb_lora_forward(decoder, y, x, w, n, error);
 }
 
 /* The rows that queries are made of: all, or in the last layer of scoring those that are needed. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The gradient of scale * sum(nll) in every parameter, after decoder.c's forward of the same batch:
- * head and final norm at the scored positions, then the layers from last to first, each through its
- * feed-forward half and its attention half, then the embedding. Inputs of products that the forward
- * did not keep (norms' outputs, silu(gate) * up) are computed again, with the same bits. Gradients
- * of a tied head and of the embedding add up in one array.
+ * The gradient of scale * sum(nll) in every trained parameter, after decoder.c's forward of the
+ * same batch: head and final norm at the scored positions, then the layers from last to first, each
+ * through its feed-forward half and its attention half, then the embedding. Inputs of products that
+ * the forward did not keep (norms' outputs, silu(gate) * up) are computed again, with the same
+ * bits. Gradients of a tied head and of the embedding add up in one array.
  */
 #include <string.h>
 
@@ -18,9 +18,12 @@ typedef struct backward
     float *const *grads;
 } backward;
 
+/* NULL where there is none to compute: with an adapter the model's own parameters are frozen. */
 static float *grad_of(const backward *b, const lb_parameter *parameter)
 {
-    return parameter == NULL ? NULL : b->grads[parameter - b->decoder->model->parameters];
+    return parameter == NULL || b->decoder->lora != NULL
+               ? NULL
+               : b->grads[parameter - b->decoder->model->parameters];
 }
 
 static void clear(float *grad, size_t n_rows, size_t width)
@@ -32,8 +35,10 @@ static lobass_status linear(const backward *b, float *grad_x, const float *grad_
                             const lb_parameter *w, const lb_parameter *bias, lobass_error *error)
 {
     lb_compute *c = b->decoder->compute;
-    return c->ops->linear_backward(c, grad_x, grad_of(b, w), grad_of(b, bias), grad_y, x,
-                                   &w->matrix, b->batch->n_tokens, error);
+    const size_t n = b->batch->n_tokens;
+    LB_TRY(c->ops->linear_backward(c, grad_x, grad_of(b, w), grad_of(b, bias), grad_y, x,
+                                   &w->matrix, n, error));
+    return lb_lora_backward(b->decoder, b->grads, grad_x, grad_y, x, w, n, error);
 }
 
 /* gradients.x receives the gradient of the residual stream that leaves the last layer. */
@@ -148,7 +153,12 @@ lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, fl
         LB_TRY(backward_attention(&b, &model->layers[l], &decoder->layers[l], error));
     }
     lb_compute *c = decoder->compute;
-    c->ops->embedding_backward(c, grad_of(&b, model->embedding), decoder->gradients.x, batch->ids,
-                               batch->n_tokens, model->config.d_model, model->config.n_vocabulary);
+    float *grad_embedding = grad_of(&b, model->embedding);
+    if (grad_embedding != NULL)
+    {
+        c->ops->embedding_backward(c, grad_embedding, decoder->gradients.x, batch->ids,
+                                   batch->n_tokens, model->config.d_model,
+                                   model->config.n_vocabulary);
+    }
     return LOBASS_OK;
 }

@@ -73,7 +73,8 @@ typedef struct lb_model
     lb_layer *layers;                                  /* [n_layers] */
     float *frequencies;                                /* [head_size / 2] */
     lb_dtype stored_dtype;                             /* of the first matrix in the file */
-    struct lb_model_storage *storage;                  /* mappings and memory, owned */
+    struct lb_lora *lora;             /* adds to the layers' products; owned; NULL: none */
+    struct lb_model_storage *storage; /* mappings and memory, owned */
 } lb_model;
 
 typedef enum lb_model_use
@@ -110,6 +111,66 @@ lobass_status lb_model_save(const lb_model *model, const char *folder, const cha
 /* Rounds the masters into the working copies; nothing to do in fp32. */
 void lb_model_refresh(lb_model *model);
 
+typedef struct lb_parameter_list
+{
+    lb_parameter *items;
+    size_t count;
+} lb_parameter_list;
+
+/* What an optimiser trains and a backward has gradients for: the adapter's parameters where there
+ * is one, else the model's own. */
+lb_parameter_list lb_model_trained(const lb_model *model);
+
+/* ---- low-rank adapters (lora.c, lora_config.c, lora_files.c) -----------------------------------
+ *
+ * LoRA (Hu et al., 2021): an adapted matrix w[n_out, n_in] gives
+ *     y = x w^T + bias + scale (x a^T) b^T        a[rank, n_in], b[n_out, rank]
+ * with w frozen; scale = alpha / rank, or alpha / sqrt(rank) when rank-stabilized.
+ */
+
+typedef struct lb_lora_settings
+{
+    size_t rank;
+    double alpha;
+    bool is_rank_stabilized;
+    uint32_t targets; /* a bit for each of lb_lora_target_name(): adapted in every layer */
+} lb_lora_settings;
+
+typedef struct lb_lora
+{
+    lb_lora_settings settings;
+    float scale;
+    lb_parameter *parameters; /* [n_parameters]: a and b in turn, in the order of the matrices that
+                                 they adapt; named as in a PEFT file */
+    size_t n_parameters;
+    uint64_t n_elements;       /* of them all */
+    size_t most_out;           /* the widest result that is added to */
+    const lb_parameter **a_of; /* [the model's n_parameters]: a; b stands behind it; NULL where
+                                  the parameter is not adapted */
+    void *memory;              /* masters and working copies */
+} lb_lora;
+
+#define LB_LORA_ALL_LINEAR 127U /* all bits */
+
+/* "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj": the name of bit BIT
+ * (from 0); NULL past the last. */
+const char *lb_lora_target_name(unsigned bit);
+/* Gives MODEL a new adapter, which is then what is trained: a uniform in +-1/sqrt(n_in), as PEFT
+ * does, b 0, so that nothing changes yet. Decoders made before do not see it. */
+lobass_status lb_lora_create(lb_model *model, const lb_lora_settings *settings,
+                             lb_dtype compute_dtype, uint64_t seed, lobass_error *error);
+/* The same from a PEFT folder: adapter_config.json, adapter_model.safetensors. What it asks for and
+ * this does not do is refused by name; every tensor must be one that the configuration asks for,
+ * and have its shape. */
+lobass_status lb_lora_load(lb_model *model, const char *folder, lb_dtype compute_dtype,
+                           lobass_error *error);
+/* Writes the two files into FOLDER, in fp32, and copies the tokenizer's files from BASE, the folder
+ * of the model, which the configuration names. The caller makes FOLDER appear whole. */
+lobass_status lb_lora_save(const lb_model *model, const char *folder, const char *base,
+                           lobass_error *error);
+/* Hash of both files. */
+lobass_status lb_lora_fingerprint(lb_hash *hash, const char *folder, lobass_error *error);
+
 /* ---- decoder (decoder.c, decoder_backward.c) ----------------------------------------------------
  */
 
@@ -128,7 +189,7 @@ lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, flo
 lobass_status lb_decoder_logits(lb_decoder *decoder, const lb_batch *batch, float *logits,
                                 lobass_error *error);
 /* After a forward of the same batch: adds the gradient of scale * sum(nll) into grads[i], one array
- * a parameter in the model's order. */
+ * a parameter of lb_model_trained(), in its order. */
 lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, float scale,
                                   float *const *grads, lobass_error *error);
 
@@ -139,7 +200,7 @@ typedef struct lb_optimizer
 {
     lb_adamw settings;
     uint64_t step;  /* steps taken */
-    float **grads;  /* [n_parameters][count], zeroed by lb_optimizer_step */
+    float **grads;  /* [n_parameters][count] of what is trained, zeroed by lb_optimizer_step */
     float **m, **v; /* moments */
     size_t n_parameters;
     float *memory; /* owned */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * AdamW (Loshchilov & Hutter, 2019) over all parameters of a model: gradients and both moments in
+ * AdamW (Loshchilov & Hutter, 2019) over what is trained of a model: gradients and both moments in
  * one allocation, clipping on the global norm, decoupled weight decay on matrices only, and the
  * learning-rate schedule
  *     rate(step) = highest * (step + 1) / w                                 for step < w
@@ -18,16 +18,16 @@ static const double pi = 3.14159265358979323846;
 #define N_KINDS 3 /* gradient and two moments */
 
 /* Hands out (or, with MEMORY NULL, adds up) the three arrays of every parameter. */
-static lobass_status carve(lb_optimizer *optimizer, const lb_model *model, size_t *size_bytes,
+static lobass_status carve(lb_optimizer *optimizer, lb_parameter_list trained, size_t *size_bytes,
                            lobass_error *error)
 {
     float **const kinds[N_KINDS] = {optimizer->grads, optimizer->m, optimizer->v};
     for (size_t kind = 0; kind < N_KINDS; kind++)
     {
-        for (size_t i = 0; i < model->n_parameters; i++)
+        for (size_t i = 0; i < trained.count; i++)
         {
             size_t offset = 0;
-            LB_TRY(lb_layout_reserve(size_bytes, model->parameters[i].count, sizeof(float), &offset,
+            LB_TRY(lb_layout_reserve(size_bytes, trained.items[i].count, sizeof(float), &offset,
                                      error));
             if (optimizer->memory != NULL)
             {
@@ -41,10 +41,11 @@ static lobass_status carve(lb_optimizer *optimizer, const lb_model *model, size_
 lobass_status lb_optimizer_create(lb_optimizer **optimizer, const lb_model *model,
                                   const lb_adamw *settings, lobass_error *error)
 {
+    const lb_parameter_list trained = lb_model_trained(model);
     *optimizer = NULL;
-    for (size_t i = 0; i < model->n_parameters; i++)
+    for (size_t i = 0; i < trained.count; i++)
     {
-        if (model->parameters[i].master == NULL)
+        if (trained.items[i].master == NULL)
         {
             return lb_fail(error, LOBASS_BAD_ARGUMENT,
                            "optimizer: expected a model loaded for training");
@@ -52,20 +53,20 @@ lobass_status lb_optimizer_create(lb_optimizer **optimizer, const lb_model *mode
     }
     lb_optimizer *made = lb_alloc(1, sizeof *made, error);
     float **pointers =
-        made == NULL ? NULL : lb_alloc(model->n_parameters * N_KINDS, sizeof *pointers, error);
+        made == NULL ? NULL : lb_alloc(trained.count * N_KINDS, sizeof *pointers, error);
     if (pointers == NULL)
     {
         free(made);
         return LOBASS_OUT_OF_MEMORY;
     }
     made->settings = *settings;
-    made->n_parameters = model->n_parameters;
+    made->n_parameters = trained.count;
     made->grads = pointers;
-    made->m = pointers + model->n_parameters;
-    made->v = pointers + 2 * model->n_parameters;
+    made->m = pointers + trained.count;
+    made->v = pointers + 2 * trained.count;
     lobass_status status = LOBASS_OK;
     size_t size_bytes = 0;
-    LB_TRY_GOTO(carve(made, model, &size_bytes, error));
+    LB_TRY_GOTO(carve(made, trained, &size_bytes, error));
     made->memory = lb_alloc(size_bytes, 1, error);
     if (made->memory == NULL)
     {
@@ -73,7 +74,7 @@ lobass_status lb_optimizer_create(lb_optimizer **optimizer, const lb_model *mode
         goto done;
     }
     size_bytes = 0;
-    LB_TRY_GOTO(carve(made, model, &size_bytes, error));
+    LB_TRY_GOTO(carve(made, trained, &size_bytes, error));
     *optimizer = made;
     made = NULL;
 done:
@@ -96,11 +97,12 @@ lobass_status lb_optimizer_step(lb_optimizer *optimizer, lb_model *model, lb_com
                                 double rate, double weight_decay, double clip,
                                 double *gradient_norm, lobass_error *error)
 {
+    const lb_parameter_list trained = lb_model_trained(model);
     double squares = 0.0;
-    for (size_t i = 0; i < model->n_parameters; i++)
+    for (size_t i = 0; i < trained.count; i++)
     {
         squares +=
-            compute->ops->sum_of_squares(compute, optimizer->grads[i], model->parameters[i].count);
+            compute->ops->sum_of_squares(compute, optimizer->grads[i], trained.items[i].count);
     }
     const double norm = sqrt(squares);
     *gradient_norm = norm;
@@ -112,9 +114,9 @@ lobass_status lb_optimizer_step(lb_optimizer *optimizer, lb_model *model, lb_com
     }
     const double scale = clip > 0.0 && norm > clip ? clip / norm : 1.0;
     optimizer->step++;
-    for (size_t i = 0; i < model->n_parameters; i++)
+    for (size_t i = 0; i < trained.count; i++)
     {
-        lb_parameter *parameter = &model->parameters[i];
+        lb_parameter *parameter = &trained.items[i];
         compute->ops->adamw(compute, parameter->master, optimizer->m[i], optimizer->v[i],
                             optimizer->grads[i], (float)scale, &optimizer->settings,
                             optimizer->step, (float)rate,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The state of a training run that cannot be computed again, as FOLDER/state.safetensors: for every
- * parameter P the tensors "master.P", "m.P" and "v.P" in fp32, and the number of steps taken as the
- * tensor "step" of four 16-bit digits, least first (safetensors files of ours hold floats only).
- * Loading checks everything before it changes anything.
+ * trained parameter P the tensors "master.P", "m.P" and "v.P" in fp32, and the number of steps
+ * taken as the tensor "step" of four 16-bit digits, least first (safetensors files of ours hold
+ * floats only). Loading checks everything before it changes anything.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -20,19 +20,19 @@
 
 static const char *const kind_names[N_KINDS] = {"master", "m", "v"};
 
-static float *state_values(const lb_optimizer *optimizer, const lb_model *model, size_t kind,
+static float *state_values(const lb_optimizer *optimizer, lb_parameter_list trained, size_t kind,
                            size_t i)
 {
-    float *const all[N_KINDS] = {model->parameters[i].master, optimizer->m[i], optimizer->v[i]};
+    float *const all[N_KINDS] = {trained.items[i].master, optimizer->m[i], optimizer->v[i]};
     return all[kind];
 }
 
-static void state_name(char name[STATE_NAME_SIZE], const lb_model *model, size_t kind, size_t i)
+static void state_name(char name[STATE_NAME_SIZE], lb_parameter_list trained, size_t kind, size_t i)
 {
-    snprintf(name, STATE_NAME_SIZE, "%s.%s", kind_names[kind], model->parameters[i].name);
+    snprintf(name, STATE_NAME_SIZE, "%s.%s", kind_names[kind], trained.items[i].name);
 }
 
-static lobass_status write_state(const lb_optimizer *optimizer, const lb_model *model,
+static lobass_status write_state(const lb_optimizer *optimizer, lb_parameter_list trained,
                                  lb_safetensors_writer *writer, lobass_error *error)
 {
     float digits[STEP_DIGITS];
@@ -43,10 +43,10 @@ static lobass_status write_state(const lb_optimizer *optimizer, const lb_model *
     LB_TRY(lb_safetensors_writer_put(writer, digits, error));
     for (size_t kind = 0; kind < N_KINDS; kind++)
     {
-        for (size_t i = 0; i < model->n_parameters; i++)
+        for (size_t i = 0; i < trained.count; i++)
         {
-            LB_TRY(
-                lb_safetensors_writer_put(writer, state_values(optimizer, model, kind, i), error));
+            LB_TRY(lb_safetensors_writer_put(writer, state_values(optimizer, trained, kind, i),
+                                             error));
         }
     }
     return LOBASS_OK;
@@ -55,7 +55,8 @@ static lobass_status write_state(const lb_optimizer *optimizer, const lb_model *
 lobass_status lb_optimizer_save(const lb_optimizer *optimizer, const lb_model *model,
                                 const char *folder, lobass_error *error)
 {
-    const size_t n_states = N_KINDS * model->n_parameters;
+    const lb_parameter_list trained = lb_model_trained(model);
+    const size_t n_states = N_KINDS * trained.count;
     lobass_status status = LOBASS_OUT_OF_MEMORY;
     lb_safetensors_writer *writer = NULL;
     char(*names)[STATE_NAME_SIZE] = NULL;
@@ -75,15 +76,15 @@ lobass_status lb_optimizer_save(const lb_optimizer *optimizer, const lb_model *m
         (lb_tensor_spec){.name = STEP_NAME, .dtype = LB_F32, .n_dims = 1, .shape = {STEP_DIGITS}};
     for (size_t i = 0; i < n_states; i++)
     {
-        const lb_parameter *parameter = &model->parameters[i % model->n_parameters];
-        state_name(names[i], model, i / model->n_parameters, i % model->n_parameters);
+        const lb_parameter *parameter = &trained.items[i % trained.count];
+        state_name(names[i], trained, i / trained.count, i % trained.count);
         specs[i + 1] = (lb_tensor_spec){.name = names[i],
                                         .dtype = LB_F32,
                                         .n_dims = parameter->n_dims,
                                         .shape = {parameter->shape[0], parameter->shape[1]}};
     }
     LB_TRY_GOTO(lb_safetensors_writer_open(&writer, path, specs, n_states + 1, true, error));
-    LB_TRY_GOTO(write_state(optimizer, model, writer, error));
+    LB_TRY_GOTO(write_state(optimizer, trained, writer, error));
     status = lb_safetensors_writer_commit(writer, error);
     writer = NULL;
 done:
@@ -129,22 +130,22 @@ static lobass_status read_step(const lb_safetensors *file, const char *path, uin
     return LOBASS_OK;
 }
 
-static lobass_status read_state(lb_optimizer *optimizer, lb_model *model,
+static lobass_status read_state(lb_optimizer *optimizer, lb_parameter_list trained,
                                 const lb_safetensors *file, const char *path, bool is_checking,
                                 lobass_error *error)
 {
     for (size_t kind = 0; kind < N_KINDS; kind++)
     {
-        for (size_t i = 0; i < model->n_parameters; i++)
+        for (size_t i = 0; i < trained.count; i++)
         {
             char name[STATE_NAME_SIZE];
-            state_name(name, model, kind, i);
-            const size_t count = model->parameters[i].count;
+            state_name(name, trained, kind, i);
+            const size_t count = trained.items[i].count;
             const lb_tensor *tensor = NULL;
             LB_TRY(find_state(file, path, name, count, &tensor, error));
             if (!is_checking)
             {
-                memcpy(state_values(optimizer, model, kind, i), tensor->data,
+                memcpy(state_values(optimizer, trained, kind, i), tensor->data,
                        count * sizeof(float));
             }
         }
@@ -155,6 +156,7 @@ static lobass_status read_state(lb_optimizer *optimizer, lb_model *model,
 lobass_status lb_optimizer_load(lb_optimizer *optimizer, lb_model *model, const char *folder,
                                 lobass_error *error)
 {
+    const lb_parameter_list trained = lb_model_trained(model);
     char *path = lb_path_join(folder, STATE_NAME, error);
     if (path == NULL)
     {
@@ -165,12 +167,12 @@ lobass_status lb_optimizer_load(lb_optimizer *optimizer, lb_model *model, const 
     lobass_status status = LOBASS_OK;
     LB_TRY_GOTO(lb_safetensors_open(&file, path, error));
     LB_TRY_GOTO(read_step(file, path, &step, error));
-    LB_TRY_GOTO(read_state(optimizer, model, file, path, true, error));
-    LB_TRY_GOTO(read_state(optimizer, model, file, path, false, error));
+    LB_TRY_GOTO(read_state(optimizer, trained, file, path, true, error));
+    LB_TRY_GOTO(read_state(optimizer, trained, file, path, false, error));
     optimizer->step = step;
-    for (size_t i = 0; i < model->n_parameters; i++)
+    for (size_t i = 0; i < trained.count; i++)
     {
-        memset(optimizer->grads[i], 0, model->parameters[i].count * sizeof(float));
+        memset(optimizer->grads[i], 0, trained.items[i].count * sizeof(float));
     }
     lb_model_refresh(model);
 done:

@@ -190,8 +190,7 @@ lobass_status lb_weight_files_locate(const lb_weight_files *files, const char *n
     return LOBASS_OK;
 }
 
-/* A file's name, size and bytes: the same content cut differently in files is not the same. */
-static lobass_status hash_file(lb_hasher *hasher, const char *path, lobass_error *error)
+lobass_status lb_hasher_add_file(lb_hasher *hasher, const char *path, lobass_error *error)
 {
     lb_mapping mapping;
     LB_TRY(lb_mapping_open(&mapping, path, error));
@@ -219,10 +218,10 @@ lobass_status lb_model_fingerprint(lb_hash *hash, const char *folder, lobass_err
         goto done;
     }
     LB_TRY_GOTO(lb_hasher_create(&hasher, 0, error));
-    LB_TRY_GOTO(hash_file(hasher, config, error));
+    LB_TRY_GOTO(lb_hasher_add_file(hasher, config, error));
     for (size_t i = 0; i < files.n_files; i++)
     {
-        LB_TRY_GOTO(hash_file(hasher, files.paths[i], error));
+        LB_TRY_GOTO(lb_hasher_add_file(hasher, files.paths[i], error));
     }
     *hash = lb_hasher_value(hasher);
 done:

@@ -8,6 +8,8 @@
  */
 #include "model/weights.h"
 
+#include "model/lora.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +34,7 @@ void lb_model_free(lb_model *model)
     {
         return;
     }
+    lb_lora_free(model->lora);
     if (model->storage != NULL)
     {
         for (size_t i = 0; i < model->storage->n_files; i++)
@@ -62,8 +65,8 @@ static void print_shape(char *text, size_t size, const uint64_t *shape, unsigned
     }
 }
 
-static lobass_status check_shape(const lb_parameter *parameter, const lb_tensor *tensor,
-                                 const char *path, lobass_error *error)
+lobass_status lb_parameter_check_shape(const lb_parameter *parameter, const lb_tensor *tensor,
+                                       const char *path, const char *origin, lobass_error *error)
 {
     bool is_same = tensor->n_dims == parameter->n_dims;
     for (unsigned i = 0; is_same && i < parameter->n_dims; i++)
@@ -79,8 +82,8 @@ static lobass_status check_shape(const lb_parameter *parameter, const lb_tensor 
     print_shape(expected, sizeof expected, parameter->shape, parameter->n_dims);
     print_shape(found, sizeof found, tensor->shape, tensor->n_dims);
     return lb_fail(error, LOBASS_BAD_FORMAT,
-                   "%s: tensor \"%s\": expected shape %s as in config.json, found %s", path,
-                   parameter->name, expected, found);
+                   "%s: tensor \"%s\": expected shape %s as in %s, found %s", path, parameter->name,
+                   expected, origin, found);
 }
 
 static lobass_status open_files(lb_model *model, const lb_weight_files *files, lobass_error *error)
@@ -125,7 +128,8 @@ static lobass_status plan_values(const lb_model *model, const lb_weight_files *f
         LB_TRY(lb_weight_files_locate(files, parameter->name, &file, error));
         LB_TRY(lb_safetensors_find(model->storage->files[file], parameter->name, &entry->tensor,
                                    error));
-        LB_TRY(check_shape(parameter, entry->tensor, files->paths[file], error));
+        LB_TRY(lb_parameter_check_shape(parameter, entry->tensor, files->paths[file], "config.json",
+                                        error));
         entry->dtype = parameter->n_dims == 2 ? compute_dtype : LB_F32;
         entry->master = NO_SLOT;
         entry->working = NO_SLOT;
@@ -385,11 +389,19 @@ static void refresh_chunk(void *context, size_t chunk, unsigned worker)
                         left < REFRESH_COUNT ? left : REFRESH_COUNT);
 }
 
+lb_parameter_list lb_model_trained(const lb_model *model)
+{
+    return model->lora != NULL
+               ? (lb_parameter_list){model->lora->parameters, model->lora->n_parameters}
+               : (lb_parameter_list){model->parameters, model->n_parameters};
+}
+
 void lb_model_refresh_with(lb_model *model, lb_pool *pool)
 {
-    for (size_t i = 0; i < model->n_parameters; i++)
+    const lb_parameter_list trained = lb_model_trained(model);
+    for (size_t i = 0; i < trained.count; i++)
     {
-        lb_parameter *parameter = &model->parameters[i];
+        lb_parameter *parameter = &trained.items[i];
         if (parameter->working != NULL)
         {
             const size_t n_chunks = (parameter->count + REFRESH_COUNT - 1) / REFRESH_COUNT;

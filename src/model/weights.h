@@ -47,6 +47,20 @@ lobass_status lb_weight_files_locate(const lb_weight_files *files, const char *n
 lobass_status lb_weights_check_unused(const lb_model *model, const lb_weight_files *files,
                                       const lb_tensor *embedding, lobass_error *error);
 
+/* Adds a file's name, size and bytes: the same content cut differently in files is not the same. */
+lobass_status lb_hasher_add_file(lb_hasher *hasher, const char *path, lobass_error *error);
+
+/* ORIGIN: the file that the expected shape follows from. */
+lobass_status lb_parameter_check_shape(const lb_parameter *parameter, const lb_tensor *tensor,
+                                       const char *path, const char *origin, lobass_error *error);
+/* The safetensors file PATH, each parameter in its stored dtype (weights_save.c). */
+lobass_status lb_parameters_write(lb_parameter_list parameters, const char *path,
+                                  lobass_error *error);
+/* ROOT as indented text; yours: free(). NULL when memory ran out. */
+char *lb_config_print(const json_t *root);
+/* What there is of a tokenizer's files in FROM. */
+lobass_status lb_tokenizer_files_copy(const char *folder, const char *from, lobass_error *error);
+
 /* lb_model_refresh, cut in chunks for POOL (may be NULL). */
 void lb_model_refresh_with(lb_model *model, lb_pool *pool);
 

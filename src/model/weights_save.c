@@ -10,10 +10,16 @@
 #include <string.h>
 
 /* What goes along with the weights, where it is there. */
-static const char *const copied_names[] = {
-    "generation_config.json",  "tokenizer.json",  "tokenizer_config.json",
-    "special_tokens_map.json", "tokenizer.model", "chat_template.jinja",
-    "added_tokens.json",       "vocab.json",      "merges.txt",
+static const char generation_name[] = "generation_config.json";
+static const char *const tokenizer_names[] = {
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "tokenizer.model",
+    "chat_template.jinja",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
 };
 
 static const char *const torch_dtype_names[] = {
@@ -40,20 +46,21 @@ static const float *parameter_values(const lb_parameter *parameter, float *conve
     return converted;
 }
 
-static lobass_status write_weights(const lb_model *model, const char *path, lobass_error *error)
+lobass_status lb_parameters_write(lb_parameter_list parameters, const char *path,
+                                  lobass_error *error)
 {
     lobass_status status = LOBASS_OUT_OF_MEMORY;
     lb_safetensors_writer *writer = NULL;
     float *converted = NULL;
     size_t most = 0;
-    lb_tensor_spec *specs = lb_alloc(model->n_parameters, sizeof *specs, error);
+    lb_tensor_spec *specs = lb_alloc(parameters.count, sizeof *specs, error);
     if (specs == NULL)
     {
         return status;
     }
-    for (size_t i = 0; i < model->n_parameters; i++)
+    for (size_t i = 0; i < parameters.count; i++)
     {
-        const lb_parameter *parameter = &model->parameters[i];
+        const lb_parameter *parameter = &parameters.items[i];
         specs[i] = (lb_tensor_spec){.name = parameter->name,
                                     .dtype = parameter->stored_dtype,
                                     .n_dims = parameter->n_dims,
@@ -68,11 +75,11 @@ static lobass_status write_weights(const lb_model *model, const char *path, loba
     {
         goto done;
     }
-    LB_TRY_GOTO(lb_safetensors_writer_open(&writer, path, specs, model->n_parameters, true, error));
-    for (size_t i = 0; i < model->n_parameters; i++)
+    LB_TRY_GOTO(lb_safetensors_writer_open(&writer, path, specs, parameters.count, true, error));
+    for (size_t i = 0; i < parameters.count; i++)
     {
         LB_TRY_GOTO(lb_safetensors_writer_put(
-            writer, parameter_values(&model->parameters[i], converted), error));
+            writer, parameter_values(&parameters.items[i], converted), error));
     }
     status = lb_safetensors_writer_commit(writer, error);
     writer = NULL;
@@ -83,8 +90,7 @@ done:
     return status;
 }
 
-/* ROOT as indented text; yours: free(). NULL when memory ran out. */
-static char *print_config(const json_t *root)
+char *lb_config_print(const json_t *root)
 {
     char *text = NULL;
     for (size_t digits = LEAST_DIGITS; digits <= MOST_DIGITS; digits++)
@@ -120,7 +126,7 @@ static lobass_status write_config(const char *from, const char *to, lb_dtype dty
     char *printed = NULL;
     if (json_object_set_new(root, key, json_string(torch_dtype_names[dtype])) == 0)
     {
-        printed = print_config(root);
+        printed = lb_config_print(root);
     }
     if (printed == NULL)
     {
@@ -149,21 +155,27 @@ static lobass_status with_paths(const char *from, const char *folder, const char
     return LOBASS_OK;
 }
 
-static lobass_status copy_files(const char *folder, const char *from, lobass_error *error)
+static lobass_status copy_if_there(const char *folder, const char *from, const char *name,
+                                   lobass_error *error)
 {
-    for (size_t i = 0; i < sizeof copied_names / sizeof *copied_names; i++)
+    char *source = NULL;
+    char *target = NULL;
+    LB_TRY(with_paths(from, folder, name, &source, &target, error));
+    lobass_status status = LOBASS_OK;
+    if (lb_path_look(source) == LB_PATH_FILE && strcmp(source, target) != 0)
     {
-        char *source = NULL;
-        char *target = NULL;
-        LB_TRY(with_paths(from, folder, copied_names[i], &source, &target, error));
-        lobass_status status = LOBASS_OK;
-        if (lb_path_look(source) == LB_PATH_FILE && strcmp(source, target) != 0)
-        {
-            status = lb_file_copy(source, target, error);
-        }
-        free(source);
-        free(target);
-        LB_TRY(status);
+        status = lb_file_copy(source, target, error);
+    }
+    free(source);
+    free(target);
+    return status;
+}
+
+lobass_status lb_tokenizer_files_copy(const char *folder, const char *from, lobass_error *error)
+{
+    for (size_t i = 0; i < sizeof tokenizer_names / sizeof *tokenizer_names; i++)
+    {
+        LB_TRY(copy_if_there(folder, from, tokenizer_names[i], error));
     }
     return LOBASS_OK;
 }
@@ -178,13 +190,15 @@ lobass_status lb_model_save(const lb_model *model, const char *folder, const cha
     free(source);
     free(target);
     LB_TRY(status);
-    LB_TRY(copy_files(folder, from, error));
+    LB_TRY(copy_if_there(folder, from, generation_name, error));
+    LB_TRY(lb_tokenizer_files_copy(folder, from, error));
     char *path = lb_path_join(folder, "model.safetensors", error);
     if (path == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    status = write_weights(model, path, error);
+    status = lb_parameters_write((lb_parameter_list){model->parameters, model->n_parameters}, path,
+                                 error);
     free(path);
     return status;
 }

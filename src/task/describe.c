@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a model folder is: its shapes, the size of its weights, and one fingerprint over weights,
- * configuration and tokenizer. Also the law that a run has one tokenizer: a model whose tokenizer
- * differs, whose vocabulary does not cover the run's ids, or which has fewer positions than the
- * run's longest row, is refused here.
+ * What a model folder or an adapter is: its shapes, the size of its weights, and one fingerprint
+ * over weights, configuration and tokenizer. Also the law that a run has one tokenizer: a model
+ * whose tokenizer differs, whose vocabulary does not cover the run's ids, or which has fewer
+ * positions than the run's longest row, is refused here.
  */
+#include "model/lora.h"
 #include "model/weights.h"
 #include "task/task.h"
 
@@ -13,6 +14,7 @@
 #include <string.h>
 
 #define TOKENIZER_FILE "tokenizer.json"
+#define ADAPTER_FILE "adapter_model.safetensors"
 
 /* ---- fingerprints -----------------------------------------------------------------------------
  */
@@ -27,18 +29,25 @@ lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer)
     return lb_hash_bytes(parts, sizeof parts, 0);
 }
 
-lobass_status lb_fingerprint_compute(lb_hash *hash, const char *folder, lobass_error *error)
+lobass_status lb_tokenizer_look(bool *is_there, const char *folder, lobass_error *error)
 {
-    lobass_tokenizer *tokenizer = NULL;
-    lb_hash model;
-    LB_TRY(lb_model_fingerprint(&model, folder, error));
     char *path = lb_path_join(folder, TOKENIZER_FILE, error);
     if (path == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    const bool has_tokenizer = lb_path_look(path) != LB_PATH_MISSING;
+    *is_there = lb_path_look(path) != LB_PATH_MISSING;
     free(path);
+    return LOBASS_OK;
+}
+
+lobass_status lb_fingerprint_compute(lb_hash *hash, const char *folder, lobass_error *error)
+{
+    lobass_tokenizer *tokenizer = NULL;
+    lb_hash model;
+    LB_TRY(lb_model_fingerprint(&model, folder, error));
+    bool has_tokenizer = false;
+    LB_TRY(lb_tokenizer_look(&has_tokenizer, folder, error));
     if (has_tokenizer)
     {
         LB_TRY(lobass_tokenizer_load(&tokenizer, folder, error));
@@ -111,6 +120,59 @@ lobass_status lobass_model_describe(const char *folder, lobass_model_info *info,
     info->max_length = (uint32_t)config.max_length;
     info->has_tied_head = config.has_tied_head;
     info->rope_theta = config.rope_theta;
+    return LOBASS_OK;
+}
+
+static lobass_status tensors_describe(const char *folder, lobass_adapter_info *info,
+                                      lobass_error *error)
+{
+    lb_safetensors *file = NULL;
+    char *path = lb_path_join(folder, ADAPTER_FILE, error);
+    if (path == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    const lobass_status status = lb_safetensors_open(&file, path, error);
+    for (size_t t = 0; status == LOBASS_OK && t < lb_safetensors_count(file); t++)
+    {
+        const lb_tensor *tensor = lb_safetensors_at(file, t);
+        info->n_matrices += strstr(tensor->name, ".lora_A.") != NULL ? 1 : 0;
+        info->n_parameters += tensor->n_elements;
+        info->weight_bytes += tensor->n_elements * lb_dtype_size(tensor->dtype);
+        (void)snprintf(info->dtype, sizeof info->dtype, "%s", lb_dtype_name(tensor->dtype));
+    }
+    lb_safetensors_close(file);
+    free(path);
+    return status;
+}
+
+static void targets_describe(const json_t *targets, char *text, size_t size)
+{
+    (void)snprintf(text, size, "%s", json_is_string(targets) ? json_string_value(targets) : "");
+    for (size_t i = 0; i < json_array_size(targets); i++)
+    {
+        const size_t used = strlen(text);
+        (void)snprintf(text + used, size - used, "%s%s", i > 0 ? "," : "",
+                       json_string_value(json_array_get(targets, i)));
+    }
+}
+
+lobass_status lobass_adapter_describe(const char *folder, lobass_adapter_info *info,
+                                      lobass_error *error)
+{
+    lb_lora_config config;
+    lb_hash fingerprint;
+    memset(info, 0, sizeof *info);
+    LB_TRY(lb_lora_fingerprint(&fingerprint, folder, error));
+    LB_TRY(tensors_describe(folder, info, error));
+    LB_TRY(lb_lora_config_load(&config, folder, error));
+    targets_describe(config.targets, info->targets, sizeof info->targets);
+    (void)snprintf(info->base, sizeof info->base, "%s", config.base != NULL ? config.base : "");
+    lb_hash_text(fingerprint, info->fingerprint);
+    info->rank = (uint32_t)config.settings.rank;
+    info->alpha = config.settings.alpha;
+    info->scale = lb_lora_scale(&config.settings);
+    lb_lora_config_free(&config);
     return LOBASS_OK;
 }
 

@@ -53,7 +53,8 @@ static lobass_status check_entries(const char *path, DIR *folder, lobass_error *
                            path, name);
         }
         is_empty = false;
-        has_config = has_config || strcmp(name, "config.json") == 0;
+        has_config = has_config || strcmp(name, "config.json") == 0 ||
+                     strcmp(name, "adapter_config.json") == 0;
     }
     if (errno != 0)
     {

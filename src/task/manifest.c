@@ -173,6 +173,19 @@ done:
     return status;
 }
 
+static lobass_status put_adapter(lb_json_writer *writer, lb_store *store, const char *name,
+                                 lobass_error *error)
+{
+    char *path = NULL;
+    LB_TRY(lb_adapter_recall(&path, store, name, error));
+    if (path != NULL)
+    {
+        lb_json_put_text(writer, "adapter", path);
+    }
+    free(path);
+    return writer->status;
+}
+
 static lobass_status put_models(lb_json_writer *writer, lb_store *store, lobass_error *error)
 {
     lb_store_model *models = NULL;
@@ -190,6 +203,7 @@ static lobass_status put_models(lb_json_writer *writer, lb_store *store, lobass_
         lb_json_put_text(writer, "fingerprint", models[i].fingerprint);
         lb_json_put_text(writer, "dtype", models[i].dtype);
         LB_TRY_GOTO(put_fact(writer, "measured_with", store, fact, true, error));
+        LB_TRY_GOTO(put_adapter(writer, store, models[i].name, error));
         lb_json_close(writer, '}');
     }
     lb_json_close(writer, ']');

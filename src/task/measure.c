@@ -27,6 +27,7 @@ typedef struct measurer
     lb_dtype dtype;
     char backend[32];
     lb_store_model record;
+    char *adapter;             /* its whole path; NULL: none */
     lb_row_summary *summaries; /* [n_rows] */
     size_t n_rows;
     bool *is_measured; /* [n_rows] */
@@ -92,6 +93,11 @@ static lobass_status model_identify(measurer *m, lobass_error *error)
     (void)snprintf(m->record.name, sizeof m->record.name, "%s", m->options->name);
     (void)snprintf(m->record.dtype, sizeof m->record.dtype, "%s",
                    m->dtype == LB_BF16 ? "bf16" : "fp32");
+    if (m->options->adapter != NULL)
+    {
+        LB_TRY_GOTO(lb_adapter_identify(&m->adapter, &weights, m->store, m->options->adapter,
+                                        &config, error));
+    }
     lb_hash_text(lb_fingerprint_combine(weights, tokenizer), m->record.fingerprint);
     m->record.path = realpath(m->options->model, NULL);
     if (m->record.path == NULL)
@@ -107,18 +113,27 @@ static lobass_status model_load(measurer *m, lobass_error *error)
 {
     lb_model_use use = LB_MODEL_SCORE;
     LB_TRY(lb_scorers_model_use(&use, NULL, m->dtype, error));
-    return lb_model_load(&m->model, m->options->model, m->dtype, use, error);
+    LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, use, error));
+    return m->adapter == NULL ? LOBASS_OK
+                              : lb_lora_load(m->model, m->options->adapter, m->dtype, error);
 }
 
 static lobass_status fail_other_model(const measurer *m, const lb_store_model *stored,
                                       const char *stored_backend, lobass_error *error)
 {
-    return lb_fail(error, LOBASS_CONFLICT,
-                   "%s: \"%s\" was measured under %s (fingerprint %s, %s, backend %s), now %s "
-                   "(fingerprint %s, %s, backend %s); overwrite it (-f) or use another name",
-                   m->options->run, stored->name, stored->path, stored->fingerprint, stored->dtype,
-                   stored_backend, m->record.path, m->record.fingerprint, m->record.dtype,
-                   m->backend);
+    static const char with[] = " with the adapter ";
+    char *adapter = NULL;
+    LB_TRY(lb_adapter_recall(&adapter, m->store, stored->name, error));
+    const lobass_status status = lb_fail(
+        error, LOBASS_CONFLICT,
+        "%s: \"%s\" was measured under %s%s%s (fingerprint %s, %s, backend %s), now %s%s%s "
+        "(fingerprint %s, %s, backend %s); overwrite it (-f) or use another name",
+        m->options->run, stored->name, stored->path, adapter != NULL ? with : "",
+        adapter != NULL ? adapter : "", stored->fingerprint, stored->dtype, stored_backend,
+        m->record.path, m->adapter != NULL ? with : "", m->adapter != NULL ? m->adapter : "",
+        m->record.fingerprint, m->record.dtype, m->backend);
+    free(adapter);
+    return status;
 }
 
 /* Losses that scores are made of take with them what was selected by them. */
@@ -178,6 +193,7 @@ static lobass_status name_claim(measurer *m, lobass_error *error)
         LB_TRY_GOTO(losses_forget(m, error));
     }
     LB_TRY_GOTO(lb_store_model_save(m->store, &m->record, error));
+    LB_TRY_GOTO(lb_adapter_record(m->store, m->record.name, m->adapter, error));
     LB_TRY_GOTO(lb_store_commit(m->store, error));
 done:
     if (status != LOBASS_OK)
@@ -467,6 +483,7 @@ static void measurer_release(measurer *m)
     free(m->is_measured);
     free(m->summaries);
     lb_store_model_clear(&m->record);
+    free(m->adapter);
     lb_store_close(m->store);
 }
 

@@ -18,12 +18,14 @@
 #define TRAIN_STEP "train " LB_RUN_REFERENCE
 
 static lobass_status measure_as(const lobass_run_options *options, const char *name,
-                                const char *model, const lobass_observer *observer,
-                                lobass_measure_result *result, lobass_error *error)
+                                const char *model, const char *adapter,
+                                const lobass_observer *observer, lobass_measure_result *result,
+                                lobass_error *error)
 {
     lobass_measure_options measure = lobass_measure_options_default();
     measure.run = options->prepare.run;
     measure.model = model;
+    measure.adapter = adapter;
     measure.name = name;
     measure.dtype = options->dtype;
     measure.n_threads = options->n_threads;
@@ -71,32 +73,43 @@ static char *recorded_path(const char *run, lobass_error *error)
     return path;
 }
 
+/* What measuring the reference that stands there records: a model, or an adapter on BASE. */
+static lobass_status reference_fingerprint(lb_hash *hash, const reference *found, const char *base,
+                                           lobass_error *error)
+{
+    bool is_adapter = false;
+    LB_TRY(lb_adapter_look(&is_adapter, found->output, error));
+    return is_adapter ? lb_adapter_fingerprint(hash, base, found->output, error)
+                      : lb_fingerprint_compute(hash, found->output, error);
+}
+
 /* Are the losses STORED those of the reference that stands there, or, if none does, of the one that
  * stood there and will be made again? */
-static lobass_status reference_compare(bool *is_own, const lb_store_model *stored,
-                                       const reference *found, const char *run, lobass_error *error)
+static lobass_status reference_compare(bool *is_own, const lb_store_model *stored, lb_store *store,
+                                       const reference *found, const char *base,
+                                       lobass_error *error)
 {
     lb_hash hash;
     char fingerprint[LB_HASH_TEXT_SIZE];
     if (found->is_done)
     {
-        LB_TRY(lb_fingerprint_compute(&hash, found->output, error));
+        LB_TRY(reference_fingerprint(&hash, found, base, error));
         lb_hash_text(hash, fingerprint);
         *is_own = strcmp(stored->fingerprint, fingerprint) == 0;
         return LOBASS_OK;
     }
-    char *path = recorded_path(run, error);
-    if (path == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    *is_own = strcmp(stored->path, path) == 0;
+    char *adapter = NULL;
+    LB_TRY(lb_adapter_recall(&adapter, store, LB_RUN_REFERENCE, error));
+    char *path = recorded_path(lb_store_path(store), error);
+    *is_own = path != NULL && strcmp(adapter != NULL ? adapter : stored->path, path) == 0;
+    free(adapter);
     free(path);
-    return LOBASS_OK;
+    return path != NULL ? LOBASS_OK : LOBASS_OUT_OF_MEMORY;
 }
 
 /* Losses of another model under "reference" would be in the way only after the training. */
-static lobass_status reference_check(lb_store *store, const reference *found, lobass_error *error)
+static lobass_status reference_check(lb_store *store, const reference *found, const char *base,
+                                     lobass_error *error)
 {
     lb_store_model stored = {0};
     lobass_error cause = {0};
@@ -107,7 +120,7 @@ static lobass_status reference_check(lb_store *store, const reference *found, lo
         return looked == LOBASS_NOT_FOUND ? LOBASS_OK : lb_fail(error, looked, "%s", cause.message);
     }
     const char *run = lb_store_path(store);
-    lobass_status status = reference_compare(&is_own, &stored, found, run, error);
+    lobass_status status = reference_compare(&is_own, &stored, store, found, base, error);
     if (status == LOBASS_OK && !is_own)
     {
         status = lb_fail(error, LOBASS_CONFLICT,
@@ -122,14 +135,15 @@ static lobass_status reference_check(lb_store *store, const reference *found, lo
 
 /* What would stop a later step is told before anything is computed: also data files that are gone,
  * which the selection is copied from. */
-static lobass_status later_steps_check(const char *run, const reference *found, lobass_error *error)
+static lobass_status later_steps_check(const lobass_prepare_options *prepare,
+                                       const reference *found, lobass_error *error)
 {
     lb_store *store = NULL;
     lb_store_source *sources = NULL;
     size_t n_sources = 0;
     lobass_status status = LOBASS_OK;
-    LB_TRY_GOTO(lb_store_open(&store, run, LB_STORE_READ, error));
-    LB_TRY_GOTO(reference_check(store, found, error));
+    LB_TRY_GOTO(lb_store_open(&store, prepare->run, LB_STORE_READ, error));
+    LB_TRY_GOTO(reference_check(store, found, prepare->model, error));
     LB_TRY_GOTO(lb_store_sources_load(&sources, &n_sources, store, error));
     status = lb_sources_check(sources, n_sources, error);
 done:
@@ -236,12 +250,14 @@ static lobass_status reference_train(const lobass_run_options *options, const re
 static lobass_status check_arguments(const lobass_run_options *options, lobass_error *error)
 {
     lobass_direction direction = LOBASS_DIRECTION_DEFAULT;
+    lb_lora_settings lora;
     if (options->prepare.run == NULL || options->prepare.model == NULL)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "run: expected a model and a run's folder");
     }
     /* What would fail only in the last step fails now. A run that exists may have made the output
      * itself: then select compares the bytes. */
+    LB_TRY(lb_lora_settings_make(&lora, &options->train.lora, error));
     LB_TRY(lb_direction_resolve(&direction, options->select.by, options->select.direction, error));
     const char *output = options->select.output;
     const bool is_new = lb_path_look(options->prepare.run) == LB_PATH_MISSING;
@@ -258,10 +274,13 @@ static lobass_status steps_take(const lobass_run_options *options, const referen
                                 const lobass_observer *observer, lobass_run_result *result,
                                 lobass_error *error)
 {
-    LB_TRY(
-        measure_as(options, "initial", options->prepare.model, observer, &result->initial, error));
+    /* The reference is a model, or an adapter of the one that it was trained from. */
+    const char *base = options->prepare.model;
+    const bool is_adapter = options->train.lora.rank > 0;
+    LB_TRY(measure_as(options, "initial", base, NULL, observer, &result->initial, error));
     LB_TRY(reference_train(options, found, observer, &result->train, error));
-    LB_TRY(measure_as(options, "reference", found->output, observer, &result->reference, error));
+    LB_TRY(measure_as(options, "reference", is_adapter ? base : found->output,
+                      is_adapter ? found->output : NULL, observer, &result->reference, error));
     if (isfinite(result->initial.mean_loss) && isfinite(result->reference.mean_loss) &&
         result->reference.mean_loss >= result->initial.mean_loss)
     {
@@ -289,7 +308,7 @@ lobass_status lobass_run_all(const lobass_run_options *options, const lobass_obs
     lobass_status status = LOBASS_OK;
     LB_TRY_GOTO(lb_run_rows_prepare(options, observer, &filled->prepare, &hold, error));
     LB_TRY_GOTO(reference_look(&found, run, error));
-    LB_TRY_GOTO(later_steps_check(run, &found, error));
+    LB_TRY_GOTO(later_steps_check(&options->prepare, &found, error));
     status = steps_take(options, &found, observer, filled, error);
 done:
     lb_lock_release(&hold);

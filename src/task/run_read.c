@@ -21,6 +21,7 @@ struct lobass_run
     size_t n_sources;
     lb_store_model *stored_models; /* [n_models] */
     lobass_run_model *models;      /* [n_models], views of the stored ones */
+    char **adapters;               /* [n_models]; NULL where there is none */
     size_t n_models;
     char *model_path, *options_json, *tokenization_hash;
     const char *template_name;
@@ -72,7 +73,9 @@ static lobass_status models_read(lobass_run *run, lobass_error *error)
     LB_TRY(lb_store_models_load(&run->stored_models, &run->n_models, run->store, error));
     LB_TRY(due_count(&n_due, run->store, error));
     run->models = lb_alloc(run->n_models, sizeof *run->models, error);
-    if (run->models == NULL)
+    run->adapters =
+        run->models == NULL ? NULL : lb_alloc(run->n_models, sizeof *run->adapters, error);
+    if (run->adapters == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
@@ -80,12 +83,14 @@ static lobass_status models_read(lobass_run *run, lobass_error *error)
     {
         const lb_store_model *stored = &run->stored_models[i];
         loss_total total = {0};
+        LB_TRY(lb_adapter_recall(&run->adapters[i], run->store, stored->name, error));
         LB_TRY(lb_store_losses_walk(run->store, stored->id, add_losses, &total, error));
         run->models[i] = (lobass_run_model){
             .name = stored->name,
             .path = stored->path,
             .fingerprint = stored->fingerprint,
             .dtype = stored->dtype,
+            .adapter = run->adapters[i],
             .n_rows = total.n_rows,
             .n_rows_due = n_due,
             .mean_loss = total.n_scored > 0 ? total.nll_sum / (double)total.n_scored : NAN};
@@ -158,6 +163,11 @@ void lobass_run_close(lobass_run *run)
     free(run->tokenization_hash);
     free(run->sources);
     free(run->models);
+    for (size_t i = 0; run->adapters != NULL && i < run->n_models; i++)
+    {
+        free(run->adapters[i]);
+    }
+    free(run->adapters);
     lb_store_sources_free(run->stored_sources, run->n_sources);
     lb_store_models_free(run->stored_models, run->n_models);
     lb_store_close(run->store);

@@ -53,8 +53,8 @@ lobass_status lb_format_options_from_json(lobass_format_options *options, const 
 lobass_status lb_format_options_resolve(lobass_format_options *options,
                                         const lobass_tokenizer *tokenizer, const lb_config *config,
                                         const lobass_observer *observer, lobass_error *error);
-/* The recipe of a training: epochs, batch size, rates, seed, dtype; neither paths, threads nor
- * format. DTYPE: what lb_compute_dtype_choose() made of it. The text is yours: free(). */
+/* The recipe of a training: epochs, batch size, rates, seed, dtype, adapter; neither paths, threads
+ * nor format. DTYPE: what lb_compute_dtype_choose() made of it. The text is yours: free(). */
 lobass_status lb_recipe_to_json(char **text, const lobass_train_options *options, lb_dtype dtype,
                                 lobass_error *error);
 /* LOBASS_CONFLICT naming the first field in which the two objects differ, with both values:
@@ -80,6 +80,8 @@ lobass_status lb_options_compare(const char *recorded, const char *wanted, const
 
 /* Weights, config and tokenizer (where there is one) in one hash. */
 lobass_status lb_fingerprint_compute(lb_hash *hash, const char *folder, lobass_error *error);
+/* Whether FOLDER brings a tokenizer. */
+lobass_status lb_tokenizer_look(bool *is_there, const char *folder, lobass_error *error);
 /* The same from its parts; TOKENIZER may be NULL. */
 lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer);
 /* LOBASS_CONFLICT where the tokenizer of FOLDER is not the run's or CONFIG's vocabulary does not
@@ -88,6 +90,29 @@ lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer)
 lobass_status lb_run_check_model(lb_store *store, const char *folder,
                                  const lobass_tokenizer *tokenizer, const lb_config *config,
                                  lobass_error *error);
+
+/* ---- adapters (adapters.c) ----------------------------------------------------------------- */
+
+/* The options, resolved, as the model takes them; rank 0: no adapter. */
+lobass_status lb_lora_settings_make(lb_lora_settings *settings, const lobass_lora_options *options,
+                                    lobass_error *error);
+/* "q_proj,v_proj" or "all-linear" as bits; and back, yours: free(). */
+lobass_status lb_lora_targets_parse(uint32_t *targets, const char *text, lobass_error *error);
+lobass_status lb_lora_targets_print(char **text, uint32_t targets, lobass_error *error);
+/* Whether FOLDER holds an adapter. */
+lobass_status lb_adapter_look(bool *is_there, const char *folder, lobass_error *error);
+/* What lb_fingerprint_compute() is for a model: of the model BASE with the adapter in FOLDER. */
+lobass_status lb_adapter_fingerprint(lb_hash *hash, const char *base, const char *folder,
+                                     lobass_error *error);
+/* Mixes the adapter in FOLDER into WEIGHTS, the hash of its base; *PATH, its whole path, is yours:
+ * free(). One that brings a tokenizer must have been trained with that of the run in STORE. */
+lobass_status lb_adapter_identify(char **path, lb_hash *weights, lb_store *store,
+                                  const char *folder, const lb_config *config, lobass_error *error);
+/* Notes the adapter (NULL: none) that the losses NAME are measured with; and back, PATH yours. */
+lobass_status lb_adapter_record(lb_store *store, const char *name, const char *path,
+                                lobass_error *error);
+lobass_status lb_adapter_recall(char **path, lb_store *store, const char *name,
+                                lobass_error *error);
 
 /* ---- rows for training and measuring (options.c)
  * ------------------------------------------------------ */

@@ -68,7 +68,9 @@ static lobass_status check_options(const lobass_train_options *options, lobass_e
     LB_TRY(check_range("learning_rate", options->learning_rate, 0, 1e3, error));
     LB_TRY(check_range("warmup", options->warmup_ratio, 0, 1, error));
     LB_TRY(check_range("weight_decay", options->weight_decay, 0, 1e3, error));
-    return check_range("clip", options->clip, 0, HUGE_VAL, error);
+    LB_TRY(check_range("clip", options->clip, 0, HUGE_VAL, error));
+    lb_lora_settings lora;
+    return lb_lora_settings_make(&lora, &options->lora, error);
 }
 
 /* ---- folders ----------------------------------------------------------------------------------
@@ -251,6 +253,20 @@ static lobass_status rows_prepare(const lobass_train_options *options, const pla
     return lobass_prepare(&prepare, observer, &result, error);
 }
 
+static void describe_adapter(const lb_trainer *trainer, const lobass_observer *observer)
+{
+    const lb_lora *lora = trainer->model->lora;
+    char *targets = NULL;
+    (void)lb_lora_targets_print(&targets, lora->settings.targets, NULL);
+    lb_observer_log(
+        observer, LOBASS_LOG_NOTE,
+        "train: an adapter of rank %zu, alpha %g, on %s: %llu parameters beside %llu that "
+        "are frozen",
+        lora->settings.rank, lora->settings.alpha, targets != NULL ? targets : "its targets",
+        (unsigned long long)lora->n_elements, (unsigned long long)trainer->model->n_elements);
+    free(targets);
+}
+
 static void describe(const lb_trainer *trainer, const lobass_observer *observer)
 {
     const lobass_train_options *options = trainer->options;
@@ -266,6 +282,10 @@ static void describe(const lb_trainer *trainer, const lobass_observer *observer)
         (unsigned long long)n_warmup, options->weight_decay, options->clip,
         (unsigned long long)options->seed, trainer->compute_dtype == LB_BF16 ? "bf16" : "fp32",
         lb_pool_thread_count(trainer->compute->pool));
+    if (trainer->model->lora != NULL)
+    {
+        describe_adapter(trainer, observer);
+    }
     if (trainer->n_nonfinite > 0)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
@@ -315,7 +335,9 @@ static lobass_status model_write(const lb_trainer *trainer, const places *p, lob
     const lobass_train_options *options = trainer->options;
     const lb_buffer *log = &trainer->state.log;
     LB_TRY(lb_folder_create(p->model, error));
-    LB_TRY(lb_model_save(trainer->model, p->model, options->model, error));
+    LB_TRY(trainer->model->lora != NULL
+               ? lb_lora_save(trainer->model, p->model, options->model, error)
+               : lb_model_save(trainer->model, p->model, options->model, error));
     LB_TRY(lb_file_write(p->log, log->data, log->size, true, error));
     return lb_folder_move(p->model, p->output, options->overwrite, error);
 }

@@ -159,14 +159,26 @@ static lobass_status scratch_create(lb_trainer *trainer, size_t capacity, lobass
                : LOBASS_OUT_OF_MEMORY;
 }
 
+/* With an adapter the model is frozen: mapped or converted once, without masters. */
+static lobass_status weights_open(lb_trainer *trainer, lobass_error *error)
+{
+    const lobass_train_options *options = trainer->options;
+    lb_lora_settings lora;
+    LB_TRY(lb_lora_settings_make(&lora, &options->lora, error));
+    LB_TRY(lb_model_load(&trainer->model, options->model, trainer->compute_dtype,
+                         lora.rank > 0 ? LB_MODEL_SCORE : LB_MODEL_TRAIN, error));
+    return lora.rank == 0 ? LOBASS_OK
+                          : lb_lora_create(trainer->model, &lora, trainer->compute_dtype,
+                                           options->seed, error);
+}
+
 static lobass_status model_open(lb_trainer *trainer, lobass_error *error)
 {
     const lobass_train_options *options = trainer->options;
     lobass_tokenizer *tokenizer = NULL;
     LB_TRY(lb_compute_dtype_choose(&trainer->compute_dtype, options->dtype, error));
     LB_TRY(lb_compute_create(&trainer->compute, NULL, options->n_threads, error));
-    LB_TRY(lb_model_load(&trainer->model, options->model, trainer->compute_dtype, LB_MODEL_TRAIN,
-                         error));
+    LB_TRY(weights_open(trainer, error));
     LB_TRY(lobass_tokenizer_load(&tokenizer, options->model, error));
     const lobass_status status = lb_run_check_model(trainer->store, options->model, tokenizer,
                                                     &trainer->model->config, error);

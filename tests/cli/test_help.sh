@@ -52,6 +52,10 @@ for command in train run; do
     has_option $command weight-decay 0
     has_option $command clip 1
     has_option $command checkpoint-seconds
+    has_option $command lora-rank "none: all weights are trained"
+    has_option $command lora-alpha "twice the rank"
+    has_option $command lora-targets all-linear
+    has_option $command lora-dropout 0
     has_option $command dtype auto
     has_option $command seed 0
 done
@@ -65,6 +69,7 @@ has_option run amount 6%
 has_option select output RUN/selected.jsonl
 has_option scores format jsonl
 has_option measure as
+has_option measure adapter none
 has_option init like
 has_option init tokenizer
 has_option show all

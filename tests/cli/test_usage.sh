@@ -37,6 +37,13 @@ refused "option --epochs: expected an integer from 1 to 1000000, found '0'" \
 refused "found '3x'" "$LOBASS" train m d -o x --epochs=3x
 refused "found '-3'" "$LOBASS" train m d -o x --epochs -3
 refused "found '99999999999999999999'" "$LOBASS" train m d -o x --seed 99999999999999999999
+refused "option --lora-alpha needs --lora-rank" "$LOBASS" train m d -o x --lora-alpha 8
+refused "option --lora-targets needs --lora-rank" "$LOBASS" run m d -o x --lora-targets q_proj
+refused "option --lora-dropout needs --lora-rank" "$LOBASS" run m d -o x --lora-dropout 0.1
+refused "option --lora-rank: expected an integer from 1 to 65536, found '0'" \
+    "$LOBASS" train m d -o x --lora-rank 0
+refused "lora_targets: expected all-linear or some of q_proj, k_proj, v_proj, o_proj," \
+    "$LOBASS" train m d -o x --lora-rank 8 --lora-targets q_proj,lm_head
 refused "option --warmup: expected a number from 0 to 1, found '1.5'" \
     "$LOBASS" train m d -o x --warmup 1.5
 refused "found 'nan'" "$LOBASS" train m d -o x --learning-rate nan

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the committed golden files of tests/golden: tiny Llama models with random weights, and what
 an independent implementation (eager PyTorch, gradients by autograd, all in float64) computes from
-them: losses, logits, gradients, and the losses of ten AdamW steps. Run by hand, never by the tests:
+them: losses, logits, gradients, and the losses of ten AdamW steps; and the same of low-rank adapters on
+them. Needs `scripts/setup golden`. Run by hand, never by the tests:
 
     /usr/bin/python3 tests/golden/make_golden.py
     /usr/bin/python3 tests/golden/make_golden.py --check-stories MODEL_FOLDER LOSSES.jsonl
@@ -103,7 +104,12 @@ def norm(x, gain, epsilon):
 
 
 def linear(weights, name, x):
-    return torch.nn.functional.linear(x, weights[name + ".weight"], weights.get(name + ".bias"))
+    y = torch.nn.functional.linear(x, weights[name + ".weight"], weights.get(name + ".bias"))
+    a = weights.get("base_model.model." + name + ".lora_A.weight")
+    if a is None:
+        return y
+    b = weights["base_model.model." + name + ".lora_B.weight"]
+    return y + weights["scale"] * torch.nn.functional.linear(torch.nn.functional.linear(x, a), b)
 
 
 def logits_of(config, weights, ids):
@@ -207,9 +213,10 @@ def rate_at(step):
                                                          (STEPS - warmup)))
 
 
-def train(config, weights, batches):
+def train(config, weights, batches, frozen=None):
     """Ten steps over the batches in turn -> the mean loss and the gradient norm before each."""
     weights = {name: w.clone().requires_grad_() for name, w in weights.items()}
+    frozen = frozen or {}
     matrices = [w for w in weights.values() if w.dim() == 2]
     others = [w for w in weights.values() if w.dim() == 1]
     optimizer = torch.optim.AdamW(
@@ -221,7 +228,7 @@ def train(config, weights, batches):
         for group in optimizer.param_groups:
             group["lr"] = rate_at(step)
         optimizer.zero_grad()
-        loss = measure(config, weights, batches[step % len(batches)])[0].mean()
+        loss = measure(config, {**frozen, **weights}, batches[step % len(batches)])[0].mean()
         loss.backward()
         norm_value = math.sqrt(sum(float(w.grad.pow(2).sum()) for w in weights.values()))
         for w in weights.values():
@@ -254,6 +261,53 @@ def make(name, config, seed):
     print(name, "mean loss", nll.mean().item(), "training", losses, "norms", norms)
 
 
+# ---- low-rank adapters: on the bases above, as PEFT (LoraLayer.forward) computes and names them ---
+
+ALL_LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def random_adapter(base, targets, rank, generator):
+    adapter = {}
+    for name, w in base.items():
+        module = name[:-len(".weight")] if name.endswith(".weight") else ""
+        if module.rsplit(".", 1)[-1] in targets:
+            for matrix, shape in (("A", (rank, w.shape[1])), ("B", (w.shape[0], rank))):
+                values = 0.15 * torch.randn(shape, generator=generator, dtype=torch.float64)
+                adapter[f"base_model.model.{module}.lora_{matrix}.weight"] = values.float().double()
+    return adapter
+
+
+def make_lora(name, base_name, targets, rank, alpha, use_rslora, seed):
+    folder = HERE / name
+    folder.mkdir(exist_ok=True)
+    config = json.loads((HERE / base_name / "config.json").read_text())
+    base = {k: torch.tensor(w, dtype=torch.float64)
+            for k, w in read_safetensors(HERE / base_name / "model.safetensors").items()}
+    base["scale"] = alpha / (math.sqrt(rank) if use_rslora else rank)
+    generator = torch.Generator().manual_seed(seed)
+    adapter = random_adapter(base, targets, rank, generator)
+    batches = [random_batch(config, generator, lengths)
+               for lengths in ((17, 1, 9, 30), (12, 21), (2, 25, 7))]
+    leaves = {key: w.clone().requires_grad_() for key, w in adapter.items()}
+    nll, logits = measure(config, {**base, **leaves}, batches[0])
+    nll.mean().backward()
+    arrays = {"nll": nll.detach(), "logits": logits.detach()}
+    arrays.update(("grad." + key, w.grad) for key, w in leaves.items())
+    losses, norms = train(config, adapter, batches, base)
+    (folder / "adapter_config.json").write_text(json.dumps(
+        {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": base_name,
+         "r": rank, "lora_alpha": alpha, "target_modules": targets, "use_rslora": use_rslora,
+         "bias": "none", "fan_in_fan_out": False, "lora_dropout": 0.05, "inference_mode": True},
+        indent=2) + "\n")
+    write_safetensors(folder / "adapter_model.safetensors",
+                      {k: w.numpy() for k, w in adapter.items()})
+    write_safetensors(folder / "golden.safetensors", {k: a.numpy() for k, a in arrays.items()})
+    (folder / "golden.json").write_text(json.dumps(
+        {"base": base_name, "batches": batches, "mean_loss": nll.mean().item(), "recipe": RECIPE,
+         "training_losses": losses, "gradient_norms": norms}) + "\n")
+    print(name, "mean loss", nll.mean().item(), "training", losses, "norms", norms)
+
+
 def check_stories(model, expected):
     model = pathlib.Path(model)
     config = json.loads((model / "config.json").read_text())
@@ -277,3 +331,5 @@ if __name__ == "__main__":
         sys.exit(check_stories(sys.argv[2], sys.argv[3]))
     make("llama_tied", TIED, 1)
     make("llama_untied", UNTIED, 2)
+    make_lora("lora_qv", "llama_tied", ["q_proj", "v_proj"], 4, 8, False, 3)
+    make_lora("lora_all", "llama_untied", ALL_LINEAR, 3, 4, True, 4)

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Low-rank adapters (LoRA: Hu et al., 2021): which matrices have one, its parameters, and what it
+ * adds to a product and to its gradient. With low = scale x a^T, for y = x w^T + low b^T:
+ *     grad_b   += grad_y^T low               grad_low = scale grad_y b
+ *     grad_a   += grad_low^T x               grad_x  += grad_low a
+ * low is computed again for the gradient: it costs less than to keep it for every matrix. The two
+ * functions at the end are all that the decoder calls.
+ */
+#include "model/lora.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model/activations.h"
+#include "model/weights.h"
+
+static const char *const target_names[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                           "gate_proj", "up_proj", "down_proj"};
+#define N_TARGETS (sizeof target_names / sizeof *target_names)
+_Static_assert(LB_LORA_ALL_LINEAR == (1U << N_TARGETS) - 1, "a name for every bit");
+
+static const char weight_suffix[] = ".weight";
+
+const char *lb_lora_target_name(unsigned bit)
+{
+    return bit < N_TARGETS ? target_names[bit] : NULL;
+}
+
+double lb_lora_scale(const lb_lora_settings *settings)
+{
+    const double rank = (double)settings->rank;
+    return settings->alpha / (settings->is_rank_stabilized ? sqrt(rank) : rank);
+}
+
+/* ---- shape ------------------------------------------------------------------------------------
+ */
+
+static bool ends_in(const char *text, const char *ending)
+{
+    const size_t size = strlen(text);
+    const size_t n = strlen(ending);
+    return size >= n && strcmp(text + size - n, ending) == 0;
+}
+
+static bool is_target(const char *module, uint32_t targets)
+{
+    const char *last = strrchr(module, '.');
+    for (unsigned bit = 0; last != NULL && bit < N_TARGETS; bit++)
+    {
+        if ((targets & 1U << bit) != 0 && strcmp(last + 1, target_names[bit]) == 0)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lb_lora_module_name(char name[LB_MODULE_NAME_SIZE], const lb_parameter *parameter)
+{
+    if (parameter->n_dims != 2 || !ends_in(parameter->name, weight_suffix))
+    {
+        return false;
+    }
+    const size_t size = strlen(parameter->name) - (sizeof weight_suffix - 1);
+    memcpy(name, parameter->name, size);
+    name[size] = '\0';
+    return is_target(name, LB_LORA_ALL_LINEAR);
+}
+
+/* MATRIX is 'A' [rank, n_in] or 'B' [n_out, rank]. */
+static lobass_status shape_set(lb_parameter *made, const lb_parameter *adapted, char matrix,
+                               size_t rank, lobass_error *error)
+{
+    char module[LB_MODULE_NAME_SIZE];
+    (void)lb_lora_module_name(module, adapted);
+    const int size = snprintf(made->name, sizeof made->name, "base_model.model.%s.lora_%c.weight",
+                              module, matrix);
+    const size_t n_out = matrix == 'A' ? rank : adapted->matrix.n_out;
+    const size_t n_in = matrix == 'A' ? adapted->matrix.n_in : rank;
+    if (size < 0 || (size_t)size >= sizeof made->name ||
+        !lb_size_multiply(n_out, n_in, &made->count))
+    {
+        return lb_fail_memory(error, SIZE_MAX);
+    }
+    made->stored_dtype = LB_F32;
+    made->n_dims = 2;
+    made->shape[0] = n_out;
+    made->shape[1] = n_in;
+    made->has_decay = true;
+    made->matrix = (lb_matrix){.n_out = n_out, .n_in = n_in};
+    return LOBASS_OK;
+}
+
+static lobass_status shapes_set(lb_lora *lora, const lb_model *model, const bool *is_adapted,
+                                lobass_error *error)
+{
+    for (size_t i = 0; i < model->n_parameters; i++)
+    {
+        if (!is_adapted[i])
+        {
+            continue;
+        }
+        const lb_parameter *adapted = &model->parameters[i];
+        lb_parameter *a = &lora->parameters[lora->n_parameters];
+        LB_TRY(shape_set(a, adapted, 'A', lora->settings.rank, error));
+        LB_TRY(shape_set(a + 1, adapted, 'B', lora->settings.rank, error));
+        lora->a_of[i] = a;
+        lora->n_parameters += 2;
+        lora->n_elements += a[0].count + a[1].count;
+        lora->most_out =
+            adapted->matrix.n_out > lora->most_out ? adapted->matrix.n_out : lora->most_out;
+        for (unsigned bit = 0; bit < N_TARGETS; bit++)
+        {
+            char module[LB_MODULE_NAME_SIZE];
+            (void)lb_lora_module_name(module, adapted);
+            lora->settings.targets |= is_target(module, 1U << bit) ? 1U << bit : 0U;
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* Masters, and with COMPUTE_DTYPE bf16 working copies, all zero. With MEMORY NULL only the size is
+ * added up. */
+static lobass_status values_place(lb_lora *lora, lb_dtype compute_dtype, size_t *size_bytes,
+                                  lobass_error *error)
+{
+    char *memory = lora->memory;
+    for (size_t i = 0; i < lora->n_parameters; i++)
+    {
+        lb_parameter *parameter = &lora->parameters[i];
+        size_t master = 0;
+        size_t working = 0;
+        LB_TRY(lb_layout_reserve(size_bytes, parameter->count, sizeof(float), &master, error));
+        if (compute_dtype == LB_BF16)
+        {
+            LB_TRY(
+                lb_layout_reserve(size_bytes, parameter->count, sizeof(uint16_t), &working, error));
+        }
+        if (memory == NULL)
+        {
+            continue;
+        }
+        parameter->master = (float *)(void *)(memory + master);
+        if (compute_dtype == LB_BF16)
+        {
+            parameter->working = (uint16_t *)(void *)(memory + working);
+            parameter->matrix.bf16 = parameter->working;
+        }
+        else
+        {
+            parameter->matrix.fp32 = parameter->master;
+        }
+    }
+    return LOBASS_OK;
+}
+
+void lb_lora_free(lb_lora *lora)
+{
+    if (lora == NULL)
+    {
+        return;
+    }
+    free(lora->memory);
+    free(lora->a_of);
+    free(lora->parameters);
+    free(lora);
+}
+
+lobass_status lb_lora_attach(lb_model *model, const lb_lora_settings *settings,
+                             const bool *is_adapted, lb_dtype compute_dtype, lobass_error *error)
+{
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    size_t size_bytes = 0;
+    lb_lora *made = lb_alloc(1, sizeof *made, error);
+    if (made == NULL)
+    {
+        return status;
+    }
+    made->settings = *settings;
+    made->settings.targets = 0;
+    made->scale = (float)lb_lora_scale(settings);
+    made->parameters = lb_alloc(2 * model->n_parameters, sizeof *made->parameters, error);
+    made->a_of = made->parameters == NULL
+                     ? NULL
+                     : lb_alloc(model->n_parameters, sizeof(const lb_parameter *), error);
+    if (made->a_of == NULL)
+    {
+        goto done;
+    }
+    LB_TRY_GOTO(shapes_set(made, model, is_adapted, error));
+    LB_TRY_GOTO(values_place(made, compute_dtype, &size_bytes, error));
+    made->memory = lb_alloc(size_bytes, 1, error);
+    if (made->memory == NULL)
+    {
+        status = LOBASS_OUT_OF_MEMORY;
+        goto done;
+    }
+    size_bytes = 0;
+    LB_TRY_GOTO(values_place(made, compute_dtype, &size_bytes, error));
+    lb_lora_free(model->lora);
+    model->lora = made;
+    made = NULL;
+done:
+    lb_lora_free(made);
+    return status;
+}
+
+/* torch's kaiming_uniform_(a=sqrt(5)): uniform in +-1/sqrt(n_in). Each from its own name, so that
+ * it does not depend on which others there are. */
+static void randomize(lb_parameter *a, uint64_t seed)
+{
+    lb_random random;
+    const double bound = 1.0 / sqrt((double)a->matrix.n_in);
+    lb_random_init(&random, lb_hash_bytes(a->name, strlen(a->name), seed).low);
+    for (size_t i = 0; i < a->count; i++)
+    {
+        a->master[i] = (float)(bound * (2.0 * lb_random_uniform(&random) - 1.0));
+    }
+}
+
+lobass_status lb_lora_create(lb_model *model, const lb_lora_settings *settings,
+                             lb_dtype compute_dtype, uint64_t seed, lobass_error *error)
+{
+    bool *is_adapted = lb_alloc(model->n_parameters, sizeof *is_adapted, error);
+    if (is_adapted == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < model->n_parameters; i++)
+    {
+        char module[LB_MODULE_NAME_SIZE];
+        is_adapted[i] = lb_lora_module_name(module, &model->parameters[i]) &&
+                        is_target(module, settings->targets);
+    }
+    const lobass_status status = lb_lora_attach(model, settings, is_adapted, compute_dtype, error);
+    free(is_adapted);
+    LB_TRY(status);
+    for (size_t i = 0; i < model->lora->n_parameters; i += 2)
+    {
+        randomize(&model->lora->parameters[i], seed);
+    }
+    lb_model_refresh(model);
+    return LOBASS_OK;
+}
+
+/* ---- products ---------------------------------------------------------------------------------
+ */
+
+/* The adapter's a for W, and b behind it; NULL: none. */
+static const lb_parameter *find(const lb_decoder *decoder, const lb_parameter *w)
+{
+    const lb_lora *lora = decoder->lora;
+    return lora == NULL ? NULL : lora->a_of[w - decoder->model->parameters];
+}
+
+static void scale_all(float *values, size_t count, float scale)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        values[i] *= scale;
+    }
+}
+
+static lobass_status compute_low(lb_decoder *decoder, const lb_parameter *a, const float *x,
+                                 size_t n, lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    float *low = decoder->adapted.low;
+    LB_TRY(c->ops->linear_forward(c, low, x, &a->matrix, NULL, n, error));
+    scale_all(low, n * a->matrix.n_out, decoder->lora->scale);
+    return LOBASS_OK;
+}
+
+lobass_status lb_lora_forward(lb_decoder *decoder, float *y, const float *x, const lb_parameter *w,
+                              size_t n, lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    const lb_parameter *a = find(decoder, w);
+    if (a == NULL)
+    {
+        return LOBASS_OK;
+    }
+    const lb_matrix *b = &a[1].matrix;
+    float *added = decoder->adapted.added;
+    LB_TRY(compute_low(decoder, a, x, n, error));
+    LB_TRY(c->ops->linear_forward(c, added, decoder->adapted.low, b, NULL, n, error));
+    c->ops->add(c, y, added, n, b->n_out);
+    return LOBASS_OK;
+}
+
+lobass_status lb_lora_backward(lb_decoder *decoder, float *const *grads, float *grad_x,
+                               const float *grad_y, const float *x, const lb_parameter *w, size_t n,
+                               lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    const lb_parameter *a = find(decoder, w);
+    if (a == NULL)
+    {
+        return LOBASS_OK;
+    }
+    float *const *grad = grads + (a - decoder->lora->parameters);
+    float *grad_low = decoder->adapted.grad_low;
+    const size_t rank = a->matrix.n_out;
+    LB_TRY(compute_low(decoder, a, x, n, error));
+    memset(grad_low, 0, lb_rows_padded(n) * rank * sizeof *grad_low);
+    LB_TRY(c->ops->linear_backward(c, grad_low, grad[1], NULL, grad_y, decoder->adapted.low,
+                                   &a[1].matrix, n, error));
+    scale_all(grad_low, n * rank, decoder->lora->scale);
+    return c->ops->linear_backward(c, grad_x, grad[0], NULL, grad_low, x, &a->matrix, n, error);
+}
