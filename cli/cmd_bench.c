@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -91,8 +92,27 @@ static void print_result(const lobass_bench_options *options, const lobass_bench
     print_rate("train", &result->train);
 }
 
-static void print_rate_json(cli_json *json, const char *name, const lobass_bench_rate *rate)
+static void print_lengths_json(cli_json *json, const lobass_bench_options *options, unsigned part)
 {
+    uint32_t *lengths = NULL;
+    size_t count = 0;
+
+    if (lobass_bench_lengths(options, part, &lengths, &count, NULL) == LOBASS_OK)
+    {
+        cli_json_array(json, "row_lengths");
+        for (size_t i = 0; i < count; i++)
+        {
+            cli_json_uint(json, NULL, lengths[i]);
+        }
+        cli_json_end(json);
+    }
+    free(lengths);
+}
+
+static void print_rate_json(cli_json *json, const lobass_bench_options *options, unsigned part,
+                            const lobass_bench_rate *rate)
+{
+    const char *name = part == LOBASS_BENCH_TRAIN ? "train" : "forward";
     char key[64];
     const struct
     {
@@ -125,6 +145,7 @@ static void print_rate_json(cli_json *json, const char *name, const lobass_bench
         cli_json_uint(json, "tokens", rate->n_tokens);
         cli_json_uint(json, "tokens_scored", rate->n_scored_tokens);
         cli_json_uint(json, "peak_rss_bytes", rate->peak_rss_bytes);
+        print_lengths_json(json, options, part);
     }
     cli_json_end(json);
 }
@@ -156,8 +177,8 @@ static void print_json(const lobass_bench_options *options, const lobass_bench_r
     cli_json_uint(&json, "weight_bytes", result->weight_bytes);
     cli_json_uint(&json, "peak_rss_bytes", result->peak_rss_bytes);
     print_machine_json(&json, &result->machine);
-    print_rate_json(&json, "forward", &result->forward);
-    print_rate_json(&json, "train", &result->train);
+    print_rate_json(&json, options, LOBASS_BENCH_FORWARD, &result->forward);
+    print_rate_json(&json, options, LOBASS_BENCH_TRAIN, &result->train);
     cli_json_end(&json);
 }
 

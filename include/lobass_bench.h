@@ -83,6 +83,12 @@ LOBASS_API lobass_status lobass_bench(const lobass_bench_options *options,
                                       const lobass_observer *observer, lobass_bench_result *result,
                                       lobass_error *error);
 
+/* The lengths of the rows of one turn of PART, a LOBASS_BENCH_* bit: what another program must be
+ * given to do the same work. *LENGTHS [*COUNT] is yours: free(). */
+LOBASS_API lobass_status lobass_bench_lengths(const lobass_bench_options *options, unsigned part,
+                                              uint32_t **lengths, size_t *count,
+                                              lobass_error *error);
+
 /* What a run would take. Seconds are NaN where they are not known. */
 typedef struct lobass_estimate
 {

@@ -150,10 +150,6 @@ static lobass_status check_options(const lobass_bench_options *options, lobass_e
 static lobass_status bench_open(lb_bench *bench, lobass_error *error)
 {
     const lobass_bench_options *options = bench->options;
-    lobass_bench_result *result = bench->result;
-    const lobass_bench_rate none = {
-        .tokens_per_second = NAN, .matmul_tokens_per_second = NAN, .fraction = NAN};
-    *result = (lobass_bench_result){.forward = none, .train = none};
     LB_TRY(check_options(options, error));
     LB_TRY(lb_bench_shape_find(&bench->config, &bench->pack_tokens, options->shape, error));
     LB_TRY(lb_compute_dtype_choose(&bench->dtype, options->dtype, error));
@@ -168,12 +164,20 @@ static lobass_status bench_open(lb_bench *bench, lobass_error *error)
                        bench->pack_tokens, LB_BENCH_ROW_LEAST);
     }
     bench->n_threads = options->n_threads > 0 ? options->n_threads : lb_processor_count();
+    return LOBASS_OK;
+}
+
+static void result_begin(const lb_bench *bench)
+{
+    lobass_bench_result *result = bench->result;
+    const lobass_bench_rate none = {
+        .tokens_per_second = NAN, .matmul_tokens_per_second = NAN, .fraction = NAN};
+    *result = (lobass_bench_result){.forward = none, .train = none};
     lobass_machine_detect(&result->machine);
     result->dtype = bench->dtype == LB_BF16 ? LOBASS_DTYPE_BF16 : LOBASS_DTYPE_FP32;
     result->n_threads = bench->n_threads;
     result->pack_tokens = (uint32_t)bench->pack_tokens;
     lb_bench_count(&bench->config, bench->dtype, &result->n_parameters, &result->weight_bytes);
-    return LOBASS_OK;
 }
 
 lobass_status lobass_bench(const lobass_bench_options *options, const lobass_observer *observer,
@@ -181,6 +185,7 @@ lobass_status lobass_bench(const lobass_bench_options *options, const lobass_obs
 {
     lb_bench bench = {.options = options, .observer = observer, .result = result};
     LB_TRY(bench_open(&bench, error));
+    result_begin(&bench);
     if ((options->parts & LOBASS_BENCH_FORWARD) != 0)
     {
         LB_TRY(lb_bench_forward(&bench, error));
@@ -191,4 +196,30 @@ lobass_status lobass_bench(const lobass_bench_options *options, const lobass_obs
     }
     result->peak_rss_bytes = lb_peak_memory();
     return LOBASS_OK;
+}
+
+lobass_status lobass_bench_lengths(const lobass_bench_options *options, unsigned part,
+                                   uint32_t **lengths, size_t *count, lobass_error *error)
+{
+    lb_bench bench = {.options = options};
+    lb_bench_packs packs;
+    *lengths = NULL;
+    *count = 0;
+    LB_TRY(bench_open(&bench, error));
+    lobass_status status = lb_bench_packs_create(&packs, &bench, part, error);
+    if (status == LOBASS_OK)
+    {
+        *lengths = lb_alloc(packs.n_rows, sizeof **lengths, error);
+        status = *lengths == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+    }
+    for (size_t i = 0; status == LOBASS_OK && i < packs.count; i++)
+    {
+        const lb_batch *batch = &packs.builders[i].batch;
+        for (size_t j = 0; j < batch->n_sequences; j++)
+        {
+            (*lengths)[(*count)++] = batch->starts[j + 1] - batch->starts[j];
+        }
+    }
+    lb_bench_packs_free(&packs);
+    return status;
 }

@@ -23,22 +23,22 @@ typedef struct forward
     lobass_error failure;
 } forward;
 
+/* The slots take the packs over. */
 static lobass_status packs_make(forward *f, const lb_bench *bench, lobass_error *error)
 {
-    lb_bench_rows rows;
+    lb_bench_packs packs;
     lobass_bench_rate *rate = &bench->result->forward;
-    lobass_status status = lb_bench_rows_create(&rows, bench, error);
-    for (size_t i = 0; status == LOBASS_OK && i < f->n_slots; i++)
+    lobass_status status = lb_bench_packs_create(&packs, bench, LOBASS_BENCH_FORWARD, error);
+    for (size_t i = 0; status == LOBASS_OK && i < packs.count; i++)
     {
-        LB_TRY_GOTO(lb_bench_rows_pack(&rows, &f->slots[i].builder, bench->pack_tokens, error));
-        LB_TRY_GOTO(lb_score_slot_reserve(&f->slots[i], error));
-        const lb_batch *batch = &f->slots[i].builder.batch;
-        rate->n_rows += batch->n_sequences;
-        rate->n_tokens += batch->n_tokens;
-        rate->n_scored_tokens += batch->n_scored;
+        f->slots[i].builder = packs.builders[i];
+        packs.builders[i] = (lb_batch_builder){0};
+        status = lb_score_slot_reserve(&f->slots[i], error);
     }
-done:
-    lb_bench_rows_free(&rows);
+    rate->n_rows = packs.n_rows;
+    rate->n_tokens = packs.n_tokens;
+    rate->n_scored_tokens = packs.n_scored;
+    lb_bench_packs_free(&packs);
     return status;
 }
 

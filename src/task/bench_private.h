@@ -50,6 +50,19 @@ void lb_bench_rows_free(lb_bench_rows *rows);
 lobass_status lb_bench_rows_pack(lb_bench_rows *rows, lb_batch_builder *builder, size_t max_tokens,
                                  lobass_error *error);
 
+/* The packs of one turn of a part: to score, one a thread, of pack_tokens; to train on, the tokens
+ * of one of them, in packs as training cuts a batch. */
+typedef struct lb_bench_packs
+{
+    lb_batch_builder *builders; /* [count] */
+    size_t count, max_tokens;
+    size_t n_rows, n_tokens, n_scored; /* of them all */
+} lb_bench_packs;
+
+lobass_status lb_bench_packs_create(lb_bench_packs *packs, const lb_bench *bench, unsigned part,
+                                    lobass_error *error);
+void lb_bench_packs_free(lb_bench_packs *packs);
+
 /* ---- the bare products (bench_products.c) ------------------------------------------------------
  */
 

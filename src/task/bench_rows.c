@@ -6,6 +6,7 @@
  */
 #include "task/bench_private.h"
 #include "task/scorers.h"
+#include "task/train_private.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -149,4 +150,52 @@ lobass_status lb_bench_rows_pack(lb_bench_rows *rows, lb_batch_builder *builder,
         LB_TRY(lb_batch_builder_add(builder, rows->ids, rows->flags, length, error));
     }
     return LOBASS_OK;
+}
+
+/* ---- packs ----------------------------------------------------------------------------------- */
+
+static lobass_status packs_fill(lb_bench_packs *packs, lb_bench_rows *rows, size_t wanted,
+                                lobass_error *error)
+{
+    packs->builders = lb_alloc(wanted, sizeof *packs->builders, error);
+    if (packs->builders == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    while (packs->count < wanted)
+    {
+        lb_batch_builder *builder = &packs->builders[packs->count++];
+        LB_TRY(lb_bench_rows_pack(rows, builder, packs->max_tokens, error));
+        packs->n_rows += builder->batch.n_sequences;
+        packs->n_tokens += builder->batch.n_tokens;
+        packs->n_scored += builder->batch.n_scored;
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_bench_packs_create(lb_bench_packs *packs, const lb_bench *bench, unsigned part,
+                                    lobass_error *error)
+{
+    const size_t most = lb_train_pack_tokens(&bench->config);
+    const size_t n_cuts = (bench->pack_tokens + most - 1) / most;
+    const bool is_training = part == LOBASS_BENCH_TRAIN;
+    lb_bench_rows rows;
+    *packs = (lb_bench_packs){.max_tokens = bench->pack_tokens / (is_training ? n_cuts : 1)};
+    lobass_status status = lb_bench_rows_create(&rows, bench, error);
+    if (status == LOBASS_OK)
+    {
+        status = packs_fill(packs, &rows, is_training ? n_cuts : bench->n_threads, error);
+    }
+    lb_bench_rows_free(&rows);
+    return status;
+}
+
+void lb_bench_packs_free(lb_bench_packs *packs)
+{
+    for (size_t i = 0; i < packs->count; i++)
+    {
+        lb_batch_builder_free(&packs->builders[i]);
+    }
+    free(packs->builders);
+    *packs = (lb_bench_packs){0};
 }

@@ -18,69 +18,35 @@ typedef struct training
     lb_compute *compute;
     lb_decoder *decoder;
     lb_optimizer *optimizer;
-    lb_batch_builder *packs; /* [n_packs] of one step's batch */
-    size_t n_packs;
+    lb_bench_packs packs; /* of one step's batch */
     float *nll;
-    size_t n_scored; /* of the batch */
-    size_t max_tokens;
     unsigned n_threads;
     const char *backend;
     lb_products *products;
 } training;
-
-/* The batch has the tokens of one thread's pack of scoring, in packs as training cuts them. */
-static lobass_status batch_make(training *t, const lb_bench *bench, lobass_error *error)
-{
-    const size_t most = lb_train_pack_tokens(&bench->config);
-    lobass_bench_rate *rate = &bench->result->train;
-    lb_bench_rows rows;
-    const size_t n_packs = (bench->pack_tokens + most - 1) / most;
-    lobass_status status = lb_bench_rows_create(&rows, bench, error);
-    LB_TRY_GOTO(status);
-    t->packs = lb_alloc(n_packs, sizeof *t->packs, error);
-    if (t->packs == NULL)
-    {
-        status = LOBASS_OUT_OF_MEMORY;
-        goto done;
-    }
-    t->max_tokens = (bench->pack_tokens + n_packs - 1) / n_packs;
-    while (t->n_packs < n_packs)
-    {
-        lb_batch_builder *pack = &t->packs[t->n_packs++];
-        LB_TRY_GOTO(lb_bench_rows_pack(&rows, pack, t->max_tokens, error));
-        rate->n_rows += pack->batch.n_sequences;
-        rate->n_tokens += pack->batch.n_tokens;
-        rate->n_scored_tokens += pack->batch.n_scored;
-    }
-    t->n_scored = (size_t)rate->n_scored_tokens;
-done:
-    lb_bench_rows_free(&rows);
-    return status;
-}
 
 static lobass_status training_create(training *t, const lb_bench *bench, lobass_error *error)
 {
     static const lb_adamw settings = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
     lobass_bench_rate *rate = &bench->result->train;
     t->n_threads = bench->n_threads;
-    LB_TRY(batch_make(t, bench, error));
+    LB_TRY(lb_bench_packs_create(&t->packs, bench, LOBASS_BENCH_TRAIN, error));
+    rate->n_rows = t->packs.n_rows;
+    rate->n_tokens = t->packs.n_tokens;
+    rate->n_scored_tokens = t->packs.n_scored;
     LB_TRY(lb_compute_create(&t->compute, NULL, t->n_threads, error));
     LB_TRY(lb_model_create_uniform(&t->model, &bench->config, bench->dtype, LB_MODEL_TRAIN,
                                    bench->options->seed, error));
-    LB_TRY(lb_decoder_create(&t->decoder, t->model, t->compute, t->max_tokens, true, error));
+    LB_TRY(lb_decoder_create(&t->decoder, t->model, t->compute, t->packs.max_tokens, true, error));
     LB_TRY(lb_optimizer_create(&t->optimizer, t->model, &settings, error));
-    t->nll = lb_alloc(t->max_tokens, sizeof *t->nll, error);
+    t->nll = lb_alloc(t->packs.max_tokens, sizeof *t->nll, error);
     (void)snprintf(rate->backend, sizeof rate->backend, "%s", t->compute->ops->name);
     return t->nll == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 
 static void training_free(training *t)
 {
-    for (size_t i = 0; i < t->n_packs; i++)
-    {
-        lb_batch_builder_free(&t->packs[i]);
-    }
-    free(t->packs);
+    lb_bench_packs_free(&t->packs);
     free(t->nll);
     lb_products_free(t->products);
     lb_optimizer_free(t->optimizer);
@@ -93,10 +59,10 @@ static lobass_status train_real(void *context, lobass_error *error)
 {
     training *t = context;
     double norm = 0;
-    const float scale = 1.0F / (float)t->n_scored;
-    for (size_t i = 0; i < t->n_packs; i++)
+    const float scale = 1.0F / (float)t->packs.n_scored;
+    for (size_t i = 0; i < t->packs.count; i++)
     {
-        const lb_batch *batch = &t->packs[i].batch;
+        const lb_batch *batch = &t->packs.builders[i].batch;
         LB_TRY(lb_decoder_forward(t->decoder, batch, t->nll, error));
         LB_TRY(lb_decoder_backward(t->decoder, batch, scale, t->optimizer->grads, error));
     }
@@ -108,16 +74,16 @@ static lobass_status products_make(void *context, lobass_error *error)
     training *t = context;
     LB_TRY(
         lb_products_backend(&t->backend, &t->model->config, t->model->stored_dtype, false, error));
-    return lb_products_create(&t->products, t->model, t->backend, t->n_threads, t->max_tokens,
+    return lb_products_create(&t->products, t->model, t->backend, t->n_threads, t->packs.max_tokens,
                               error);
 }
 
 static lobass_status train_products(void *context, lobass_error *error)
 {
     training *t = context;
-    for (size_t i = 0; i < t->n_packs; i++)
+    for (size_t i = 0; i < t->packs.count; i++)
     {
-        const lb_batch *batch = &t->packs[i].batch;
+        const lb_batch *batch = &t->packs.builders[i].batch;
         LB_TRY(lb_products_forward(t->products, batch->n_tokens, batch->n_scored, error));
         LB_TRY(lb_products_backward(t->products, batch->n_tokens, batch->n_scored,
                                     t->optimizer->grads, error));

@@ -44,6 +44,9 @@ rows_of() # ARGUMENT...
 first=$(rows_of --seed 3 --threads 1)
 equals "$(rows_of --seed 3 --threads 1 --dtype bf16)" "$first" "rows of the same seed"
 lacks out train
+sed 's/.*"row_lengths": \[\([^]]*\)\].*/\1/' out | tr -d ' ' | tr ',' '\n' >lengths
+equals "$(lines lengths)" "$(number rows out)" "number of lengths"
+equals "$(awk '{ sum += $1 } END { print sum }' lengths)" "$(number tokens out)" "sum of the lengths"
 response=$(rows_of --seed 3 --threads 1 --scored response)
 equals "${response%, *}" "${first%, *}" "rows and tokens, scored or not"
 [ "$response" != "$first" ] || fail "--scored response scores everything: $response"
