@@ -9,8 +9,10 @@
 #include "progress.h"
 #include "result.h"
 
-static void print_result(const lobass_measure_options *options, const lobass_measure_result *result)
+static void print_result(const void *given, const void *made)
 {
+    const lobass_measure_options *options = given;
+    const lobass_measure_result *result = made;
     char rows[CLI_NUMBER_SIZE];
     char total[CLI_NUMBER_SIZE];
     char seconds[CLI_NUMBER_SIZE];
@@ -29,8 +31,10 @@ static void print_result(const lobass_measure_options *options, const lobass_mea
     }
 }
 
-static void print_json(const lobass_measure_options *options, const lobass_measure_result *result)
+static void print_json(const void *given, const void *made)
 {
+    const lobass_measure_options *options = given;
+    const lobass_measure_result *result = made;
     cli_json json = {.file = stdout};
 
     cli_json_object(&json, NULL);
@@ -55,27 +59,18 @@ static void print_json(const lobass_measure_options *options, const lobass_measu
     cli_json_end(&json);
 }
 
+static lobass_status call_library(const void *options, const lobass_observer *observer,
+                                  void *result, lobass_error *error)
+{
+    return lobass_measure(options, observer, result, error);
+}
+
 static int measure(const lobass_measure_options *options, const cli_common *common)
 {
-    cli_progress progress;
     lobass_measure_result result = {0};
-    lobass_error error = {0};
+    const cli_task task = {.call = call_library, .print = print_result, .print_json = print_json};
 
-    cli_progress_start(&progress, common);
-    if (lobass_measure(options, &progress.observer, &result, &error) != LOBASS_OK)
-    {
-        return cli_progress_fail(&progress, common, false, &error);
-    }
-    cli_progress_end(&progress);
-    if (common->is_json)
-    {
-        print_json(options, &result);
-    }
-    else
-    {
-        print_result(options, &result);
-    }
-    return cli_finish(CLI_DONE);
+    return cli_task_run(&task, options, &result, common);
 }
 
 static int check_name(const cli_parser *parser, const char *name)

@@ -6,8 +6,10 @@
 #include "progress.h"
 #include "result.h"
 
-static void print_result(const lobass_prepare_options *options, const lobass_prepare_result *result)
+static void print_result(const void *given, const void *made)
 {
+    const lobass_prepare_options *options = given;
+    const lobass_prepare_result *result = made;
     char tokens[CLI_NUMBER_SIZE];
     char scored[CLI_NUMBER_SIZE];
 
@@ -17,8 +19,10 @@ static void print_result(const lobass_prepare_options *options, const lobass_pre
     cli_field_print("run", options->run);
 }
 
-static void print_json(const lobass_prepare_options *options, const lobass_prepare_result *result)
+static void print_json(const void *given, const void *made)
 {
+    const lobass_prepare_options *options = given;
+    const lobass_prepare_result *result = made;
     cli_json json = {.file = stdout};
 
     cli_json_object(&json, NULL);
@@ -32,27 +36,18 @@ static void print_json(const lobass_prepare_options *options, const lobass_prepa
     cli_json_end(&json);
 }
 
+static lobass_status call_library(const void *options, const lobass_observer *observer,
+                                  void *result, lobass_error *error)
+{
+    return lobass_prepare(options, observer, result, error);
+}
+
 static int prepare(const lobass_prepare_options *options, const cli_common *common)
 {
-    cli_progress progress;
     lobass_prepare_result result = {0};
-    lobass_error error = {0};
+    const cli_task task = {.call = call_library, .print = print_result, .print_json = print_json};
 
-    cli_progress_start(&progress, common);
-    if (lobass_prepare(options, &progress.observer, &result, &error) != LOBASS_OK)
-    {
-        return cli_progress_fail(&progress, common, false, &error);
-    }
-    cli_progress_end(&progress);
-    if (common->is_json)
-    {
-        print_json(options, &result);
-    }
-    else
-    {
-        print_result(options, &result);
-    }
-    return cli_finish(CLI_DONE);
+    return cli_task_run(&task, options, &result, common);
 }
 
 int cmd_prepare(const cli_call *call)

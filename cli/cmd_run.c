@@ -9,8 +9,10 @@
 #include "progress.h"
 #include "result.h"
 
-static void print_result(const lobass_run_options *options, const lobass_run_result *result)
+static void print_result(const void *given, const void *made)
 {
+    const lobass_run_options *options = given;
+    const lobass_run_result *result = made;
     cli_statuses_print(result->select.statuses, result->select.n_records);
     putchar('\n');
     if (isfinite(result->initial.mean_loss) && isfinite(result->reference.mean_loss))
@@ -33,8 +35,10 @@ static void print_seconds(cli_json *json, const lobass_run_result *result)
     cli_json_end(json);
 }
 
-static void print_json(const lobass_run_options *options, const lobass_run_result *result)
+static void print_json(const void *given, const void *made)
 {
+    const lobass_run_options *options = given;
+    const lobass_run_result *result = made;
     cli_json json = {.file = stdout};
 
     cli_json_object(&json, NULL);
@@ -50,27 +54,18 @@ static void print_json(const lobass_run_options *options, const lobass_run_resul
     cli_json_end(&json);
 }
 
+static lobass_status call_library(const void *options, const lobass_observer *observer,
+                                  void *result, lobass_error *error)
+{
+    return lobass_run_all(options, observer, result, error);
+}
+
 static int run_all(const lobass_run_options *options, const cli_common *common)
 {
-    cli_progress progress;
     lobass_run_result result = {0};
-    lobass_error error = {0};
+    const cli_task task = {.call = call_library, .print = print_result, .print_json = print_json};
 
-    cli_progress_start(&progress, common);
-    if (lobass_run_all(options, &progress.observer, &result, &error) != LOBASS_OK)
-    {
-        return cli_progress_fail(&progress, common, false, &error);
-    }
-    cli_progress_end(&progress);
-    if (common->is_json)
-    {
-        print_json(options, &result);
-    }
-    else
-    {
-        print_result(options, &result);
-    }
-    return cli_finish(CLI_DONE);
+    return cli_task_run(&task, options, &result, common);
 }
 
 static void add_options(cli_parser *parser, lobass_run_options *options, cli_common *common)

@@ -9,31 +9,55 @@
 #include "progress.h"
 #include "result.h"
 
-/* How many tokens of the run are scored; the selection's own result counts only what it took. */
-static lobass_status count_scored(uint64_t *n_scored, const char *path, lobass_error *error)
+/* The selection, and how many tokens of the run are scored: its own result counts only what it
+ * took. */
+typedef struct selected
 {
+    lobass_select_result result;
+    uint64_t n_scored;
+} selected;
+
+static lobass_status call_library(const void *given, const lobass_observer *observer, void *made,
+                                  lobass_error *error)
+{
+    const lobass_select_options *options = given;
+    selected *result = made;
     lobass_run *run = NULL;
     lobass_run_info info = {0};
-    lobass_status status = lobass_run_open(&run, path, error);
+    lobass_status status = lobass_select(options, observer, &result->result, error);
 
+    if (status == LOBASS_OK)
+    {
+        status = lobass_run_open(&run, options->run, error);
+    }
     if (status == LOBASS_OK)
     {
         status = lobass_run_describe(run, &info, error);
     }
-    *n_scored = info.n_scored_tokens;
+    result->n_scored = info.n_scored_tokens;
     lobass_run_close(run);
     return status;
 }
 
-static void print_json(const lobass_select_options *options, const lobass_select_result *result,
-                       uint64_t n_scored)
+static void print_result(const void *given, const void *made)
 {
+    const lobass_select_result *result = &((const selected *)made)->result;
+
+    cli_statuses_print(result->statuses, result->n_records);
+    putchar('\n');
+    cli_selection_print(given, result);
+}
+
+static void print_json(const void *given, const void *made)
+{
+    const lobass_select_options *options = given;
+    const lobass_select_result *result = &((const selected *)made)->result;
     cli_json json = {.file = stdout};
 
     cli_json_object(&json, NULL);
     cli_json_text(&json, "run", options->run);
     cli_statuses_json(&json, result->statuses, result->n_records);
-    cli_json_uint(&json, "tokens_scored", n_scored);
+    cli_json_uint(&json, "tokens_scored", ((const selected *)made)->n_scored);
     cli_selection_json(&json, options, result);
     cli_json_object(&json, "elapsed_seconds");
     cli_json_real(&json, "select", result->elapsed_seconds);
@@ -43,29 +67,10 @@ static void print_json(const lobass_select_options *options, const lobass_select
 
 static int choose(const lobass_select_options *options, const cli_common *common)
 {
-    cli_progress progress;
-    lobass_select_result result = {0};
-    lobass_error error = {0};
-    uint64_t n_scored = 0;
+    selected result = {0};
+    const cli_task task = {.call = call_library, .print = print_result, .print_json = print_json};
 
-    cli_progress_start(&progress, common);
-    if (lobass_select(options, &progress.observer, &result, &error) != LOBASS_OK ||
-        count_scored(&n_scored, options->run, &error) != LOBASS_OK)
-    {
-        return cli_progress_fail(&progress, common, false, &error);
-    }
-    cli_progress_end(&progress);
-    if (common->is_json)
-    {
-        print_json(options, &result, n_scored);
-    }
-    else
-    {
-        cli_statuses_print(result.statuses, result.n_records);
-        putchar('\n');
-        cli_selection_print(options, &result);
-    }
-    return cli_finish(CLI_DONE);
+    return cli_task_run(&task, options, &result, common);
 }
 
 int cmd_select(const cli_call *call)

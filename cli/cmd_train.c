@@ -9,8 +9,10 @@
 #include "progress.h"
 #include "result.h"
 
-static void print_result(const lobass_train_options *options, const lobass_train_result *result)
+static void print_result(const void *given, const void *made)
 {
+    const lobass_train_options *options = given;
+    const lobass_train_result *result = made;
     char number[CLI_NUMBER_SIZE];
     char steps[CLI_NUMBER_SIZE];
     char seconds[CLI_NUMBER_SIZE];
@@ -22,8 +24,10 @@ static void print_result(const lobass_train_options *options, const lobass_train
     cli_field_print("written", options->output);
 }
 
-static void print_json(const lobass_train_options *options, const lobass_train_result *result)
+static void print_json(const void *given, const void *made)
 {
+    const lobass_train_options *options = given;
+    const lobass_train_result *result = made;
     cli_json json = {.file = stdout};
 
     cli_json_object(&json, NULL);
@@ -43,27 +47,21 @@ static void print_json(const lobass_train_options *options, const lobass_train_r
     cli_json_end(&json);
 }
 
+static lobass_status call_library(const void *options, const lobass_observer *observer,
+                                  void *result, lobass_error *error)
+{
+    return lobass_train(options, observer, result, error);
+}
+
 static int train(const lobass_train_options *options, const cli_common *common)
 {
-    cli_progress progress;
     lobass_train_result result = {0};
-    lobass_error error = {0};
+    const cli_task task = {.call = call_library,
+                           .print = print_result,
+                           .print_json = print_json,
+                           .goes_on_overwriting = true};
 
-    cli_progress_start(&progress, common);
-    if (lobass_train(options, &progress.observer, &result, &error) != LOBASS_OK)
-    {
-        return cli_progress_fail(&progress, common, true, &error);
-    }
-    cli_progress_end(&progress);
-    if (common->is_json)
-    {
-        print_json(options, &result);
-    }
-    else
-    {
-        print_result(options, &result);
-    }
-    return cli_finish(CLI_DONE);
+    return cli_task_run(&task, options, &result, common);
 }
 
 static bool is_folder(const char *path)

@@ -255,3 +255,18 @@ int cli_progress_fail(cli_progress *progress, const cli_common *common, bool goe
                 common->is_overwriting && !goes_on_overwriting ? " without -f" : "");
     return CLI_INTERRUPTED;
 }
+
+int cli_task_run(const cli_task *task, const void *options, void *result, const cli_common *common)
+{
+    cli_progress progress;
+    lobass_error error = {0};
+
+    cli_progress_start(&progress, common);
+    if (task->call(options, &progress.observer, result, &error) != LOBASS_OK)
+    {
+        return cli_progress_fail(&progress, common, task->goes_on_overwriting, &error);
+    }
+    cli_progress_end(&progress);
+    (common->is_json ? task->print_json : task->print)(options, result);
+    return cli_finish(CLI_DONE);
+}

@@ -29,4 +29,17 @@ void cli_progress_end(cli_progress *progress);
 int cli_progress_fail(cli_progress *progress, const cli_common *common, bool goes_on_overwriting,
                       const lobass_error *error);
 
+/* A command that calls the library once: OPTIONS go in, RESULT comes out. */
+typedef struct cli_task
+{
+    lobass_status (*call)(const void *options, const lobass_observer *observer, void *result,
+                          lobass_error *error);
+    void (*print)(const void *options, const void *result);
+    void (*print_json)(const void *options, const void *result);
+    bool goes_on_overwriting; /* see cli_progress_fail() */
+} cli_task;
+
+/* Calls it under observation and prints its result or why it failed; returns the exit code. */
+int cli_task_run(const cli_task *task, const void *options, void *result, const cli_common *common);
+
 #endif

@@ -104,37 +104,26 @@ lobass_status lb_store_model_remove(lb_store *store, const char *name, lobass_er
     return lb_statement_run(store, statement, error);
 }
 
+static lobass_status model_read_listed(void *element, lb_store *store, sqlite3_stmt *statement,
+                                       size_t index, lobass_error *error)
+{
+    (void)index;
+    return model_read(element, store, statement, error);
+}
+
 lobass_status lb_store_models_load(lb_store_model **models, size_t *count, lb_store *store,
                                    lobass_error *error)
 {
-    lobass_status status = LOBASS_OK;
-    sqlite3_stmt *statement = NULL;
-    lb_store_model *list = NULL;
-    size_t n = 0;
-    size_t capacity = 0;
-    *models = NULL;
-    *count = 0;
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_MODELS_LOAD, error));
-    for (;;)
-    {
-        bool has_row = false;
-        LB_TRY_GOTO(lb_statement_step(store, statement, &has_row, error));
-        if (!has_row)
-        {
-            break;
-        }
-        void *values = list;
-        LB_TRY_GOTO(lb_list_reserve(&values, &capacity, n + 1, sizeof *list, error));
-        list = values;
-        list[n++] = (lb_store_model){0};
-        LB_TRY_GOTO(model_read(&list[n - 1], store, statement, error));
-    }
+    void *list = NULL;
+    const lobass_status status = lb_statement_list(&list, count, store, LB_SQL_MODELS_LOAD,
+                                                   sizeof **models, model_read_listed, error);
     *models = list;
-    *count = n;
-    list = NULL;
-done:
-    sqlite3_reset(statement);
-    lb_store_models_free(list, n);
+    if (status != LOBASS_OK)
+    {
+        lb_store_models_free(list, *count);
+        *models = NULL;
+        *count = 0;
+    }
     return status;
 }
 

@@ -30,9 +30,10 @@ lobass_status lb_store_source_save(lb_store *store, uint32_t index, const lb_sto
     return lb_statement_run(store, statement, error);
 }
 
-static lobass_status source_read(lb_store_source *source, lb_store *store, sqlite3_stmt *statement,
+static lobass_status source_read(void *element, lb_store *store, sqlite3_stmt *statement,
                                  size_t expected, lobass_error *error)
 {
+    lb_store_source *source = element;
     uint64_t index = 0;
     if (!lb_column_count(statement, 0, UINT32_MAX, &index) || index != expected ||
         !lb_column_count(statement, 3, (uint64_t)INT64_MAX, &source->n_records))
@@ -49,34 +50,16 @@ static lobass_status source_read(lb_store_source *source, lb_store *store, sqlit
 lobass_status lb_store_sources_load(lb_store_source **sources, size_t *count, lb_store *store,
                                     lobass_error *error)
 {
-    lobass_status status = LOBASS_OK;
-    sqlite3_stmt *statement = NULL;
-    lb_store_source *list = NULL;
-    size_t n = 0;
-    size_t capacity = 0;
-    *sources = NULL;
-    *count = 0;
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_SOURCES_LOAD, error));
-    for (;;)
-    {
-        bool has_row = false;
-        LB_TRY_GOTO(lb_statement_step(store, statement, &has_row, error));
-        if (!has_row)
-        {
-            break;
-        }
-        void *values = list;
-        LB_TRY_GOTO(lb_list_reserve(&values, &capacity, n + 1, sizeof *list, error));
-        list = values;
-        list[n++] = (lb_store_source){0};
-        LB_TRY_GOTO(source_read(&list[n - 1], store, statement, n - 1, error));
-    }
+    void *list = NULL;
+    const lobass_status status = lb_statement_list(&list, count, store, LB_SQL_SOURCES_LOAD,
+                                                   sizeof **sources, source_read, error);
     *sources = list;
-    *count = n;
-    list = NULL;
-done:
-    sqlite3_reset(statement);
-    lb_store_sources_free(list, n);
+    if (status != LOBASS_OK)
+    {
+        lb_store_sources_free(list, *count);
+        *sources = NULL;
+        *count = 0;
+    }
     return status;
 }
 

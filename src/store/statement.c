@@ -134,6 +134,32 @@ lobass_status lb_statement_run(lb_store *store, sqlite3_stmt *statement, lobass_
     return LOBASS_OK;
 }
 
+lobass_status lb_statement_list(void **list, size_t *count, lb_store *store, lb_statement which,
+                                size_t element_bytes, lb_element_reader read, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    sqlite3_stmt *statement = NULL;
+    size_t capacity = 0;
+    bool has_row = true;
+    *list = NULL;
+    *count = 0;
+    LB_TRY(lb_statement_use(&statement, store, which, error));
+    while (has_row)
+    {
+        LB_TRY_GOTO(lb_statement_step(store, statement, &has_row, error));
+        if (has_row)
+        {
+            LB_TRY_GOTO(lb_list_reserve(list, &capacity, *count + 1, element_bytes, error));
+            void *element = (char *)*list + *count * element_bytes;
+            memset(element, 0, element_bytes);
+            LB_TRY_GOTO(read(element, store, statement, (*count)++, error));
+        }
+    }
+done:
+    sqlite3_reset(statement);
+    return status;
+}
+
 void lb_bind_count(sqlite3_stmt *statement, int index, uint64_t value)
 {
     if (value <= (uint64_t)INT64_MAX)

@@ -73,6 +73,12 @@ lobass_status lb_statement_run(lb_store *store, sqlite3_stmt *statement, lobass_
 /* One step; *HAS_ROW false at the end or on failure, and the statement is then reset. */
 lobass_status lb_statement_step(lb_store *store, sqlite3_stmt *statement, bool *has_row,
                                 lobass_error *error);
+/* All rows that a statement gives as a list: READ fills an element, zeroed before, from the row at
+ * hand. *LIST [*COUNT] is yours, also after a failure: the element that failed is the last one. */
+typedef lobass_status (*lb_element_reader)(void *element, lb_store *store, sqlite3_stmt *statement,
+                                           size_t index, lobass_error *error);
+lobass_status lb_statement_list(void **list, size_t *count, lb_store *store, lb_statement which,
+                                size_t element_bytes, lb_element_reader read, lobass_error *error);
 /* A failed binding shows up as a failed step: NULL would be stored where NOT NULL stands. */
 void lb_bind_count(sqlite3_stmt *statement, int index, uint64_t value);
 void lb_bind_text(sqlite3_stmt *statement, int index, const char *text);
