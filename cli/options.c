@@ -90,15 +90,20 @@ static bool read_real(double *value, const char *text, const cli_option *option)
     return true;
 }
 
+static const char *choice_name_at(const cli_option *option, size_t index)
+{
+    return option->type == CLI_NAME ? option->name_at(index) : option->choices[index].name;
+}
+
 static int refuse_choice(const cli_parser *parser, const cli_option *option, const char *text)
 {
     char names[256] = "";
     size_t used = 0;
+    const char *name = NULL;
 
-    for (const cli_choice *choice = option->choices; choice->name != NULL; choice++)
+    for (size_t i = 0; (name = choice_name_at(option, i)) != NULL; i++)
     {
-        const char *separator = choice == option->choices ? "" : ", ";
-        int written = snprintf(names + used, sizeof names - used, "%s%s", separator, choice->name);
+        int written = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ", name);
         if (written < 0 || (size_t)written >= sizeof names - used)
         {
             break;
@@ -116,6 +121,21 @@ static int store_choice(const cli_parser *parser, const cli_option *option, cons
         if (strcmp(choice->name, text) == 0)
         {
             memcpy(option->target, &choice->value, sizeof choice->value);
+            return -1;
+        }
+    }
+    return refuse_choice(parser, option, text);
+}
+
+static int store_name(const cli_parser *parser, const cli_option *option, const char *text)
+{
+    const char *name = NULL;
+
+    for (size_t i = 0; (name = option->name_at(i)) != NULL; i++)
+    {
+        if (strcmp(name, text) == 0)
+        {
+            *(const char **)option->target = text;
             return -1;
         }
     }
@@ -177,8 +197,9 @@ static int store_text(const cli_parser *parser, const cli_option *option, const 
 static int store_value(const cli_parser *parser, cli_option *option, const char *text)
 {
     static int (*const stores[])(const cli_parser *, const cli_option *, const char *) = {
-        [CLI_TEXT] = store_text, [CLI_UINT32] = store_integer, [CLI_UINT64] = store_integer,
-        [CLI_REAL] = store_real, [CLI_CHOICE] = store_choice,  [CLI_AMOUNT] = store_amount,
+        [CLI_TEXT] = store_text,      [CLI_NAME] = store_name, [CLI_UINT32] = store_integer,
+        [CLI_UINT64] = store_integer, [CLI_REAL] = store_real, [CLI_CHOICE] = store_choice,
+        [CLI_AMOUNT] = store_amount,
     };
 
     option->is_given = true;
@@ -224,6 +245,14 @@ static int take_value(reader *words, cli_option *option)
     if (words->next >= words->argc)
     {
         return cli_wrong_usage(words->parser, "option --%s needs a value", option->name);
+    }
+    const char *text = words->argv[words->next];
+    if (option->type == CLI_TEXT && text[0] == '-' && text[1] != '\0')
+    {
+        return cli_wrong_usage(words->parser,
+                               "option --%s needs a value, found the option '%s'; a name that "
+                               "begins so is given as ./%s",
+                               option->name, text, text);
     }
     return store_value(words->parser, option, words->argv[words->next++]);
 }

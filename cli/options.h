@@ -14,6 +14,7 @@ typedef enum cli_type
 {
     CLI_FLAG,   /* bool */
     CLI_TEXT,   /* const char * */
+    CLI_NAME,   /* const char *, one of those that NAME_AT gives */
     CLI_UINT32, /* uint32_t, LEAST to MOST */
     CLI_UINT64, /* uint64_t, LEAST to MOST */
     CLI_REAL,   /* double, LOWEST to HIGHEST */
@@ -39,6 +40,7 @@ typedef struct cli_option
     uint64_t least, most;
     double lowest, highest;
     const cli_choice *choices;
+    const char *(*name_at)(size_t index); /* NULL after the last */
     bool is_required;
     bool is_idle;  /* accepted and listed apart: it changes nothing in this command */
     bool is_given; /* set by the parser */

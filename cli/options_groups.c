@@ -87,8 +87,9 @@ void cli_options_add_format(cli_parser *parser, lobass_format_options *format)
 {
     const cli_option rows[] = {
         {.name = "template",
-         .type = CLI_TEXT,
+         .type = CLI_NAME,
          .target = &format->template_name,
+         .name_at = lobass_template_name,
          .value = "NAME",
          .help = "alpaca, alpaca-newline or plain; a model's own chat template and template files "
                  "are not supported yet",

@@ -57,6 +57,7 @@ static void describe_default(char *text, size_t size, const cli_option *option)
     switch (option->type)
     {
     case CLI_TEXT:
+    case CLI_NAME:
         if (*(const char **)option->target != NULL)
         {
             snprintf(text, size, "%s", *(const char **)option->target);

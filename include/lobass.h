@@ -182,6 +182,8 @@ typedef struct lobass_format_options
 } lobass_format_options;
 
 LOBASS_API lobass_format_options lobass_format_options_default(void);
+/* "alpaca", ...: what template_name may be; static; NULL after the last. */
+LOBASS_API const char *lobass_template_name(size_t index);
 
 /* ---- prepare: records -> frozen rows --------------------------------------------------------
  */

@@ -304,6 +304,7 @@ lobass_status lb_conversation_parse(lb_conversation *conversation, const char *d
                                     size_t size_bytes, lb_arena *arena, lobass_error *error)
 {
     const lb_value *record = NULL;
-    LB_TRY(lb_value_parse(&record, data, size_bytes, "not valid JSON", arena, error));
+    LB_TRY(lb_value_parse(&record, data, size_bytes, "not valid JSON within the record", arena,
+                          error));
     return parse_record(conversation, record, arena, error);
 }

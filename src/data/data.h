@@ -65,6 +65,8 @@ typedef struct lb_template lb_template;
 /* NAME: "alpaca", "alpaca-newline", "plain". "chat" and files are LOBASS_UNSUPPORTED, by name. */
 lobass_status lb_template_find(const lb_template **found, const char *name, lobass_error *error);
 const char *lb_template_name(const lb_template *chosen);
+/* NULL after the last. */
+const char *lb_template_name_at(size_t index);
 /* A conversation of one LB_ROLE_TEXT message is rendered as itself by every template. */
 lobass_status lb_template_render(lb_rendering *rendering, const lb_template *chosen,
                                  const lb_conversation *conversation, lb_arena *arena,

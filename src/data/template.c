@@ -55,6 +55,11 @@ static const lb_template templates[] = {
      .separator = "\n"},
 };
 
+const char *lb_template_name_at(size_t index)
+{
+    return index < sizeof templates / sizeof *templates ? templates[index].name : NULL;
+}
+
 lobass_status lb_template_find(const lb_template **found, const char *name, lobass_error *error)
 {
     for (size_t i = 0; i < sizeof templates / sizeof *templates; i++)

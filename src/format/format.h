@@ -13,7 +13,8 @@
 /* ---- JSON (json.c) -------------------------------------------------------------------------- */
 
 /* Parses one value (strict, UTF-8 checked, NUL in strings allowed, large integers as reals). WHERE
- * opens the message: "WHERE: line L, byte B: what jansson found". Release with json_decref(). */
+ * opens the message: "WHERE: line L, byte B: what jansson found", without the line where there is
+ * only one. Release with json_decref(). */
 lobass_status lb_json_parse(json_t **value, const char *data, size_t size_bytes, const char *where,
                             lobass_error *error);
 lobass_status lb_json_load(json_t **value, const char *path, lobass_error *error);

@@ -18,14 +18,30 @@
 /* The largest range in which every integer is a double. */
 #define EXACT_REAL 9007199254740992.0
 
-static lobass_status fail_parse(lobass_error *error, const char *where, const json_error_t *found)
+/* TEXT of one line has bytes alone: it may be a line of a larger file. What jansson words as "X
+ * expected near Y" is said as everywhere else: "expected X, found Y". */
+static lobass_status fail_parse(lobass_error *error, const char *where, const json_error_t *found,
+                                const char *text, size_t size_bytes)
 {
+    static const char wording[] = " expected near ";
     if (json_error_code(found) == json_error_out_of_memory)
     {
         return lb_fail(error, LOBASS_OUT_OF_MEMORY, "%s: out of memory", where);
     }
-    return lb_fail(error, LOBASS_BAD_FORMAT, "%s: line %d, byte %d: %s", where, found->line,
-                   found->position, found->text);
+    const bool has_lines = memchr(text, '\n', size_bytes) != NULL;
+    const char *near = strstr(found->text, wording);
+    char line[32];
+    char what[sizeof found->text + sizeof "expected , found "];
+    line[0] = '\0';
+    if (has_lines)
+    {
+        (void)snprintf(line, sizeof line, "line %d, ", found->line);
+    }
+    (void)snprintf(what, sizeof what, near != NULL ? "expected %.*s, found %s" : "%.*s%s",
+                   near != NULL ? (int)(near - found->text) : (int)sizeof found->text, found->text,
+                   near != NULL ? near + sizeof wording - 1 : "");
+    return lb_fail(error, LOBASS_BAD_FORMAT, "%s: %sbyte %d: %s", where, line, found->position,
+                   what);
 }
 
 static json_t *integer_again(const json_t *real)
@@ -75,9 +91,9 @@ lobass_status lb_json_parse_flags(json_t **value, const char *data, size_t size_
                                   const char *where, lobass_error *error)
 {
     json_error_t found;
-    *value = json_loadb(data == NULL ? "" : data, size_bytes,
-                        flags | JSON_DECODE_ANY | JSON_ALLOW_NUL, &found);
-    return *value == NULL ? fail_parse(error, where, &found) : LOBASS_OK;
+    const char *text = data == NULL ? "" : data;
+    *value = json_loadb(text, size_bytes, flags | JSON_DECODE_ANY | JSON_ALLOW_NUL, &found);
+    return *value == NULL ? fail_parse(error, where, &found, text, size_bytes) : LOBASS_OK;
 }
 
 lobass_status lb_json_parse(json_t **value, const char *data, size_t size_bytes, const char *where,
@@ -92,7 +108,7 @@ lobass_status lb_json_parse(json_t **value, const char *data, size_t size_bytes,
         *value = json_loadb(text, size_bytes, flags | JSON_DECODE_INT_AS_REAL, &found);
         restore_integers(*value);
     }
-    return *value == NULL ? fail_parse(error, where, &found) : LOBASS_OK;
+    return *value == NULL ? fail_parse(error, where, &found, text, size_bytes) : LOBASS_OK;
 }
 
 lobass_status lb_json_load(json_t **value, const char *path, lobass_error *error)

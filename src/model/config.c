@@ -269,8 +269,11 @@ static lobass_status read_config(lb_config *config, const json_t *root, const ch
     if (!json_is_string(name))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT,
-                       "%s: field \"architectures\": expected an array with a name, found %s",
-                       where, names == NULL ? "nothing" : lb_json_kind(names));
+                       "%s: field \"architectures\": expected an array with a name in it, found %s",
+                       where,
+                       json_is_array(names) && json_array_size(names) == 0 ? "an empty one"
+                       : json_is_array(names)                              ? lb_json_kind(name)
+                                                                           : lb_json_kind(names));
     }
     const architecture *known = find_architecture(json_string_value(name));
     if (known == NULL)
@@ -323,6 +326,20 @@ static lobass_status check_is_model(const char *folder, lobass_error *error)
                          folder);
 }
 
+/* Swapped arguments are told from broken JSON. */
+static bool is_data_name(const char *path)
+{
+    static const char *const endings[] = {".jsonl", ".gz", ".zst"};
+    const size_t size = strlen(path);
+    bool is_data = false;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+    {
+        const size_t n = strlen(endings[i]);
+        is_data = is_data || (size > n && strcmp(path + size - n, endings[i]) == 0);
+    }
+    return is_data;
+}
+
 lobass_status lb_config_load(lb_config *config, const char *path, lobass_error *error)
 {
     memset(config, 0, sizeof *config);
@@ -334,7 +351,11 @@ lobass_status lb_config_load(lb_config *config, const char *path, lobass_error *
         return LOBASS_OUT_OF_MEMORY;
     }
     json_t *root = NULL;
-    lobass_status status = lb_json_load(&root, where, error);
+    lobass_status status =
+        is_data_name(where) && lb_path_look(where) == LB_PATH_FILE
+            ? lb_fail(error, LOBASS_BAD_FORMAT,
+                      "%s: a data file by its name; expected the folder of a model", where)
+            : lb_json_load(&root, where, error);
     if (status == LOBASS_OK)
     {
         status = read_config(config, root, where, error);

@@ -88,6 +88,11 @@ const char *lobass_direction_name(lobass_direction direction)
     return NULL;
 }
 
+const char *lobass_template_name(size_t index)
+{
+    return lb_template_name_at(index);
+}
+
 bool lb_row_status_is_selectable(lobass_row_status status)
 {
     return status == LOBASS_ROW_OK || status == LOBASS_ROW_TRUNCATED;

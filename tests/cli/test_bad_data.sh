@@ -59,6 +59,8 @@ refused null.jsonl "null.jsonl:5" 'field "output"' "expected a string" "null"
     echo '{"instruction": "cut off", "output": "x'
 } >cut.jsonl
 refused cut.jsonl "cut.jsonl:3"
+expect 1 "$LOBASS" prepare model cut.jsonl -o run -q --strict
+cp err cut.err
 
 echo '[{"instruction": "a", "output": "b"}, {"instruction": "a"' >cut.json
 refused cut.json "cut.json"
@@ -82,3 +84,10 @@ echo '{"instruction": "a", "output": ""}' >nothing.jsonl
 expect 1 "$LOBASS" train model nothing.jsonl -o trained -q
 says err "none of its 1 records can be trained on"
 [ ! -e trained ] || fail "a model trained on nothing"
+
+# The message has one place: file and line, and the byte within the record.
+says cut.err "cut.jsonl:3: not valid JSON within the record: byte "
+lacks cut.err "line 1"
+# A data file where a model should be is told from broken JSON.
+expect 1 "$LOBASS" info good.jsonl
+says err "lobass: good.jsonl: a data file by its name; expected the folder of a model"

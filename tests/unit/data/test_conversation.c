@@ -183,9 +183,9 @@ static const example bad[] = {
      "message 1: field \"train\": expected 0 or 1, found a string"},
     {"{\"messages\":[{\"role\":\"user\",\"content\":\"b\",\"train\":true}]}",
      "message 1: only an assistant message can be learned"},
-    {"{\"text\":\"t\"", "not valid JSON: line 1"},
-    {"{\"text\":\"\xff\"}", "not valid JSON: line 1"},
-    {"{\"text\":\n\"\\ud800\"}", "not valid JSON: line 2"},
+    {"{\"text\":\"t\"", "not valid JSON within the record: byte "},
+    {"{\"text\":\"\xff\"}", "not valid JSON within the record: byte "},
+    {"{\"text\":\n\"\\ud800\"}", "not valid JSON within the record: line 2, byte "},
     {"", "not valid JSON"},
 };
 

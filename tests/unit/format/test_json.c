@@ -48,12 +48,12 @@ static void test_malformed(void **state)
     {
         const char *text, *expected;
     } cases[] = {
-        {"", "x: line 1, byte 0: "},
-        {"{\"a\": 1", "x: line 1, byte 7: "},
-        {"{\"a\": 1}\n{", "x: line 2, byte 10: end of file expected"},
+        {"", "x: byte 0: "},
+        {"{\"a\": 1", "x: byte 7: expected '}', found end of file"},
+        {"{\"a\": 1}\n{", "x: line 2, byte 10: expected end of file, found '{'"},
         {"{\"a\":\n nul}", "x: line 2, byte 10: invalid token near 'nul'"},
-        {"[01]", "x: line 1, byte 2: "},
-        {"[\"\xff\"]", "x: line 1, byte 2: unable to decode byte 0xff"},
+        {"[01]", "x: byte 2: "},
+        {"[\"\xff\"]", "x: byte 2: unable to decode byte 0xff"},
         {"[\"\xc0\xaf\"]", "unable to decode byte 0xc0"},
         {"[\"\\ud800\"]", "invalid Unicode"},
         {"[NaN]", "invalid token"},

@@ -182,8 +182,9 @@ static const bad_case bad_cases[] = {
     {"{}", "num_attention_heads", LOBASS_BAD_FORMAT, "field \"num_attention_heads\": expected"},
     {"{}", "vocab_size", LOBASS_BAD_FORMAT, "field \"vocab_size\": expected"},
     {"{}", "architectures", LOBASS_BAD_FORMAT,
-     "field \"architectures\": expected an array with a name, found nothing"},
-    {"{\"architectures\": []}", NULL, LOBASS_BAD_FORMAT, "field \"architectures\": expected"},
+     "field \"architectures\": expected an array with a name in it, found nothing"},
+    {"{\"architectures\": []}", NULL, LOBASS_BAD_FORMAT,
+     "field \"architectures\": expected an array with a name in it, found an empty one"},
     {"{\"architectures\": [\"Qwen2ForCausalLM\"]}", NULL, LOBASS_UNSUPPORTED,
      "/config.json: architecture \"Qwen2ForCausalLM\" is not supported; supported: "
      "LlamaForCausalLM"},
@@ -241,8 +242,13 @@ static void test_bad_input(void **state)
     fixture_write(folder, "config.json", "[1]");
     assert_fails(LOBASS_BAD_FORMAT, "config.json: expected an object, found an array",
                  lb_config_load(&config, folder, error));
+    fixture_write(folder, "rows.jsonl", "{}\n{}\n");
+    char *rows = lb_path_join(folder, "rows.jsonl", NULL);
+    assert_fails(LOBASS_BAD_FORMAT, "rows.jsonl: a data file by its name; expected the folder of",
+                 lb_config_load(&config, rows, error));
+    free(rows);
     fixture_write(folder, "config.json", "{\"architectures\": [");
-    assert_fails(LOBASS_BAD_FORMAT, "config.json: line 1", lb_config_load(&config, folder, error));
+    assert_fails(LOBASS_BAD_FORMAT, "config.json: byte 19", lb_config_load(&config, folder, error));
     fixture_write(folder, "config.json",
                   "{\"architectures\": [\"LlamaForCausalLM\"], \"hidden_size\": "
                   "100000000000000000000}");

@@ -201,7 +201,6 @@ static inline void losses_put(const char *run, const char *name, const double *l
     lb_store_close(store);
 }
 
-/* What an observer heard; cancels at the call of progress with that number, from 1. */
 /* Everything that the rows of two runs hold must be the same. */
 static inline void check_same_rows(const char *a, const char *b)
 {
@@ -234,6 +233,7 @@ static inline void check_same_rows(const char *a, const char *b)
     lobass_run_close(second);
 }
 
+/* What an observer heard; cancels at the call of progress with that number, from 1. */
 typedef struct listener
 {
     unsigned n_progress, cancel_at, n_warnings;

@@ -26,8 +26,8 @@ typedef struct bad_case
 } bad_case;
 
 static const bad_case bad_cases[] = {
-    {"", LOBASS_BAD_FORMAT, "line "},
-    {"{\"version\": ", LOBASS_BAD_FORMAT, "line 1"},
+    {"", LOBASS_BAD_FORMAT, "byte 0"},
+    {"{\"version\": ", LOBASS_BAD_FORMAT, "byte 12"},
     {"[]", LOBASS_BAD_FORMAT, "expected an object, found an array"},
     {"{\"version\": \"2.0\"}", LOBASS_UNSUPPORTED, "field \"version\""},
     {FILE_OF("\"model\": null"), LOBASS_BAD_FORMAT, "field \"model\""},
@@ -248,7 +248,7 @@ static void refuses_ends_that_it_cannot_add(void **state)
          LOBASS_BAD_FORMAT},
         {NULL, "{\"add_bos_token\": \"yes\"}", "tokenizer_config.json: field \"add_bos_token\"",
          LOBASS_BAD_FORMAT},
-        {NULL, "[", "tokenizer_config.json: line 1", LOBASS_BAD_FORMAT},
+        {NULL, "[", "tokenizer_config.json: byte 1", LOBASS_BAD_FORMAT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     {
