@@ -461,6 +461,10 @@ int cmd_bench(const cli_call *call)
     }
     if (code < 0)
     {
+        code = cli_training_check(&parser, &r.run.train);
+    }
+    if (code < 0)
+    {
         code = run_request(&r, &parser);
     }
     cli_parser_free(&parser);

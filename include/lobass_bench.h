@@ -108,8 +108,8 @@ typedef struct lobass_estimate
 
 /* Prepares the data in a temporary folder and times scoring and training on a sample of its rows,
  * SECONDS each and at least one step; OPTIONS as for lobass_run_all, where run, selection and what
- * names an output are not looked at. Writing the reference's files and the selection are not in
- * it. */
+ * names an output are not looked at. Writing the reference's files, the selection, and what an
+ * adapter adds to the second measuring are not in it. */
 LOBASS_API lobass_status lobass_run_estimate(const lobass_run_options *options, double seconds,
                                              const lobass_observer *observer,
                                              lobass_estimate *estimate, lobass_error *error);

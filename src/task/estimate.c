@@ -277,7 +277,8 @@ static lobass_status train_estimate(estimator *e, lobass_error *error)
     double optimizer_seconds = 0;
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_config_load(&config, e->options->prepare.model, error));
-    if (!lb_bench_fits("train", lb_train_bytes(&config, e->n_parameters, e->dtype),
+    if (!lb_bench_fits("train",
+                       lb_train_bytes(&config, e->n_parameters, e->dtype, train.lora.rank > 0),
                        e->estimate->train_skipped))
     {
         return LOBASS_OK;

@@ -39,10 +39,12 @@ size_t lb_train_pack_tokens(const lb_config *config)
     return tokens < PACK_TOKENS_LEAST ? PACK_TOKENS_LEAST : tokens;
 }
 
-uint64_t lb_train_bytes(const lb_config *config, uint64_t n_parameters, lb_dtype dtype)
+uint64_t lb_train_bytes(const lb_config *config, uint64_t n_parameters, lb_dtype dtype,
+                        bool is_frozen)
 {
-    const uint64_t a_parameter = 4 * sizeof(float) + (dtype == LB_BF16 ? sizeof(uint16_t) : 0);
-    return n_parameters * a_parameter + lb_train_pack_tokens(config) * bytes_per_token(config);
+    const uint64_t trained = 4 * sizeof(float) + (dtype == LB_BF16 ? sizeof(uint16_t) : 0);
+    return n_parameters * (is_frozen ? lb_dtype_size(dtype) : trained) +
+           lb_train_pack_tokens(config) * bytes_per_token(config);
 }
 
 /* ---- what is trained on ---------------------------------------------------------------------- */

@@ -86,6 +86,11 @@ between peak_rss_bytes "$(number measure_rss_bytes estimate)" 1e12 estimate
 expect 0 "$LOBASS" bench model data.jsonl --seconds 0 -q
 says out "measure reference"
 says out "3 steps of 128 rows, 3 epochs"
+expect 0 "$LOBASS" bench model data.jsonl --seconds 0 --lora-rank 2 --json -q
+equals "$(number lora_rank out)" 2 "rank of the adapter"
+between train_tokens_per_second 1e-3 1e9 out
+expect 2 "$LOBASS" bench model data.jsonl --lora-alpha 2
+says err "option --lora-alpha needs --lora-rank"
 expect 1 "$LOBASS" bench model nowhere.jsonl
 says err nowhere.jsonl
 [ -z "$(ls "$TMPDIR")" ] || fail "a failure leaves behind: $(ls "$TMPDIR")"
