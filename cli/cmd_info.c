@@ -184,7 +184,8 @@ static void print_run(const lobass_run *run, const lobass_run_info *info)
     {
         print_run_model(lobass_run_model_at(run, i));
     }
-    printf("selected     %s\n", cli_number(number, info->n_selected));
+    printf("selected     %s\n",
+           info->has_selection ? cli_number(number, info->n_selected) : "nothing yet");
 }
 
 static void print_run_lists(cli_json *json, const lobass_run *run, const lobass_run_info *info)
@@ -232,7 +233,10 @@ static void print_run_json(const lobass_run *run, const lobass_run_info *info)
     cli_statuses_json(&json, info->statuses, info->n_records);
     cli_json_uint(&json, "tokens", info->n_tokens);
     cli_json_uint(&json, "tokens_scored", info->n_scored_tokens);
-    cli_json_uint(&json, "selected", info->n_selected);
+    if (info->has_selection)
+    {
+        cli_json_uint(&json, "selected", info->n_selected);
+    }
     print_run_lists(&json, run, info);
     cli_json_end(&json);
 }

@@ -80,7 +80,10 @@ static void print_json(const cli_shown_row *shown)
     cli_json_text(&json, "hash", hash);
     cli_json_text(&json, "status", shown->status);
     cli_json_text(&json, "reason", shown->reason);
-    cli_json_uint(&json, "n_tokens", row->n_scored); /* as in the scores: N of the means */
+    if (row->status != LOBASS_ROW_DUPLICATE)
+    {
+        cli_json_uint(&json, "n_tokens", row->n_scored); /* as in the scores: N of the means */
+    }
     cli_json_uint(&json, "n_ids", row->n_tokens);
     print_losses(&json, shown);
     if (shown->scores_line != NULL)

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "task/json_writer.h"
+#include "task/prepare_private.h"
 #include "task/scorers.h"
 #include "task/verify.h"
 
@@ -41,6 +42,7 @@ typedef struct measurer
     double nll_sum;       /* of all rows measured under the name so far, in nats */
     uint64_t n_scored;    /* tokens in that sum */
     uint64_t n_nonfinite; /* rows left out of it: their loss is not finite */
+    bool ends_selection;  /* of the losses that this call replaces */
     lobass_measure_result *result;
     char stage_name[96];
     char machine_fact[128]; /* name of the fact */
@@ -136,6 +138,18 @@ static lobass_status fail_other_model(const measurer *m, const lb_store_model *s
     return status;
 }
 
+/* What was selected by losses that are gone is no selection of this run any more. */
+static lobass_status selection_forget(measurer *m, lobass_error *error)
+{
+    char *recorded = NULL;
+    LB_TRY(lb_store_fact_load(&recorded, m->store, LB_FACT_SELECTION, error));
+    m->ends_selection = recorded != NULL;
+    free(recorded);
+    LB_TRY(lb_store_selection_remove(m->store, error));
+    LB_TRY(lb_store_fact_remove(m->store, LB_FACT_SELECTION, error));
+    return lb_run_selection_clear(m->options->run, error);
+}
+
 /* Losses that scores are made of take with them what was selected by them. */
 static lobass_status losses_forget(measurer *m, lobass_error *error)
 {
@@ -146,8 +160,7 @@ static lobass_status losses_forget(measurer *m, lobass_error *error)
     {
         return LOBASS_OK;
     }
-    LB_TRY(lb_store_selection_remove(m->store, error));
-    return lb_store_fact_remove(m->store, LB_FACT_SELECTION, error);
+    return selection_forget(m, error);
 }
 
 /* The name's losses in the database, if any: *IS_SAME where they were made as this call would. A
@@ -442,6 +455,14 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
     LB_TRY(lb_step_clock_begin(&m->clock, m->store, m->stage_name, error));
     LB_TRY(model_identify(m, error));
     LB_TRY(name_claim(m, error));
+    if (m->ends_selection)
+    {
+        lb_observer_log(observer, LOBASS_LOG_NOTE,
+                        "%s: the selection was made from the earlier losses and is ended; the "
+                        "run's " LB_RUN_SELECTED ", " LB_RUN_SCORES " and " LB_RUN_MANIFEST
+                        " are removed",
+                        m->options->run);
+    }
     LB_TRY(rows_plan(m, error));
     if (m->n_done < m->n_due || m->options->verify > 0)
     {

@@ -26,6 +26,8 @@ lobass_status lb_run_folder_clear(const char *run, lobass_error *error);
 /* Removes the reference, its scratch and the selection made with it. The caller holds RUN/lock; a
  * training of the reference by itself is refused. */
 lobass_status lb_run_reference_clear(const char *run, lobass_error *error);
+/* Removes the run's own selection, its table and its manifest, where they are. */
+lobass_status lb_run_selection_clear(const char *run, lobass_error *error);
 /* A shared hold on RUN's rows: until it is released the run is not cleared. Holds nothing where
  * there is no run, or one that cannot be written to. */
 lobass_status lb_run_rows_keep(lb_lock *hold, const char *run, lobass_error *error);

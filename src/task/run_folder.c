@@ -103,6 +103,16 @@ static lobass_status remove_one(const char *run, const char *name, bool is_folde
     return status;
 }
 
+lobass_status lb_run_selection_clear(const char *run, lobass_error *error)
+{
+    static const char *const names[] = {LB_RUN_SELECTED, LB_RUN_SCORES, LB_RUN_MANIFEST};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+    {
+        LB_TRY(remove_one(run, names[i], false, error));
+    }
+    return LOBASS_OK;
+}
+
 lobass_status lb_partial_remove(const char *partial, lobass_error *error)
 {
     lb_lock lock = {0};

@@ -212,6 +212,7 @@ static lobass_status counts_read(lobass_run *run, lobass_run_info *info, lobass_
     }
     const size_t n_rows = scores->n_rows;
     lb_scores_free(scores);
+    info->has_selection = has_selection;
     return has_selection ? selected_count(&info->n_selected, run, n_rows, error) : LOBASS_OK;
 }
 

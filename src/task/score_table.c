@@ -20,6 +20,7 @@ typedef struct cells
     const char *source, *reason; /* reason NULL: none */
     const lb_row_scores *scores;
     uint64_t n_scored, rank;
+    bool has_length; /* a duplicate is not measured: its length is that of the row it repeats */
     bool has_selection, is_selected;
 } cells;
 
@@ -40,7 +41,10 @@ static lobass_status line_json(lb_buffer *line, const cells *c, lobass_error *er
     lb_json_put_text(&writer, "source", c->source);
     lb_json_put_count(&writer, "record", c->record);
     lb_json_put_text(&writer, "status", lobass_row_status_name(scores->status));
-    lb_json_put_count(&writer, "n_tokens", c->n_scored);
+    if (c->has_length)
+    {
+        lb_json_put_count(&writer, "n_tokens", c->n_scored);
+    }
     if (scores->has_initial)
     {
         lb_json_put_real(&writer, "initial_loss", scores->initial_loss);
@@ -124,7 +128,11 @@ static lobass_status line_csv(lb_buffer *line, const cells *c, lobass_error *err
     LB_TRY(cell_text(line, c->source, error));
     LB_TRY(lb_buffer_print(line, error, ",%" PRIu64, c->record));
     LB_TRY(cell_text(line, lobass_row_status_name(scores->status), error));
-    LB_TRY(lb_buffer_print(line, error, ",%" PRIu64, c->n_scored));
+    LB_TRY(lb_buffer_append_text(line, ",", error));
+    if (c->has_length)
+    {
+        LB_TRY(lb_buffer_print(line, error, "%" PRIu64, c->n_scored));
+    }
     LB_TRY(cell_real(line, scores->has_initial, scores->initial_loss, error));
     LB_TRY(cell_real(line, scores->has_reference, scores->reference_loss, error));
     for (size_t i = 0; i < N_COLUMNS; i++)
@@ -191,6 +199,7 @@ static lobass_status rows_write(const lb_score_table *table, lb_store *store,
                                  : "",
                    .scores = scores,
                    .n_scored = summary->n_scored,
+                   .has_length = summary->status != LOBASS_ROW_DUPLICATE,
                    .has_selection = table->is_selected != NULL};
         c.rank = table->ranks != NULL ? table->ranks[i] : 0;
         c.is_selected = c.has_selection && table->is_selected[i];

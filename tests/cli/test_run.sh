@@ -55,6 +55,11 @@ equals "$(lines run/scores.jsonl)" $n_records "lines of scores"
 [ -f run/reference/model.safetensors ] || fail "no reference model"
 [ -f run/manifest.json ] || fail "no manifest"
 
+# A duplicate is not measured: it has no length of its own.
+grep '"status": "duplicate"' run/scores.jsonl >repeated
+lacks repeated n_tokens
+says repeated "the same tokens as row"
+
 # For people: the table adds up, and the direction is told.
 run -o run -k 6%
 says out "66  records"

@@ -88,6 +88,8 @@ equals "$(lines few.jsonl)" 0 "lines of an empty selection"
 name=$(printf 'caf\351 \033[2J\nx.jsonl')
 records 3 >"$name"
 expect 0 "$LOBASS" prepare model "$name" -o odd -q
+expect 0 "$LOBASS" info odd --json
+lacks out '"selected"'
 expect 0 "$LOBASS" scores odd
 says out '"source": "caf\\xe9 \\x1b[2J\\x0ax.jsonl"'
 expect 0 "$LOBASS" info odd --json

@@ -282,6 +282,13 @@ static bool collect(void *context, const char *data, size_t size_bytes)
     return lb_buffer_append(context, data, size_bytes, NULL) == LOBASS_OK;
 }
 
+static void hear_of_the_end(void *context, lobass_log_level level, const char *line)
+{
+    bool *is_told = context;
+    *is_told = *is_told || (level == LOBASS_LOG_NOTE &&
+                            strstr(line, "the selection was made from the earlier losses") != NULL);
+}
+
 /* New losses under `initial` end what was selected by the old ones; other names do not. */
 static void test_replaced_ends_selection(void **state)
 {
@@ -290,6 +297,8 @@ static void test_replaced_ends_selection(void **state)
     (void)state;
     records_make("rs.jsonl", 10);
     (void)run_prepare("rs.jsonl", "chosen");
+    bool is_told = false;
+    const lobass_observer observer = {.context = &is_told, .log = hear_of_the_end};
     model_make_as("later", 9, 512);
     lobass_measure_options options = measure_options(place("chosen"), place("model"));
     (void)measured(&options);
@@ -307,7 +316,15 @@ static void test_replaced_ends_selection(void **state)
     {
         lb_buffer text = {0};
         options.name = is_initial == 1 ? "initial" : "aside";
-        (void)measured(&options);
+        is_told = false;
+        check_ok(lobass_measure(&options, &observer, NULL, &error), &error);
+        assert_int_equal(is_told, is_initial == 1);
+        assert_int_equal(lb_path_look(place("chosen/selected.jsonl")),
+                         is_initial == 1 ? LB_PATH_MISSING : LB_PATH_FILE);
+        assert_int_equal(lb_path_look(place("chosen/scores.jsonl")),
+                         is_initial == 1 ? LB_PATH_MISSING : LB_PATH_FILE);
+        assert_int_equal(lb_path_look(place("chosen/manifest.json")),
+                         is_initial == 1 ? LB_PATH_MISSING : LB_PATH_FILE);
         check_ok(lobass_run_open(&run, options.run, &error), &error);
         check_ok(lobass_run_scores(run, LOBASS_TABLE_JSONL, collect, &text, &error), &error);
         lobass_run_close(run);
