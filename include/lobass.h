@@ -450,7 +450,7 @@ typedef struct lobass_run_info
     uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
     uint64_t n_tokens, n_scored_tokens;
     size_t n_sources, n_models;
-    bool is_prepared; /* false: prepare was stopped and can be resumed */
+    bool is_prepared;   /* false: prepare was stopped and can be resumed */
     bool has_selection; /* false: nothing was selected yet */
     uint64_t n_selected;
 } lobass_run_info;
