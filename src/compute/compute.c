@@ -137,6 +137,7 @@ void lb_compute_free(lb_compute *compute)
         lb_onednn_free(compute->scratch->onednn);
         lb_rope_table_free(&compute->scratch->rope);
         free(compute->scratch->tile_memory);
+        free(compute->scratch->tile_operands);
         free(compute->scratch->memory);
         free(compute->scratch);
     }

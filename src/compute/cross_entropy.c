@@ -316,15 +316,56 @@ static void grad_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
-static void stage_run(lb_compute *c, cross_entropy *e)
+/* Both gradients of a stage where operands are packed: two products, each on all threads. */
+static lobass_status grad_tiles(lb_compute *c, const cross_entropy *e, lobass_error *error)
+{
+    const bool is_bf16 = e->head->bf16 != NULL;
+    const size_t first = e->word * e->d;
+    const lb_product x = {.m = e->n,
+                          .n = e->d,
+                          .k = e->n_words,
+                          .a = e->grad_logit,
+                          .lda = e->stage_words,
+                          .b = is_bf16 ? (const void *)(e->head->bf16 + first)
+                                       : (const void *)(e->head->fp32 + first),
+                          .ldb = e->d,
+                          .is_b_bf16 = is_bf16,
+                          .is_added = true,
+                          .c = e->grad_x,
+                          .ldc = e->d};
+    LB_TRY(lb_tile_run(c, &x, is_bf16, error));
+    if (e->grad_head == NULL)
+    {
+        return LOBASS_OK;
+    }
+    const lb_product head = {.m = e->n_words,
+                             .n = e->d,
+                             .k = e->n,
+                             .a = e->grad_logit,
+                             .lda = e->stage_words,
+                             .is_a_transposed = true,
+                             .b = e->x,
+                             .ldb = e->d,
+                             .is_added = true,
+                             .c = e->grad_head + first,
+                             .ldc = e->d};
+    return lb_tile_run(c, &head, is_bf16, error);
+}
+
+static lobass_status stage_run(lb_compute *c, cross_entropy *e, lobass_error *error)
 {
     lb_pool_run(c->pool, e->n_row_blocks * lb_blocks(e->n_words, LB_VOCABULARY_BLOCK),
                 grad_logit_chunk, e);
+    if (e->gemm->is_packing)
+    {
+        return grad_tiles(c, e, error);
+    }
     e->n_grad_x_chunks = e->n_row_blocks * lb_blocks(e->d, e->x_column_block);
     const size_t n_head_chunks =
         lb_blocks(e->n_words, LB_ROW_BLOCK) * lb_blocks(e->d, e->head_column_block);
     lb_pool_run(c->pool, e->n_grad_x_chunks + (e->grad_head == NULL ? 0 : n_head_chunks),
                 grad_chunk, e);
+    return LOBASS_OK;
 }
 
 /* Scratch for grad_logit and, where x must be converted, for all of it as an operand. */
@@ -377,7 +418,7 @@ lobass_status lb_cross_entropy_backward(lb_compute *c, float *grad_x, float *gra
     for (; e.word < head->n_out; e.word += e.stage_words)
     {
         e.n_words = lb_min(e.stage_words, head->n_out - e.word);
-        stage_run(c, &e);
+        LB_TRY(stage_run(c, &e, error));
     }
     return lb_failure_status(&e.failure, e.gemm, error);
 }

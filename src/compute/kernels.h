@@ -141,7 +141,9 @@ struct lb_scratch
     lb_rope_table rope;
     const struct lb_tile_set *tiles; /* for lb_gemm_tiles* */
     char *tile_memory;               /* n_workers parts of lb_tile_worker_bytes() */
-    struct lb_onednn *onednn;        /* for lb_gemm_onednn_bf16 only, else NULL */
+    char *tile_operands;             /* of lb_tile_run */
+    size_t tile_operand_bytes;
+    struct lb_onednn *onednn; /* for lb_gemm_onednn_bf16 only, else NULL */
 };
 
 /* Room for one operation; what was there is lost. Allocates only to grow. */
@@ -196,6 +198,10 @@ size_t lb_packed_depth(size_t n_in);
 /* Where value (row, column) of a packed matrix is, in elements. */
 size_t lb_packed_place(const lb_matrix *w, size_t row, size_t column);
 const struct lb_tile_set *lb_tile_choose(const lb_cpu *cpu);
+/* A whole product on all threads, each operand packed once (cpu/tile_run.c); k > 0. Not from within
+ * a chunk of work. */
+lobass_status lb_tile_run(lb_compute *c, const lb_product *product, bool is_bf16,
+                          lobass_error *error);
 
 /* ---- state of the bf16 primitives (cpu/onednn_bf16.c) ------------------------------------------
  */

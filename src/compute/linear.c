@@ -79,6 +79,45 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
+static void bias_chunk(void *context, size_t chunk, unsigned worker)
+{
+    const linear *l = (const linear *)context;
+    (void)worker;
+    const size_t n_out = l->w->n_out;
+    const size_t last = lb_min(l->n, (chunk + 1) * LB_ROW_BLOCK);
+    for (size_t i = chunk * LB_ROW_BLOCK; i < last; i++)
+    {
+        for (size_t j = 0; j < n_out; j++)
+        {
+            l->y[i * n_out + j] += l->bias[j];
+        }
+    }
+}
+
+/* With operands that are packed, all at once. */
+static lobass_status forward_tiles(lb_compute *c, linear *l, lobass_error *error)
+{
+    const lb_operand w = lb_operand_from_weights(c->scratch, l->gemm, NULL, l->w, 0, 0, 0, 0);
+    const lb_product product = {.m = l->n,
+                                .n = l->w->n_out,
+                                .k = l->w->n_in,
+                                .a = l->x,
+                                .lda = l->w->n_in,
+                                .b = w.data,
+                                .ldb = w.ld,
+                                .is_b_bf16 = w.is_bf16,
+                                .is_b_panels = w.is_panels,
+                                .is_b_transposed = true,
+                                .c = l->y,
+                                .ldc = l->w->n_out};
+    LB_TRY(lb_tile_run(c, &product, l->w->bf16 != NULL, error));
+    if (l->bias != NULL)
+    {
+        lb_pool_run(c->pool, lb_blocks(l->n, LB_ROW_BLOCK), bias_chunk, l);
+    }
+    return LOBASS_OK;
+}
+
 lobass_status lb_linear_forward(lb_compute *c, float *y, const float *x, const lb_matrix *w,
                                 const float *bias, size_t n, lobass_error *error)
 {
@@ -93,6 +132,10 @@ lobass_status lb_linear_forward(lb_compute *c, float *y, const float *x, const l
                 .w = w,
                 .bias = bias,
                 .n = n};
+    if (l.gemm->is_packing)
+    {
+        return forward_tiles(c, &l, error);
+    }
     l.n_row_blocks = lb_blocks(n, LB_ROW_BLOCK);
     l.column_block = lb_column_block(n, w->n_out);
     LB_TRY(reserve(c, &l, LB_ROW_BLOCK * w->n_in, l.column_block * w->n_in, error));
@@ -142,8 +185,29 @@ static void grad_x_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
+static lobass_status backward_x_tiles(lb_compute *c, const linear *l, lobass_error *error)
+{
+    const lb_operand w = lb_operand_from_weights(c->scratch, l->gemm, NULL, l->w, 0, 0, 0, 0);
+    const lb_product product = {.m = l->n,
+                                .n = l->w->n_in,
+                                .k = l->w->n_out,
+                                .a = l->grad_y,
+                                .lda = l->w->n_out,
+                                .b = w.data,
+                                .ldb = w.ld,
+                                .is_b_bf16 = w.is_bf16,
+                                .is_added = true,
+                                .c = l->grad_x,
+                                .ldc = l->w->n_in};
+    return lb_tile_run(c, &product, l->w->bf16 != NULL, error);
+}
+
 static lobass_status backward_x(lb_compute *c, linear *l, lobass_error *error)
 {
+    if (l->gemm->is_packing)
+    {
+        return backward_x_tiles(c, l, error);
+    }
     l->n_row_blocks = lb_blocks(l->n, LB_ROW_BLOCK);
     l->column_block = lb_column_block(l->n, l->w->n_in);
     l->inner_block = l->gemm->convert == NULL ? l->w->n_out : LB_INNER_BLOCK;
@@ -188,8 +252,28 @@ static void grad_w_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
+static lobass_status backward_w_tiles(lb_compute *c, const linear *l, lobass_error *error)
+{
+    const lb_product product = {.m = l->w->n_out,
+                                .n = l->w->n_in,
+                                .k = l->n,
+                                .a = l->grad_y,
+                                .lda = l->w->n_out,
+                                .is_a_transposed = true,
+                                .b = l->x,
+                                .ldb = l->w->n_in,
+                                .is_added = true,
+                                .c = l->grad_w,
+                                .ldc = l->w->n_in};
+    return lb_tile_run(c, &product, l->w->bf16 != NULL, error);
+}
+
 static lobass_status backward_w(lb_compute *c, linear *l, lobass_error *error)
 {
+    if (l->gemm->is_packing)
+    {
+        return backward_w_tiles(c, l, error);
+    }
     const size_t n_out = l->w->n_out;
     l->n_row_blocks = lb_blocks(n_out, LB_ROW_BLOCK);
     l->column_block = lb_column_block(n_out, l->w->n_in);

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A whole product on all threads of a computation. First both operands are packed, each value once,
+ * in memory that all threads see; then blocks of the result are computed with no packing left to
+ * do. A call on one thread (tile_gemm.c) would pack the rows anew for every block of columns. Where
+ * the right operand is given as panels it stays where it is.
+ */
+#include <stdlib.h>
+
+#include "compute/cpu/tile.h"
+
+enum
+{
+    PACKED_ROWS = 64,  /* of the left operand, by one chunk */
+    BLOCK_ROWS = 252,  /* of the result: a multiple of every kernel's tile_rows */
+    SLICE_BLOCKS = 4,  /* of LB_TILE_DEPTH_BYTES: of the inner dimension, gone through at once */
+    FEWEST_CHUNKS = 16 /* that a result is cut into, while it has panels enough */
+};
+
+typedef struct tile_run
+{
+    const lb_product *product;
+    const lb_tile_kernel *kernel;
+    const lb_vector *vector;
+    size_t element_bytes;         /* of the right operand */
+    size_t depth, n_depth_blocks; /* values of a left block, and blocks */
+    char *left;                   /* [n_depth_blocks][m][LB_TILE_STRIDE] */
+    char *packed;                 /* panels of the right operand, or NULL */
+    const char *right;            /* the panels, wherever they are */
+    size_t panel_bytes;
+    size_t n_left_chunks;
+    size_t n_row_blocks, n_panels, group_panels; /* panels of a chunk */
+} tile_run;
+
+static void pack_chunk(void *context, size_t chunk, unsigned worker)
+{
+    const tile_run *r = (const tile_run *)context;
+    const lb_product *p = r->product;
+    (void)worker;
+    if (chunk >= r->n_left_chunks)
+    {
+        const size_t panel = chunk - r->n_left_chunks;
+        const lb_tile_source source = {p->b, p->ldb, !p->is_b_transposed, p->is_b_bf16};
+        lb_tile_pack_right(r->vector, r->packed + panel * r->panel_bytes, &source,
+                           r->element_bytes == sizeof(uint16_t), panel * LB_PANEL,
+                           lb_min(LB_PANEL, p->n - panel * LB_PANEL), 0, p->k);
+        return;
+    }
+    const size_t row = chunk * PACKED_ROWS;
+    const size_t n_rows = lb_min(PACKED_ROWS, p->m - row);
+    const lb_tile_source source = {p->a, p->lda, p->is_a_transposed, false};
+    for (size_t block = 0; block < r->n_depth_blocks; block++)
+    {
+        lb_tile_pack_left(r->vector, r->left + (block * p->m + row) * LB_TILE_STRIDE, &source,
+                          r->kernel->left, row, n_rows, block * r->depth,
+                          lb_min(r->depth, p->k - block * r->depth));
+    }
+}
+
+/* One panel against the rows of a block, over a slice of the inner dimension. */
+static void panel_multiply(const tile_run *r, size_t row, size_t n_rows, size_t panel,
+                           size_t first_block)
+{
+    const lb_product *p = r->product;
+    const size_t last_block = lb_min(r->n_depth_blocks, first_block + SLICE_BLOCKS);
+    const size_t n_tiles = lb_blocks(n_rows, r->kernel->tile_rows);
+    const size_t n_columns = lb_min(LB_PANEL, p->n - panel * LB_PANEL);
+    const char *right = r->right + panel * r->panel_bytes;
+    for (size_t tile = 0; tile < n_tiles; tile++)
+    {
+        const size_t first = row + tile * n_rows / n_tiles;
+        const size_t count = row + (tile + 1) * n_rows / n_tiles - first;
+        float *c = p->c + first * p->ldc + panel * LB_PANEL;
+        for (size_t block = first_block; block < last_block; block++)
+        {
+            r->kernel->multiply(c, p->ldc, r->left + (block * p->m + first) * LB_TILE_STRIDE,
+                                right + block * r->depth * LB_PANEL * r->element_bytes,
+                                lb_min(r->depth, p->k - block * r->depth), count, n_columns,
+                                p->is_added || block > 0);
+        }
+    }
+}
+
+static void multiply_chunk(void *context, size_t chunk, unsigned worker)
+{
+    const tile_run *r = (const tile_run *)context;
+    (void)worker;
+    const size_t row = chunk % r->n_row_blocks * BLOCK_ROWS;
+    const size_t n_rows = lb_min(BLOCK_ROWS, r->product->m - row);
+    const size_t first = chunk / r->n_row_blocks * r->group_panels;
+    const size_t last = lb_min(r->n_panels, first + r->group_panels);
+    for (size_t block = 0; block < r->n_depth_blocks; block += SLICE_BLOCKS)
+    {
+        for (size_t panel = first; panel < last; panel++)
+        {
+            panel_multiply(r, row, n_rows, panel, block);
+        }
+    }
+}
+
+/* Memory for the operands; it only grows. */
+static lobass_status reserve(struct lb_scratch *scratch, size_t size_bytes, lobass_error *error)
+{
+    if (size_bytes > scratch->tile_operand_bytes)
+    {
+        free(scratch->tile_operands);
+        scratch->tile_operand_bytes = 0;
+        scratch->tile_operands = (char *)lb_alloc(size_bytes, 1, error);
+        if (scratch->tile_operands == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
+        scratch->tile_operand_bytes = size_bytes;
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_tile_run(lb_compute *c, const lb_product *product, bool is_bf16,
+                          lobass_error *error)
+{
+    struct lb_scratch *scratch = c->scratch;
+    tile_run r = {.product = product,
+                  .kernel = is_bf16 ? &scratch->tiles->bf16 : &scratch->tiles->fp32,
+                  .vector = scratch->vector,
+                  .element_bytes = is_bf16 ? sizeof(uint16_t) : sizeof(float)};
+    r.depth = lb_tile_depth(r.kernel->left);
+    r.n_depth_blocks = lb_blocks(product->k, r.depth);
+    r.n_panels = lb_blocks(product->n, LB_PANEL);
+    r.n_left_chunks = lb_blocks(product->m, PACKED_ROWS);
+    r.n_row_blocks = lb_blocks(product->m, BLOCK_ROWS);
+    r.panel_bytes = lb_packed_depth(product->k) * LB_PANEL * r.element_bytes;
+    const size_t n_wanted = lb_min(r.n_panels, lb_blocks(FEWEST_CHUNKS, r.n_row_blocks));
+    r.group_panels = lb_blocks(r.n_panels, n_wanted);
+    size_t left_bytes = 0;
+    lb_scratch_add(&left_bytes, r.n_depth_blocks * product->m, LB_TILE_STRIDE);
+    size_t total = left_bytes;
+    if (!product->is_b_panels)
+    {
+        lb_scratch_add(&total, r.n_panels, r.panel_bytes);
+    }
+    LB_TRY(reserve(scratch, total, error));
+    r.left = scratch->tile_operands;
+    r.packed = product->is_b_panels ? NULL : r.left + left_bytes;
+    r.right = product->is_b_panels ? (const char *)product->b : r.packed;
+    lb_pool_run(c->pool, r.n_left_chunks + (product->is_b_panels ? 0 : r.n_panels), pack_chunk, &r);
+    lb_pool_run(c->pool, r.n_row_blocks * lb_blocks(r.n_panels, r.group_panels), multiply_chunk,
+                &r);
+    return LOBASS_OK;
+}
