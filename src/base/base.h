@@ -137,6 +137,17 @@ void lb_output_discard(lb_output *output); /* releases and removes the unfinishe
 lobass_status lb_file_write(const char *path, const void *data, size_t size_bytes, bool overwrite,
                             lobass_error *error);
 
+/* Bytes put aside in a file without a name (spool.c). */
+typedef struct lb_spool lb_spool;
+
+lobass_status lb_spool_open(lb_spool **spool, const char *beside, lobass_error *error);
+lobass_status lb_spool_write(lb_spool *spool, const void *data, size_t size_bytes,
+                             lobass_error *error);
+/* SIZE_BYTES of those written, from START on. */
+lobass_status lb_spool_read(lb_spool *spool, uint64_t start, void *data, size_t size_bytes,
+                            lobass_error *error);
+void lb_spool_close(lb_spool *spool);
+
 lobass_status lb_folder_create(const char *path, lobass_error *error); /* with its parents */
 lobass_status lb_folder_remove(const char *path, lobass_error *error); /* with all it holds */
 /* Renames FROM to TO and syncs the parent; replaces a folder TO when OVERWRITE. */

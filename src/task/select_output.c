@@ -5,7 +5,7 @@
  * JSON Lines: a record and a line feed; a record that spans lines gets a space for each carriage
  * return and line feed in it, which in JSON can only stand between tokens. JSON array (a path that
  * ends in .json): "[\n", records parted by ",\n", "\n]\n", every byte of a record kept. In the
- * order of the data records stream through; ranked ones are kept in memory, the selected alone.
+ * order of the data records stream through; ranked ones are put aside, the selected alone.
  */
 #include "task/prepare_private.h"
 #include "task/select_private.h"
@@ -19,7 +19,7 @@
 
 typedef struct place
 {
-    size_t start, size; /* in the kept bytes */
+    uint64_t start, size; /* in what was put aside */
 } place;
 
 typedef struct emitter
@@ -29,8 +29,10 @@ typedef struct emitter
     bool is_array;
     uint64_t n_written;
     lb_buffer folded; /* a record without its line breaks */
-    lb_buffer kept;   /* ranked: selected records, in the order of the data */
-    place *places;    /* ranked: [n_ranked] by rank - 1 */
+    lb_buffer read;   /* a record that had been put aside */
+    lb_spool *aside;  /* ranked: selected records, in the order of the data */
+    uint64_t n_aside; /* bytes */
+    place *places;    /* ranked: [n_selected] by rank - 1 */
 } emitter;
 
 static lobass_status put(emitter *e, const char *data, size_t size, lobass_error *error)
@@ -63,6 +65,16 @@ static lobass_status put_record(emitter *e, const char *data, size_t size, lobas
     LB_TRY(memchr(data, '\n', size) == NULL ? put(e, data, size, error)
                                             : put_folded(e, data, size, error));
     return put(e, "\n", 1, error);
+}
+
+/* What had been put aside. */
+static lobass_status put_aside(emitter *e, const place *where, lobass_error *error)
+{
+    const size_t size = (size_t)where->size;
+    lb_buffer_clear(&e->read);
+    LB_TRY(lb_buffer_reserve(&e->read, size, error));
+    LB_TRY(lb_spool_read(e->aside, where->start, e->read.data, size, error));
+    return put_record(e, e->read.data, size, error);
 }
 
 static lobass_status put_end(emitter *e, lobass_error *error)
@@ -104,9 +116,10 @@ static lobass_status record_take(emitter *e, const lb_selection *selection,
         return put_record(e, record->data, record->size, error);
     }
     place *where = &e->places[selection->ranks[row] - 1];
-    where->start = e->kept.size;
+    where->start = e->n_aside;
     where->size = record->size;
-    return lb_buffer_append(&e->kept, record->data, record->size, error);
+    e->n_aside += record->size;
+    return lb_spool_write(e->aside, record->data, record->size, error);
 }
 
 /* Rows [*ROW, N_END) of one source. */
@@ -187,7 +200,8 @@ static lobass_status all_write(emitter *e, const lb_selection *selection, const 
 {
     if (e->target->is_ranked)
     {
-        e->places = lb_alloc(selection->n_ranked, sizeof *e->places, error);
+        LB_TRY(lb_spool_open(&e->aside, e->target->path, error));
+        e->places = lb_alloc(selection->n_selected, sizeof *e->places, error);
         if (e->places == NULL)
         {
             return LOBASS_OUT_OF_MEMORY;
@@ -196,7 +210,7 @@ static lobass_status all_write(emitter *e, const lb_selection *selection, const 
     LB_TRY(sources_write(e, selection, scores, store, stage, error));
     for (size_t i = 0; e->target->is_ranked && i < selection->n_selected; i++)
     {
-        LB_TRY(put_record(e, e->kept.data + e->places[i].start, e->places[i].size, error));
+        LB_TRY(put_aside(e, &e->places[i], error));
     }
     return put_end(e, error);
 }
@@ -214,7 +228,8 @@ lobass_status lb_selection_write(lb_select_output *output, const lb_selection *s
 done:
     lb_select_file_release(&e.file);
     lb_buffer_free(&e.folded);
-    lb_buffer_free(&e.kept);
+    lb_buffer_free(&e.read);
+    lb_spool_close(e.aside);
     free(e.places);
     return status;
 }
