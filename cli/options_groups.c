@@ -214,6 +214,11 @@ void cli_options_add_training(cli_parser *parser, lobass_train_options *train)
          .value = "X",
          .help = "largest norm of the gradient; 0: no clipping",
          .highest = NORM_MOST},
+        {.name = "recompute",
+         .type = CLI_FLAG,
+         .target = &train->recomputes,
+         .help = "keep the input of each layer alone and compute the rest once more: less "
+                 "memory, a third slower, the same result"},
         {.name = "checkpoint-seconds",
          .type = CLI_UINT32,
          .target = &train->checkpoint_seconds,

@@ -280,6 +280,8 @@ typedef struct lobass_train_options
     double warmup_ratio;  /* share of the steps with a linear rise from 0; then cosine to 0 */
     double weight_decay;  /* decoupled (AdamW); not applied to norm gains and biases */
     double clip;          /* largest gradient norm; 0: no clipping */
+    bool recomputes; /* keep the input of each layer alone and compute the rest once more in the
+                        backward: the same result with less memory, slower */
     lobass_lora_options lora;
     uint64_t seed;               /* of the shuffle, and of a new adapter */
     uint32_t checkpoint_seconds; /* at most this much work is lost by a kill; 0: every step */

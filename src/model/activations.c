@@ -74,7 +74,7 @@ static lobass_status carve_layers(carver *from, lb_decoder *decoder, lobass_erro
 {
     const lb_config *config = &decoder->model->config;
     lb_layer_activations *layers = decoder->layers;
-    if (!decoder->is_training)
+    if (decoder->use == LB_DECODER_SCORE)
     {
         LB_TRY(carve_layer(from, config, &layers[0], error));
         layers[0].next = layers[0].x;
@@ -86,7 +86,14 @@ static lobass_status carve_layers(carver *from, lb_decoder *decoder, lobass_erro
     }
     for (size_t l = 0; l < config->n_layers; l++)
     {
-        LB_TRY(carve_layer(from, config, &layers[l], error));
+        const request own[] = {{(void *)&layers[l].x, config->d_model}};
+        if (l == 0 || decoder->use == LB_DECODER_TRAIN)
+        {
+            LB_TRY(carve_layer(from, config, &layers[l], error));
+            continue;
+        }
+        layers[l] = layers[0];
+        LB_TRY(CARVE(from, own, error));
     }
     const request last[] = {{(void *)&layers[config->n_layers - 1].next, config->d_model}};
     LB_TRY(CARVE(from, last, error));
@@ -131,7 +138,7 @@ static lobass_status carve_adapted(carver *from, lb_decoder *decoder, lobass_err
     const request requests[] = {
         {(void *)&adapted->low, lora->settings.rank},
         {(void *)&adapted->added, lora->most_out},
-        {(void *)&adapted->grad_low, decoder->is_training ? lora->settings.rank : 0},
+        {(void *)&adapted->grad_low, decoder->use != LB_DECODER_SCORE ? lora->settings.rank : 0},
     };
     return CARVE(from, requests, error);
 }
@@ -158,7 +165,7 @@ static lobass_status carve_all(carver *from, lb_decoder *decoder, lobass_error *
     };
     LB_TRY(CARVE(from, requests, error));
     LB_TRY(carve_adapted(from, decoder, error));
-    return decoder->is_training ? carve_gradients(from, decoder, error) : LOBASS_OK;
+    return decoder->use != LB_DECODER_SCORE ? carve_gradients(from, decoder, error) : LOBASS_OK;
 }
 
 lobass_status lb_activations_create(lb_decoder *decoder, lobass_error *error)

@@ -10,7 +10,8 @@
 
 #include "model/model.h"
 
-/* One layer. For scoring all layers share one set, and `next` is `x`. */
+/* One layer. For scoring all layers share one set, and `next` is `x`; a decoder that recomputes
+ * shares all but `x` and `next`. */
 typedef struct lb_layer_activations
 {
     float *x;                 /* [n, d] residual stream that enters the layer */
@@ -89,7 +90,7 @@ struct lb_decoder
     const lb_lora *lora; /* of the model when the decoder was made; NULL: none */
     lb_compute *compute;
     size_t max_tokens;
-    bool is_training;
+    lb_decoder_use use;
     size_t n_tokens, n_scored;    /* of the last forward */
     lb_layer_activations *layers; /* [n_layers] */
     lb_scratch_activations scratch;
@@ -106,6 +107,10 @@ struct lb_decoder
  */
 lobass_status lb_activations_create(lb_decoder *decoder, lobass_error *error);
 
+/* Layer L from its x, as the forward of a training does it; for the backward of a decoder that has
+ * not kept the rest. */
+lobass_status lb_decoder_layer_forward(lb_decoder *decoder, size_t l, const lb_batch *batch,
+                                       lobass_error *error);
 /* What the decoder's adapter (if any) adds for W (lora.c): to y[n, n_out] = x w^T, after it was
  * computed; to grad_x and to the adapter's own GRADS, given grad_y. */
 lobass_status lb_lora_forward(lb_decoder *decoder, float *y, const float *x, const lb_parameter *w,

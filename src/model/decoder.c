@@ -14,7 +14,7 @@
 #include "model/activations.h"
 
 lobass_status lb_decoder_create(lb_decoder **decoder, const lb_model *model, lb_compute *compute,
-                                size_t max_tokens, bool is_training, lobass_error *error)
+                                size_t max_tokens, lb_decoder_use use, lobass_error *error)
 {
     *decoder = NULL;
     if (max_tokens == 0)
@@ -30,7 +30,7 @@ lobass_status lb_decoder_create(lb_decoder **decoder, const lb_model *model, lb_
     made->lora = model->lora;
     made->compute = compute;
     made->max_tokens = max_tokens;
-    made->is_training = is_training;
+    made->use = use;
     const lobass_status status = lb_activations_create(made, error);
     if (status != LOBASS_OK)
     {
@@ -254,6 +254,15 @@ static lobass_status forward_head(lb_decoder *decoder, const lb_batch *batch, co
                                          error);
 }
 
+lobass_status lb_decoder_layer_forward(lb_decoder *decoder, size_t l, const lb_batch *batch,
+                                       lobass_error *error)
+{
+    const lb_layer *layer = &decoder->model->layers[l];
+    const query_rows all = {NULL, decoder->rows.positions, batch->n_tokens};
+    LB_TRY(forward_attention(decoder, layer, &decoder->layers[l], batch, &all, error));
+    return forward_mlp(decoder, layer, &decoder->layers[l], batch->n_tokens, error);
+}
+
 static lobass_status forward_layers(lb_decoder *decoder, const lb_batch *batch, lobass_error *error)
 {
     const lb_model *model = decoder->model;
@@ -263,7 +272,7 @@ static lobass_status forward_layers(lb_decoder *decoder, const lb_batch *batch, 
     const query_rows needed = {rows->needed, rows->needed_positions, rows->n_needed};
     for (size_t l = 0; l <= last; l++)
     {
-        const query_rows *queries = l == last && !decoder->is_training ? &needed : &all;
+        const query_rows *queries = l == last && decoder->use == LB_DECODER_SCORE ? &needed : &all;
         lb_layer_activations *a = &decoder->layers[l];
         LB_TRY(forward_attention(decoder, &model->layers[l], a, batch, queries, error));
         LB_TRY(forward_mlp(decoder, &model->layers[l], a, queries->n, error));
@@ -287,7 +296,7 @@ lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, flo
                                   batch->n_tokens);
         LB_TRY(forward_layers(decoder, batch, error));
         LB_TRY(forward_head(decoder, batch, decoder->layers[model->config.n_layers - 1].next,
-                            !decoder->is_training, error));
+                            decoder->use == LB_DECODER_SCORE, error));
         memcpy(nll, decoder->head.nll, batch->n_scored * sizeof *nll);
     }
     decoder->n_tokens = batch->n_tokens;

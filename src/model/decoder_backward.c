@@ -135,7 +135,7 @@ lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, fl
                                   float *const *grads, lobass_error *error)
 {
     const lb_model *model = decoder->model;
-    if (!decoder->is_training || batch->n_tokens != decoder->n_tokens ||
+    if (decoder->use == LB_DECODER_SCORE || batch->n_tokens != decoder->n_tokens ||
         batch->n_scored != decoder->n_scored)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
@@ -149,6 +149,10 @@ lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, fl
     LB_TRY(backward_head(&b, scale, error));
     for (size_t l = model->config.n_layers; l-- > 0;)
     {
+        if (decoder->use == LB_DECODER_RECOMPUTE && l + 1 < model->config.n_layers)
+        {
+            LB_TRY(lb_decoder_layer_forward(decoder, l, batch, error));
+        }
         LB_TRY(backward_mlp(&b, &model->layers[l], &decoder->layers[l], error));
         LB_TRY(backward_attention(&b, &model->layers[l], &decoder->layers[l], error));
     }

@@ -177,9 +177,18 @@ lobass_status lb_lora_fingerprint(lb_hash *hash, const char *folder, lobass_erro
 /* Activations for batches of up to MAX_TOKENS tokens; nothing is allocated while it runs. */
 typedef struct lb_decoder lb_decoder;
 
-/* IS_TRAINING: keeps what the backward needs. MODEL and COMPUTE are borrowed. */
+typedef enum lb_decoder_use
+{
+    LB_DECODER_SCORE,
+    LB_DECODER_TRAIN,    /* keeps what the backward needs */
+    LB_DECODER_RECOMPUTE /* keeps the input of every layer alone, and computes the rest once more in
+                            the backward: the same bits with a fraction of the memory, for a third
+                            more time */
+} lb_decoder_use;
+
+/* MODEL, which may have an adapter, and COMPUTE are borrowed. */
 lobass_status lb_decoder_create(lb_decoder **decoder, const lb_model *model, lb_compute *compute,
-                                size_t max_tokens, bool is_training, lobass_error *error);
+                                size_t max_tokens, lb_decoder_use use, lobass_error *error);
 void lb_decoder_free(lb_decoder *decoder);
 /* nll[batch->n_scored]: -ln p(token) in nats, in the order of batch->scored. */
 lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,

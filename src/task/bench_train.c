@@ -37,7 +37,8 @@ static lobass_status training_create(training *t, const lb_bench *bench, lobass_
     LB_TRY(lb_compute_create(&t->compute, NULL, t->n_threads, error));
     LB_TRY(lb_model_create_uniform(&t->model, &bench->config, bench->dtype, LB_MODEL_TRAIN,
                                    bench->options->seed, error));
-    LB_TRY(lb_decoder_create(&t->decoder, t->model, t->compute, t->packs.max_tokens, true, error));
+    LB_TRY(lb_decoder_create(&t->decoder, t->model, t->compute, t->packs.max_tokens,
+                             LB_DECODER_TRAIN, error));
     LB_TRY(lb_optimizer_create(&t->optimizer, t->model, &settings, error));
     t->nll = lb_alloc(t->packs.max_tokens, sizeof *t->nll, error);
     (void)snprintf(rate->backend, sizeof rate->backend, "%s", t->compute->ops->name);

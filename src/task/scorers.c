@@ -79,7 +79,8 @@ lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsi
     {
         lb_scorer *made = &scorers->workers[scorers->n_workers++];
         LB_TRY(lb_compute_create(&made->compute, NULL, 1, error));
-        LB_TRY(lb_decoder_create(&made->decoder, model, made->compute, max_tokens, false, error));
+        LB_TRY(lb_decoder_create(&made->decoder, model, made->compute, max_tokens, LB_DECODER_SCORE,
+                                 error));
     }
     return LOBASS_OK;
 }

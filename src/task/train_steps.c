@@ -206,7 +206,8 @@ static lobass_status workspace_create(lb_trainer *trainer, uint32_t longest, lob
     size_t capacity =
         trainer->n_tokens < trainer->pack_tokens ? (size_t)trainer->n_tokens : trainer->pack_tokens;
     capacity = capacity < longest ? longest : capacity;
-    LB_TRY(lb_decoder_create(&trainer->decoder, trainer->model, trainer->compute, capacity, true,
+    LB_TRY(lb_decoder_create(&trainer->decoder, trainer->model, trainer->compute, capacity,
+                             trainer->options->recomputes ? LB_DECODER_RECOMPUTE : LB_DECODER_TRAIN,
                              error));
     LB_TRY(lb_optimizer_create(&trainer->optimizer, trainer->model, &settings, error));
     return scratch_create(trainer, capacity, error);

@@ -161,7 +161,8 @@ static void check_losses_and_logits(const golden *g, const char *backend)
     lb_compute *compute = fixture_compute(backend, 2);
     lb_decoder *decoder = NULL;
     const lb_batch *batch = &g->batches[0].batch;
-    assert_ok(lb_decoder_create(&decoder, model, compute, batch->n_tokens, false, error));
+    assert_ok(
+        lb_decoder_create(&decoder, model, compute, batch->n_tokens, LB_DECODER_SCORE, error));
     float nll[FIXTURE_MOST_TOKENS];
     const size_t count = batch->n_scored * model->config.n_vocabulary;
     float *logits = malloc(count * sizeof *logits);
@@ -194,7 +195,8 @@ static training training_create(const golden *g, const char *backend, lb_dtype d
     const lb_adamw settings = {.beta1 = real_of(recipe, "beta1"),
                                .beta2 = real_of(recipe, "beta2"),
                                .epsilon = real_of(recipe, "epsilon")};
-    assert_ok(lb_decoder_create(&t.decoder, t.model, t.compute, FIXTURE_MOST_TOKENS, true, error));
+    assert_ok(lb_decoder_create(&t.decoder, t.model, t.compute, FIXTURE_MOST_TOKENS,
+                                LB_DECODER_TRAIN, error));
     assert_ok(lb_optimizer_create(&t.optimizer, t.model, &settings, error));
     return t;
 }

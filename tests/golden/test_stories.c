@@ -128,7 +128,7 @@ static void measure(const stories *all, const char *backend, lb_dtype dtype, boo
     float *nll = malloc(all->n_tokens * sizeof *nll);
     assert_non_null(nll);
     assert_ok(lb_model_load(&model, MODEL_FOLDER, dtype, LB_MODEL_SCORE, error));
-    assert_ok(lb_decoder_create(&decoder, model, compute, room, false, error));
+    assert_ok(lb_decoder_create(&decoder, model, compute, room, LB_DECODER_SCORE, error));
     if (is_packed)
     {
         forward(decoder, all, 0, all->n_texts, nll);

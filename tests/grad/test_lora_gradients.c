@@ -184,7 +184,8 @@ static float **compute_gradients(const char *backend, const lb_model *model,
     lb_compute *compute = fixture_compute(backend, 2);
     lb_decoder *decoder = NULL;
     float nll[FIXTURE_MOST_TOKENS];
-    assert_ok(lb_decoder_create(&decoder, model, compute, batch->n_tokens + 5, true, error));
+    assert_ok(
+        lb_decoder_create(&decoder, model, compute, batch->n_tokens + 5, LB_DECODER_TRAIN, error));
     assert_ok(lb_decoder_forward(decoder, batch, nll, error));
     for (size_t i = 0; i < batch->n_scored; i++)
     {

@@ -21,11 +21,11 @@ static lb_config test_config(void)
 }
 
 static void forward(const lb_model *model, const char *backend, unsigned n_threads,
-                    bool is_training, const lb_batch *batch, float *nll)
+                    lb_decoder_use use, const lb_batch *batch, float *nll)
 {
     lb_compute *compute = fixture_compute(backend, n_threads);
     lb_decoder *decoder = NULL;
-    assert_ok(lb_decoder_create(&decoder, model, compute, batch->n_tokens, is_training, error));
+    assert_ok(lb_decoder_create(&decoder, model, compute, batch->n_tokens, use, error));
     assert_ok(lb_decoder_forward(decoder, batch, nll, error));
     lb_decoder_free(decoder);
     lb_compute_free(compute);
@@ -76,14 +76,14 @@ static void test_packed_is_one_at_a_time(void **state)
     {
         float packed[FIXTURE_MOST_TOKENS];
         float single[FIXTURE_MOST_TOKENS];
-        forward(model, fixture_backends[b], 1, false, &made.batch, packed);
+        forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &made.batch, packed);
         size_t done = 0;
         for (size_t i = 0; i < N_SEQUENCES; i++)
         {
             uint32_t starts[2];
             uint32_t scored[FIXTURE_MOST_TOKENS];
             const lb_batch batch = alone(&made, i, done, starts, scored);
-            forward(model, fixture_backends[b], 1, false, &batch, single + done);
+            forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &batch, single + done);
             done += batch.n_scored;
         }
         assert_int_equal(made.batch.n_scored, done);
@@ -105,9 +105,9 @@ static void test_same_bits(void **state)
         float scoring[FIXTURE_MOST_TOKENS];
         float training[FIXTURE_MOST_TOKENS];
         float threads[FIXTURE_MOST_TOKENS];
-        forward(model, fixture_backends[b], 1, false, &made.batch, scoring);
-        forward(model, fixture_backends[b], 1, true, &made.batch, training);
-        forward(model, fixture_backends[b], 3, false, &made.batch, threads);
+        forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &made.batch, scoring);
+        forward(model, fixture_backends[b], 1, LB_DECODER_TRAIN, &made.batch, training);
+        forward(model, fixture_backends[b], 3, LB_DECODER_SCORE, &made.batch, threads);
         assert_memory_equal(scoring, training, bytes);
         assert_memory_equal(scoring, threads, bytes);
     }
@@ -131,7 +131,8 @@ static void test_logits_belong_to_the_losses(void **state)
     {
         lb_compute *compute = fixture_compute(fixture_backends[b], 1);
         lb_decoder *decoder = NULL;
-        assert_ok(lb_decoder_create(&decoder, model, compute, made.batch.n_tokens, false, error));
+        assert_ok(lb_decoder_create(&decoder, model, compute, made.batch.n_tokens, LB_DECODER_SCORE,
+                                    error));
         assert_fails(LOBASS_BAD_ARGUMENT, "logits: expected the batch of the forward before",
                      lb_decoder_logits(decoder, &made.batch, logits, error));
         assert_ok(lb_decoder_forward(decoder, &made.batch, nll, error));
@@ -168,10 +169,10 @@ static void test_causality(void **state)
     const uint32_t changed = made.starts[2] + 11;
     for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
     {
-        forward(model, fixture_backends[b], 1, false, &made.batch, before);
+        forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &made.batch, before);
         const int32_t old = made.ids[changed];
         made.ids[changed] = (old + 1) % (int32_t)config.n_vocabulary;
-        forward(model, fixture_backends[b], 1, false, &made.batch, after);
+        forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &made.batch, after);
         made.ids[changed] = old;
         for (size_t i = 0; i < made.batch.n_scored; i++)
         {
@@ -222,7 +223,8 @@ static void test_gradients_add_up(void **state)
     {
         lb_compute *compute = fixture_compute(fixture_backends[b], 2);
         lb_decoder *decoder = NULL;
-        assert_ok(lb_decoder_create(&decoder, model, compute, made.batch.n_tokens, true, error));
+        assert_ok(lb_decoder_create(&decoder, model, compute, made.batch.n_tokens, LB_DECODER_TRAIN,
+                                    error));
         float **together = alloc_grads(model);
         float **apart = alloc_grads(model);
         step(decoder, &made.batch, 0.5F, together);
@@ -248,6 +250,37 @@ static void test_gradients_add_up(void **state)
     lb_model_free(model);
 }
 
+/* What is not kept is computed once more, with the same bits. */
+static void test_recomputed_gradients(void **state)
+{
+    (void)state;
+    lb_config config = test_config();
+    config.n_layers = 4;
+    lb_model *model = fixture_model(&config, 13);
+    fixture_batch made;
+    fixture_fill(&made, lengths, N_SEQUENCES, config.n_vocabulary, 0.8, 14);
+    float **grads[2];
+    for (int k = 0; k < 2; k++)
+    {
+        lb_compute *compute = fixture_compute("native", 2);
+        lb_decoder *decoder = NULL;
+        grads[k] = alloc_grads(model);
+        assert_ok(lb_decoder_create(&decoder, model, compute, made.batch.n_tokens,
+                                    k == 0 ? LB_DECODER_TRAIN : LB_DECODER_RECOMPUTE, error));
+        step(decoder, &made.batch, 0.5F, grads[k]);
+        step(decoder, &made.batch, 0.5F, grads[k]);
+        lb_decoder_free(decoder);
+        lb_compute_free(compute);
+    }
+    for (size_t i = 0; i < model->n_parameters; i++)
+    {
+        assert_memory_equal(grads[0][i], grads[1][i], model->parameters[i].count * sizeof(float));
+    }
+    free_grads(model, grads[0]);
+    free_grads(model, grads[1]);
+    lb_model_free(model);
+}
+
 static void check_refused(lb_decoder *decoder, const lb_batch *batch, const char *message)
 {
     float nll[FIXTURE_MOST_TOKENS];
@@ -262,10 +295,11 @@ static void test_bad_batches(void **state)
     lb_compute *compute = fixture_compute("plain", 1);
     lb_decoder *decoder = NULL;
     assert_fails(LOBASS_BAD_ARGUMENT, "decoder: expected room",
-                 lb_decoder_create(&decoder, model, compute, 0, false, error));
-    assert_fails(LOBASS_OUT_OF_MEMORY, "",
-                 lb_decoder_create(&decoder, model, compute, SIZE_MAX / 8, false, error));
-    assert_ok(lb_decoder_create(&decoder, model, compute, 20, false, error));
+                 lb_decoder_create(&decoder, model, compute, 0, LB_DECODER_SCORE, error));
+    assert_fails(
+        LOBASS_OUT_OF_MEMORY, "",
+        lb_decoder_create(&decoder, model, compute, SIZE_MAX / 8, LB_DECODER_SCORE, error));
+    assert_ok(lb_decoder_create(&decoder, model, compute, 20, LB_DECODER_SCORE, error));
     fixture_batch made;
     fixture_fill(&made, (const uint32_t[]){5, 6}, 2, config.n_vocabulary, 1.1, 14);
     lb_batch batch = made.batch;
@@ -303,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_logits_belong_to_the_losses),
         cmocka_unit_test(test_causality),
         cmocka_unit_test(test_gradients_add_up),
+        cmocka_unit_test(test_recomputed_gradients),
         cmocka_unit_test(test_bad_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

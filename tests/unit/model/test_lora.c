@@ -66,7 +66,8 @@ static void losses_compute(float *nll, const lb_model *model, const char *backen
 {
     lb_compute *compute = fixture_compute(backend, 2);
     lb_decoder *decoder = NULL;
-    assert_ok(lb_decoder_create(&decoder, model, compute, batch->n_tokens, false, error));
+    assert_ok(
+        lb_decoder_create(&decoder, model, compute, batch->n_tokens, LB_DECODER_SCORE, error));
     assert_ok(lb_decoder_forward(decoder, batch, nll, error));
     lb_decoder_free(decoder);
     lb_compute_free(compute);
@@ -163,7 +164,8 @@ static void steps_take(lb_model *model, lb_optimizer *optimizer, unsigned n_thre
     lb_decoder *decoder = NULL;
     float nll[FIXTURE_MOST_TOKENS];
     double norm = 0.0;
-    assert_ok(lb_decoder_create(&decoder, model, compute, batch->n_tokens, true, error));
+    assert_ok(
+        lb_decoder_create(&decoder, model, compute, batch->n_tokens, LB_DECODER_TRAIN, error));
     for (int step = 0; step < 3; step++)
     {
         assert_ok(lb_decoder_forward(decoder, batch, nll, error));

@@ -110,7 +110,8 @@ static void check_model(const lb_model *model, lb_compute *compute, row *rows)
     static const size_t mixed[] = {11, 3, 7, 1, 5, 9, 2, 8, 4, 6, 10, 0};
     static const size_t few[] = {4, 6, 2};
     lb_decoder *decoder = NULL;
-    assert_int_equal(lb_decoder_create(&decoder, model, compute, MOST_TOKENS, false, NULL), 0);
+    assert_int_equal(
+        lb_decoder_create(&decoder, model, compute, MOST_TOKENS, LB_DECODER_SCORE, NULL), 0);
     for (size_t i = 0; i < N_ROWS; i++)
     {
         lb_batch_builder builder = {0};

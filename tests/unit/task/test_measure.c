@@ -111,7 +111,7 @@ static void test_against_decoder(void **state)
     (void)measured(&options);
     check_ok(lb_model_load(&model, place("model"), LB_F32, LB_MODEL_SCORE, &error), &error);
     check_ok(lb_compute_create(&compute, "plain", 1, &error), &error);
-    check_ok(lb_decoder_create(&decoder, model, compute, 96, false, &error), &error);
+    check_ok(lb_decoder_create(&decoder, model, compute, 96, LB_DECODER_SCORE, &error), &error);
     check_ok(lobass_run_open(&run, place("decoder"), &error), &error);
     for (uint64_t i = 0; i < 20; i++)
     {
