@@ -2,7 +2,8 @@
  *
  * Owns the lock that keeps two processes from writing one run: an flock on a file that holds the
  * process id of its holder, for the message. The kernel drops the lock when the holder dies; the
- * file stays, since removing it would let two processes lock two files of one name.
+ * file stays. Only who holds the lock alone may remove it: who had opened it before then finds that
+ * the locked file has no name any more, and opens the name again.
  */
 #include "base/base.h"
 
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PID_TEXT_SIZE 32
@@ -51,9 +53,13 @@ static lobass_status lock_descriptor(int descriptor, int operation, const char *
     return LOBASS_OK;
 }
 
-static lobass_status acquire(lb_lock *lock, int operation, const char *path, lobass_error *error)
+/* *IS_GONE: the file was removed between its opening and its locking. */
+static lobass_status try_acquire(lb_lock *lock, bool *is_gone, int operation, const char *path,
+                                 lobass_error *error)
 {
+    struct stat about = {0};
     lock->descriptor = 0;
+    *is_gone = false;
     int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (descriptor == 0)
     {
@@ -66,12 +72,23 @@ static lobass_status acquire(lb_lock *lock, int operation, const char *path, lob
         return lb_fail_errno(error, path, "open");
     }
     const lobass_status status = lock_descriptor(descriptor, operation, path, error);
-    if (status != LOBASS_OK)
+    *is_gone = status == LOBASS_OK && fstat(descriptor, &about) == 0 && about.st_nlink == 0;
+    if (status != LOBASS_OK || *is_gone)
     {
         (void)close(descriptor);
         return status;
     }
     lock->descriptor = descriptor;
+    return LOBASS_OK;
+}
+
+static lobass_status acquire(lb_lock *lock, int operation, const char *path, lobass_error *error)
+{
+    bool is_gone = true;
+    while (is_gone)
+    {
+        LB_TRY(try_acquire(lock, &is_gone, operation, path, error));
+    }
     return LOBASS_OK;
 }
 

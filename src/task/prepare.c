@@ -42,7 +42,6 @@ static lobass_status finish(lb_preparer *p, lobass_error *error)
     (void)snprintf(highest, sizeof highest, "%" PRId32, p->highest_id);
     LB_TRY_GOTO(lb_store_begin(p->store, error));
     LB_TRY_GOTO(lb_store_fact_save(p->store, LB_FACT_HIGHEST_ID, highest, error));
-    LB_TRY_GOTO(lb_sources_state_save(p->store, p->sources, p->options->n_data, error));
     LB_TRY_GOTO(lb_step_clock_save(&p->clock, p->store, error));
     LB_TRY_GOTO(lb_store_fact_save(p->store, LB_FACT_TOKENIZATION, text, error));
     LB_TRY_GOTO(lb_store_commit(p->store, error));
@@ -128,9 +127,9 @@ static lobass_status store_open(lb_preparer *p, bool *has_begun, lobass_error *e
     return LOBASS_OK;
 }
 
-static lobass_status begin(lb_preparer *p, bool has_begun, lobass_error *error)
+/* Where it was kept before, it must be the same again, or nothing. */
+static lobass_status standard_input_take(const lb_preparer *p, lobass_error *error)
 {
-    LB_TRY(lb_sources_check(p->sources, p->options->n_data, error));
     for (size_t i = 0; i < p->options->n_data; i++)
     {
         if (strcmp(p->sources[i].path, "-") == 0)
@@ -138,6 +137,14 @@ static lobass_status begin(lb_preparer *p, bool has_begun, lobass_error *error)
             LB_TRY(lb_standard_input_keep(p->options->run, p->observer, error));
         }
     }
+    return LOBASS_OK;
+}
+
+static lobass_status begin(lb_preparer *p, bool has_begun, lobass_error *error)
+{
+    LB_TRY(lb_sources_check(p->sources, p->options->n_data, error));
+    LB_TRY(standard_input_take(p, error));
+    LB_TRY(lb_sources_state_check(p->store, p->sources, p->options->n_data, p->observer, error));
     LB_TRY(lb_run_tokenizer_keep(p->options->run, p->options->model, error));
     return has_begun ? LOBASS_OK : lb_prepare_record(p, error);
 }
@@ -162,6 +169,7 @@ static lobass_status prepare_with(lb_preparer *p, lobass_prepare_result *result,
     }
     else
     {
+        LB_TRY(standard_input_take(p, error));
         LB_TRY(
             lb_sources_state_check(p->store, p->sources, p->options->n_data, p->observer, error));
         LB_TRY(p->format.is_strict ? lb_prepare_check_strict(p, error) : LOBASS_OK);
@@ -183,6 +191,7 @@ lobass_status lb_prepare_keep(const lobass_prepare_options *options,
 {
     lb_preparer p = {.options = options, .observer = observer};
     lobass_prepare_result unused;
+    const bool is_new = options->run != NULL && lb_path_look(options->run) == LB_PATH_MISSING;
     lobass_status status = prepare_with(&p, result != NULL ? result : &unused, error);
     if (status == LOBASS_OK && hold != NULL)
     {
@@ -193,7 +202,8 @@ lobass_status lb_prepare_keep(const lobass_prepare_options *options,
     lb_store_close(p.store);
     if (is_worthless(&p, status))
     {
-        (void)lb_run_folder_clear(options->run, NULL);
+        (void)(is_new ? lb_run_folder_remove(options->run, NULL)
+                      : lb_run_folder_clear(options->run, NULL));
     }
     lb_store_sources_free(p.sources, options->n_data);
     lobass_tokenizer_free(p.tokenizer);

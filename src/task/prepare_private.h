@@ -23,6 +23,8 @@ lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *
 /* Removes what lobass wrote into the folder and nothing else; refuses one that is in use: written
  * to, kept by lb_run_rows_keep(), or with a training of its reference under way. */
 lobass_status lb_run_folder_clear(const char *run, lobass_error *error);
+/* The same and the folder itself, which must hold nothing else. */
+lobass_status lb_run_folder_remove(const char *run, lobass_error *error);
 /* Removes the reference, its scratch and the selection made with it. The caller holds RUN/lock; a
  * training of the reference by itself is refused. */
 lobass_status lb_run_reference_clear(const char *run, lobass_error *error);
@@ -49,7 +51,8 @@ lobass_status lb_run_tokenizer_keep(const char *run, const char *model, lobass_e
  * opened. Yours: lb_store_sources_free(). */
 lobass_status lb_sources_name(lb_store_source **sources, const char *const *data, size_t n_data,
                               lobass_error *error);
-/* Tries to open each of them. */
+/* Reads the first record of each of them; LOBASS_BAD_FORMAT where none has any. Standard input is
+ * not looked at. */
 lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
                                lobass_error *error);
 
@@ -65,10 +68,19 @@ lobass_status lb_standard_input_keep(const char *run, const lobass_observer *obs
 /* ---- data files that change (source_state.c) ---------------------------------------------------
  */
 
-lobass_status lb_sources_state_save(lb_store *store, const lb_store_source *sources,
-                                    size_t n_sources, lobass_error *error);
-/* Reads a data file of another size or time than was saved again: LOBASS_CONFLICT names the first
- * record that is not what was prepared. Where all are the same, their state is saved anew. */
+typedef struct lb_file_state
+{
+    long long size_bytes, seconds; /* size -1: no such file, or standard input, kept in the run */
+    long nanoseconds;
+} lb_file_state;
+
+lb_file_state lb_file_state_read(const char *path);
+/* What a source was when its reading began; in the transaction that makes it complete. */
+lobass_status lb_source_state_save(lb_store *store, uint32_t source, const lb_file_state *state,
+                                   lobass_error *error);
+/* For the sources that are complete. Reads a data file of another size or time than was saved
+ * again: LOBASS_CONFLICT names the first record that is not what was prepared. Where all are the
+ * same, their state is saved anew. */
 lobass_status lb_sources_state_check(lb_store *store, const lb_store_source *sources,
                                      size_t n_sources, const lobass_observer *observer,
                                      lobass_error *error);

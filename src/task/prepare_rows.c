@@ -25,6 +25,7 @@ typedef struct cargo
     uint32_t source;      /* all of its records are of one source */
     bool is_last;         /* the source ends with it */
     uint64_t n_records;   /* of the source, up to its end */
+    lb_file_state state;  /* of the source when its reading began */
     lobass_status status; /* of what was done with it last */
     lobass_error error;
 } cargo;
@@ -39,6 +40,7 @@ typedef struct maker
     cargo *storing, *freezing, *reading;
     uint32_t source;          /* that is read, or the next one */
     lb_record_reader *reader; /* NULL: not opened yet */
+    lb_file_state state;      /* of its file before it was opened */
     uint64_t n_read;          /* records of the source */
 } maker;
 
@@ -116,6 +118,7 @@ static lobass_status source_open(maker *m, lobass_error *error)
         return LOBASS_OUT_OF_MEMORY;
     }
     m->n_read = 0;
+    m->state = lb_file_state_read(p->sources[m->source].path);
     const lobass_status status = lb_record_reader_open(&m->reader, path, error);
     free(path);
     return status;
@@ -263,6 +266,10 @@ static lobass_status batch_store(lb_preparer *p, cargo *stored, lobass_error *er
     source->is_complete = stored->is_last;
     source->n_records = stored->is_last ? stored->n_records : 0;
     LB_TRY_GOTO(lb_store_source_save(p->store, stored->source, source, error));
+    if (stored->is_last)
+    {
+        LB_TRY_GOTO(lb_source_state_save(p->store, stored->source, &stored->state, error));
+    }
     LB_TRY_GOTO(lb_step_clock_save(&p->clock, p->store, error));
     LB_TRY_GOTO(lb_store_commit(p->store, error));
 done:
@@ -301,6 +308,7 @@ static lobass_status batch_read(maker *m, cargo *read, lobass_error *error)
         read->is_last = !has_record;
     }
     read->n_records = m->n_read;
+    read->state = m->state;
     if (read->is_last)
     {
         source_close(m);

@@ -163,7 +163,8 @@ static lobass_status clear_locked(const char *run, const char *partial, lobass_e
     return LOBASS_OK;
 }
 
-lobass_status lb_run_folder_clear(const char *run, lobass_error *error)
+/* With the folder itself: the locks' files go while they are held, see base/lock.c. */
+static lobass_status clear(const char *run, bool with_folder, lobass_error *error)
 {
     lobass_status status = LOBASS_OUT_OF_MEMORY;
     lb_lock lock = {0};
@@ -175,10 +176,14 @@ lobass_status lb_run_folder_clear(const char *run, lobass_error *error)
     {
         goto done;
     }
-    /* The locks' own files stay: see base/lock.c. */
     LB_TRY_GOTO(lb_lock_acquire(&lock, path, error));
     LB_TRY_GOTO(lb_lock_acquire(&rows_lock, rows_path, error));
     status = clear_locked(run, partial, error);
+    if (status == LOBASS_OK && with_folder &&
+        (unlink(rows_path) != 0 || unlink(path) != 0 || rmdir(run) != 0))
+    {
+        status = lb_fail_errno(error, run, "remove");
+    }
 done:
     lb_lock_release(&rows_lock);
     lb_lock_release(&lock);
@@ -186,6 +191,16 @@ done:
     free(rows_path);
     free(path);
     return status;
+}
+
+lobass_status lb_run_folder_clear(const char *run, lobass_error *error)
+{
+    return clear(run, false, error);
+}
+
+lobass_status lb_run_folder_remove(const char *run, lobass_error *error)
+{
+    return clear(run, true, error);
 }
 
 lobass_status lb_run_reference_clear(const char *run, lobass_error *error)
@@ -324,14 +339,24 @@ lobass_status lb_sources_name(lb_store_source **sources, const char *const *data
 lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
                                lobass_error *error)
 {
+    bool has_any = false;
     for (size_t i = 0; i < n_sources; i++)
     {
-        if (!is_standard_input(sources[i].path))
+        lb_record_reader *reader = NULL;
+        lb_record record;
+        bool has_record = is_standard_input(sources[i].path); /* it may have: it is read later */
+        lobass_status status = LOBASS_OK;
+        if (!has_record)
         {
-            lb_record_reader *reader = NULL;
             LB_TRY(lb_record_reader_open(&reader, sources[i].path, error));
+            status = lb_record_reader_next(reader, &record, &has_record, error);
             lb_record_reader_close(reader);
         }
+        LB_TRY(status);
+        has_any = has_any || has_record;
     }
-    return LOBASS_OK;
+    return has_any
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_BAD_FORMAT, "%s: no record%s; expected at least one",
+                         sources[0].path, n_sources > 1 ? " in it or in the other data files" : "");
 }

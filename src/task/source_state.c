@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Whether the data files are still those that a run was prepared from: size and time of change of
- * each, recorded when prepare ends (fact "sources.state", a line "SIZE SECONDS.NANOSECONDS" a
- * source) and compared when a finished run is taken up again. A file of another size or time is
- * read again, and its records are held against the hashes of the rows: better a conflict before
- * anything is computed than one when the last step copies the records.
+ * each, taken when its reading begins, recorded when it ends (fact "source.N.state", "SIZE
+ * SECONDS.NANOSECONDS") and compared when the run is taken up again, prepared to its end or not. A
+ * file of another size or time is read again, and its records are held against the hashes of the
+ * rows: better a conflict before anything is computed than one when the last step copies the
+ * records.
  */
 #include "task/prepare_private.h"
 
@@ -14,55 +15,48 @@
 #include <string.h>
 #include <sys/stat.h>
 
-typedef struct file_state
+lb_file_state lb_file_state_read(const char *path)
 {
-    long long size_bytes, seconds;
-    long nanoseconds;
-} file_state;
-
-/* False where there is no such file any more, and for standard input, which is kept in the run. */
-static bool state_read(file_state *state, const char *path)
-{
+    lb_file_state state = {.size_bytes = -1};
     struct stat about;
-    if (strcmp(path, "-") == 0 || stat(path, &about) != 0)
+    if (strcmp(path, "-") != 0 && stat(path, &about) == 0)
     {
-        return false;
+        state = (lb_file_state){(long long)about.st_size, (long long)about.st_mtim.tv_sec,
+                                about.st_mtim.tv_nsec};
     }
-    *state = (file_state){(long long)about.st_size, (long long)about.st_mtim.tv_sec,
-                          about.st_mtim.tv_nsec};
-    return true;
+    return state;
 }
 
-lobass_status lb_sources_state_save(lb_store *store, const lb_store_source *sources,
-                                    size_t n_sources, lobass_error *error)
+static void state_print(char *text, size_t size, const lb_file_state *state)
 {
-    lobass_status status = LOBASS_OK;
-    lb_buffer text = {0};
-    for (size_t i = 0; i < n_sources; i++)
-    {
-        file_state now = {-1, 0, 0};
-        (void)state_read(&now, sources[i].path);
-        LB_TRY_GOTO(lb_buffer_print(&text, error, "%lld %lld.%09ld\n", now.size_bytes, now.seconds,
-                                    now.nanoseconds));
-    }
-    status = lb_store_fact_save(store, LB_FACT_SOURCES_STATE, text.data, error);
-done:
-    lb_buffer_free(&text);
-    return status;
+    (void)snprintf(text, size, "%lld %lld.%09ld", state->size_bytes, state->seconds,
+                   state->nanoseconds);
 }
 
-/* PATH is what LINE says of it, or there is no file any more. */
-static bool is_as_saved(const char *line, const char *path)
+lobass_status lb_source_state_save(lb_store *store, uint32_t source, const lb_file_state *state,
+                                   lobass_error *error)
 {
-    file_state now;
+    char fact[64];
     char text[96];
-    if (line[0] == '-' || !state_read(&now, path))
-    {
-        return true;
-    }
-    (void)snprintf(text, sizeof text, "%lld %lld.%09ld\n", now.size_bytes, now.seconds,
-                   now.nanoseconds);
-    return strncmp(line, text, strlen(text)) == 0;
+    (void)snprintf(fact, sizeof fact, LB_FACT_SOURCE_STATE, (unsigned)source);
+    state_print(text, sizeof text, state);
+    return lb_store_fact_save(store, fact, text, error);
+}
+
+/* A file that is gone has not changed: what a step needs of it, that step will miss. */
+static lobass_status source_look(bool *is_touched, lb_store *store, uint32_t source,
+                                 const char *path, lobass_error *error)
+{
+    char fact[64];
+    char now[96];
+    char *then = NULL;
+    const lb_file_state state = lb_file_state_read(path);
+    (void)snprintf(fact, sizeof fact, LB_FACT_SOURCE_STATE, (unsigned)source);
+    LB_TRY(lb_store_fact_load(&then, store, fact, error));
+    state_print(now, sizeof now, &state);
+    *is_touched = then != NULL && state.size_bytes >= 0 && strcmp(then, now) != 0;
+    free(then);
+    return LOBASS_OK;
 }
 
 /* ---- the records ------------------------------------------------------------------------------
@@ -130,16 +124,17 @@ static lobass_status sources_compare(lb_store *store, const lb_store_source *sou
         const uint64_t n_end = row + sources[i].n_records;
         if (is_touched[i] && n_end <= n_rows)
         {
+            const lb_file_state now = lb_file_state_read(sources[i].path);
             LB_TRY_GOTO(records_compare(summaries, row, n_end, sources[i].path, &stage, error));
             lb_observer_log(observer, LOBASS_LOG_NOTE,
                             "%s: written to since the run was prepared; its records are the same",
                             sources[i].path);
+            LB_TRY_GOTO(lb_source_state_save(store, (uint32_t)i, &now, error));
         }
         row = n_end;
     }
     stage.progress.done = n_rows;
-    LB_TRY_GOTO(lb_stage_end(&stage, error));
-    status = lb_sources_state_save(store, sources, n_sources, error);
+    status = lb_stage_end(&stage, error);
 done:
     free(summaries);
     return status;
@@ -149,27 +144,21 @@ lobass_status lb_sources_state_check(lb_store *store, const lb_store_source *sou
                                      size_t n_sources, const lobass_observer *observer,
                                      lobass_error *error)
 {
-    char *text = NULL;
     bool is_any = false;
-    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    lobass_status status = LOBASS_OK;
     bool *is_touched = lb_alloc(n_sources, sizeof *is_touched, error);
     if (is_touched == NULL)
     {
-        return status;
+        return LOBASS_OUT_OF_MEMORY;
     }
-    LB_TRY_GOTO(lb_store_fact_load(&text, store, LB_FACT_SOURCES_STATE, error));
-    const char *line = text;
-    for (size_t i = 0; line != NULL && i < n_sources; i++)
+    for (size_t i = 0; i < n_sources && sources[i].is_complete; i++)
     {
-        is_touched[i] = !is_as_saved(line, sources[i].path);
+        LB_TRY_GOTO(source_look(&is_touched[i], store, (uint32_t)i, sources[i].path, error));
         is_any = is_any || is_touched[i];
-        line = strchr(line, '\n');
-        line = line == NULL ? NULL : line + 1;
     }
     status = is_any ? sources_compare(store, sources, n_sources, is_touched, observer, error)
                     : LOBASS_OK;
 done:
-    free(text);
     free(is_touched);
     return status;
 }

@@ -135,7 +135,7 @@ static lobass_status compare(input *in, const char *path, lobass_error *error)
         {
             status = lb_fail(error, LOBASS_CONFLICT,
                              "standard input: differs near byte %zu from what %s keeps of the "
-                             "stopped run; give the same input again or none, overwrite the run "
+                             "run; give the same input again or none, overwrite the run "
                              "(-f), or use another folder",
                              n_same, path);
             goto done;

@@ -63,17 +63,17 @@ lobass_status lb_options_compare(const char *recorded, const char *wanted, const
                                  lobass_error *error);
 
 /* Names of facts in a run's database. */
-#define LB_FACT_VERSION "lobass"                    /* that began the run */
-#define LB_FACT_MODEL "model"                       /* the folder it was prepared for */
-#define LB_FACT_OPTIONS "options"                   /* lb_format_options_to_json() */
-#define LB_FACT_TOKENIZER_HASH "tokenizer_hash"     /* lb_tokenizer_hash(), 32 digits */
-#define LB_FACT_VOCABULARY "n_vocabulary"           /* of the model it was prepared for */
-#define LB_FACT_EOS "eos"                           /* the end token's id, -1: none */
-#define LB_FACT_HIGHEST_ID "highest_id"             /* of all rows; once prepared */
-#define LB_FACT_TOKENIZATION "tokenization_hash"    /* of all rows; only once prepared */
-#define LB_FACT_SOURCES_STATE "sources.state"       /* source_state.c; only once prepared */
-#define LB_FACT_SELECTION "selection"               /* options of the latest selection, JSON */
-#define LB_FACT_MACHINE "machine.measure %s"        /* backend and threads of the losses %s, JSON */
+#define LB_FACT_VERSION "lobass"                 /* that began the run */
+#define LB_FACT_MODEL "model"                    /* the folder it was prepared for */
+#define LB_FACT_OPTIONS "options"                /* lb_format_options_to_json() */
+#define LB_FACT_TOKENIZER_HASH "tokenizer_hash"  /* lb_tokenizer_hash(), 32 digits */
+#define LB_FACT_VOCABULARY "n_vocabulary"        /* of the model it was prepared for */
+#define LB_FACT_EOS "eos"                        /* the end token's id, -1: none */
+#define LB_FACT_HIGHEST_ID "highest_id"          /* of all rows; once prepared */
+#define LB_FACT_TOKENIZATION "tokenization_hash" /* of all rows; only once prepared */
+#define LB_FACT_SOURCE_STATE "source.%u.state"   /* source_state.c; once it was read to its end */
+#define LB_FACT_SELECTION "selection"            /* options of the latest selection, JSON */
+#define LB_FACT_MACHINE "machine.measure %s"     /* backend and threads of the losses %s, JSON */
 #define LB_FACT_REFERENCE_RECIPE "reference.recipe" /* lb_recipe_to_json() of RUN/reference */
 
 /* ---- models (describe.c) ------------------------------------------------------------------- */

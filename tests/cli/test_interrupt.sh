@@ -35,10 +35,29 @@ for signal in INT TERM; do
     same whole/model.safetensors stopped$signal/model.safetensors
 done
 
+# Nor does a training go on with other input than it began with.
+"$LOBASS" train model - -o fed --epochs 8 --batch-size 8 --learning-rate 1e-2 --checkpoint-seconds 0 \
+    <data.jsonl >fed.out 2>fed.err &
+process=$!
+until [ -e fed.partial/checkpoint ]; do
+    kill -0 $process 2>/dev/null || fail "the training ended by itself: $(cat fed.err)"
+    sleep 0.01
+done
+kill -9 $process
+wait $process 2>/dev/null || true
+code=0
+head -n 9 data.jsonl | "$LOBASS" train model - -o fed --epochs 8 --batch-size 8 --learning-rate 1e-2 \
+    >fed.out 2>fed.err || code=$?
+equals $code 1 "other input for a stopped training"
+says fed.err "standard input: differs"
+"$LOBASS" train model - -o fed --epochs 8 --batch-size 8 --learning-rate 1e-2 -q \
+    <data.jsonl >fed.out 2>fed.err || fail "the same input: $(cat fed.err)"
+same whole/model.safetensors fed/model.safetensors
+
 # A second signal waits for nothing, not even for the pack at hand: here one of many seconds, since
 # the plain products are slow.
-sed -e 's/"hidden_size": [0-9]*/"hidden_size": 512/' \
-    -e 's/"intermediate_size": [0-9]*/"intermediate_size": 2048/' "$fixtures/config.json" >config.json
+sed -e 's/"hidden_size": [0-9]*/"hidden_size": 1024/' \
+    -e 's/"intermediate_size": [0-9]*/"intermediate_size": 4096/' "$fixtures/config.json" >config.json
 "$LOBASS" init --like config.json --tokenizer "$fixtures" -o slow -q >/dev/null || fail "init slow"
 expect 0 "$LOBASS" prepare slow data.jsonl -o slow-run -q
 code=0
@@ -49,9 +68,9 @@ until grep -q "measure initial: .* packs" twice.err; do
     kill -0 $process 2>/dev/null || fail "the measuring ended by itself: $(cat twice.err)"
     sleep 0.01
 done
-sleep 0.3
+sleep 0.1
 kill -INT $process
-sleep 0.2
+sleep 0.05
 kill -INT $process || fail "the pack was over before the second signal"
 wait $process || code=$?
 equals $code 130 "exit after two signals"
@@ -79,7 +98,7 @@ until [ -d piped/sources ]; do
     kill -0 $process 2>/dev/null || fail "prepare ended by itself: $(cat piped.err)"
     sleep 0.01
 done
-sleep 0.3
+sleep 0.1
 kill -INT $process
 kill $writer
 wait $process || code=$?

@@ -144,6 +144,13 @@ equals $code 0 "exit for standard input"
 expect 0 "$LOBASS" scores run-stdin
 sed 's/"source": "[^"]*"//; s/"random": [^,}]*//' out >scores-stdin
 same scores-stdin scores-data.json
+# A finished run does not take other input for its own.
+code=0
+head -n 3 data.jsonl | "$LOBASS" prepare model - -o run-stdin --mark-duplicates -q >out 2>err || code=$?
+equals $code 1 "another standard input for a finished run"
+says err "standard input: differs"
+expect 0 "$LOBASS" prepare model - -o run-stdin --mark-duplicates -q
+"$LOBASS" prepare model - -o run-stdin --mark-duplicates -q <data.jsonl >out 2>err || fail "the same input"
 
 # -v tells how it is done, and only then.
 expect 0 "$LOBASS" measure run model --as again -v

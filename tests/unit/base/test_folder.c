@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,6 +91,45 @@ static void test_move(void **state)
     assert_int_equal(lb_path_look(scratch_path("place/r")), LB_PATH_FILE);
 }
 
+/* Takes the lock N times and removes its file while holding it; 1 where it was not alone. */
+static int lock_and_remove(unsigned n)
+{
+    char path[SCRATCH_PATH_SIZE + 16];
+    char mark[SCRATCH_PATH_SIZE + 16];
+    (void)snprintf(path, sizeof path, "%s/passing", scratch_folder);
+    (void)snprintf(mark, sizeof mark, "%s/mark", scratch_folder);
+    while (n > 0)
+    {
+        lb_lock lock = {0};
+        if (lb_lock_acquire(&lock, path, NULL) == LOBASS_OK)
+        {
+            const int descriptor = open(mark, O_CREAT | O_EXCL | O_WRONLY, 0600);
+            if (descriptor < 0 || close(descriptor) != 0 || unlink(mark) != 0 || unlink(path) != 0)
+            {
+                return 1;
+            }
+            n--;
+        }
+        lb_lock_release(&lock);
+    }
+    return 0;
+}
+
+/* A lock whose file its holder removes is still held by one at a time. */
+static void test_lock_removed(void **state)
+{
+    (void)state;
+    int ended = 0;
+    const pid_t child = fork();
+    if (child == 0)
+    {
+        _exit(lock_and_remove(2000));
+    }
+    assert_int_equal(lock_and_remove(2000), 0);
+    assert_int_equal(waitpid(child, &ended, 0), child);
+    assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+}
+
 static void test_lock(void **state)
 {
     (void)state;
@@ -161,7 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shared_lock), cmocka_unit_test(test_create),
         cmocka_unit_test(test_remove),      cmocka_unit_test(test_move),
-        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_lock),        cmocka_unit_test(test_lock_removed),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -230,6 +230,77 @@ static void test_resume(void **state)
     assert_int_equal(result.n_records, 1340);
 }
 
+/* A source that was read to its end is not taken for what it was without a look. */
+static void test_source_changed_while_stopped(void **state)
+{
+    const char *data[] = {place("done.jsonl"), place("waiting.jsonl")};
+    lobass_prepare_result result;
+    lobass_error error = {0};
+    (void)state;
+    records_make("done.jsonl", 100);
+    records_make("waiting.jsonl", 700);
+    const lobass_prepare_options options = two_files(data, place("changed"));
+    listener l = {.cancel_at = 1};
+    const lobass_observer observer = listen(&l);
+    check_refused(lobass_prepare(&options, &observer, NULL, &error), LOBASS_CANCELLED, &error,
+                  "prepare", "100 records");
+    records_make("done.jsonl", 101);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "done.jsonl:101", "changed since");
+    records_make("done.jsonl", 99);
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "done.jsonl", "ends before");
+    records_make("done.jsonl", 100);
+    check_ok(lobass_prepare(&options, NULL, &result, &error), &error);
+    assert_int_equal(result.n_records, 800);
+}
+
+/* A run is not given up for data that hold nothing. */
+static void test_overwritten_for_something(void **state)
+{
+    const char *data[] = {place("some.jsonl")};
+    lobass_prepare_result result;
+    lobass_error error = {0};
+    (void)state;
+    records_make("some.jsonl", 10);
+    file_make("nothing.jsonl", "\n");
+    file_make("cut-off.json", "[{\"instr");
+    lobass_prepare_options options = prepare_options(data, 1, place("not-given-up"));
+    check_ok(lobass_prepare(&options, NULL, NULL, &error), &error);
+    options.overwrite = true;
+    data[0] = place("nothing.jsonl");
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "nothing.jsonl", "no record");
+    assert_int_equal(lb_path_look(place("not-given-up/run.db")), LB_PATH_FILE);
+    data[0] = place("cut-off.json");
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "cut-off.json", "");
+    assert_int_equal(lb_path_look(place("not-given-up/run.db")), LB_PATH_FILE);
+    data[0] = place("some.jsonl");
+    options.overwrite = false;
+    check_ok(lobass_prepare(&options, NULL, &result, &error), &error);
+    assert_int_equal(result.n_records, 10);
+}
+
+/* What a failed prepare made is gone, and nothing else. */
+static void test_failure_leaves_nothing(void **state)
+{
+    const char *data[] = {place("one-bad.jsonl")};
+    lobass_error error = {0};
+    (void)state;
+    file_make("one-bad.jsonl", "{\"instruction\": \"a\", \"output\": \"b\"}\n{\"x\": 1}\n");
+    lobass_prepare_options options = prepare_options(data, 1, place("strict-new"));
+    options.format.is_strict = true;
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "one-bad.jsonl:2", "");
+    assert_int_equal(lb_path_look(place("strict-new")), LB_PATH_MISSING);
+    check_ok(lb_folder_create(place("strict-old"), &error), &error);
+    options.run = place("strict-old");
+    assert_int_equal(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT);
+    assert_int_equal(lb_path_look(place("strict-old")), LB_PATH_FOLDER);
+    assert_int_equal(lb_path_look(place("strict-old/run.db")), LB_PATH_MISSING);
+}
+
 /* Batches of several sources are read, frozen and stored side by side: the order stays. */
 static void test_threads(void **state)
 {
@@ -423,6 +494,9 @@ int main(void)
         cmocka_unit_test(test_no_records),
         cmocka_unit_test(test_foreign_folders),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_source_changed_while_stopped),
+        cmocka_unit_test(test_overwritten_for_something),
+        cmocka_unit_test(test_failure_leaves_nothing),
         cmocka_unit_test(test_broken_late),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
