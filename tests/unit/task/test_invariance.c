@@ -2,7 +2,7 @@
  *
  * A row's losses are the same bits whatever it travels with: alone, packed with others in any
  * order, with what they have in common computed once, and packed by groups. In fp32 and bf16, with
- * every instruction set that this machine has.
+ * every instruction set that this machine has, without an adapter and with one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -131,6 +131,24 @@ static void check_model(const lb_model *model, lb_compute *compute, row *rows)
     lb_decoder_free(decoder);
 }
 
+/* An adapter that changes the losses: b is not zero. */
+static void adapter_add(lb_model *model, lb_dtype dtype)
+{
+    const lb_lora_settings settings = {.rank = 5, .alpha = 10, .targets = LB_LORA_ALL_LINEAR};
+    lb_random random;
+    lb_random_init(&random, 8);
+    assert_int_equal(lb_lora_create(model, &settings, dtype, 1, NULL), LOBASS_OK);
+    for (size_t i = 1; i < model->lora->n_parameters; i += 2)
+    {
+        lb_parameter *b = &model->lora->parameters[i];
+        for (size_t j = 0; j < b->count; j++)
+        {
+            b->master[j] = (float)(0.05 * lb_random_normal(&random));
+        }
+    }
+    lb_model_refresh(model);
+}
+
 static void check_level(const char *level, lb_dtype dtype)
 {
     static row rows[N_ROWS];
@@ -147,6 +165,10 @@ static void check_level(const char *level, lb_dtype dtype)
                          LOBASS_OK);
         assert_true(model->layers[0].q->matrix.is_packed);
         check_model(model, compute, rows);
+        const float without = rows[0].alone[0];
+        adapter_add(model, dtype);
+        check_model(model, compute, rows);
+        assert_true(rows[0].alone[0] != without);
         lb_model_free(model);
         lb_compute_free(compute);
     }
