@@ -5,8 +5,9 @@
  *
  * The [n, v] logits never exist. The forward goes through the vocabulary a block at a time and
  * keeps, per row, the maximum and the sum (in double) of exponentials over it. To occupy all
- * threads where rows are few, the vocabulary is also cut into parts; the number of parts follows
- * from the shape, and their sums are merged in order.
+ * threads where rows are few, the vocabulary is also cut into parts; their number follows from the
+ * vocabulary alone, and their sums are merged in order, so that a row's loss does not depend on how
+ * many rows there are.
  */
 #include <math.h>
 #include <string.h>
@@ -183,7 +184,7 @@ lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum
                        .d = head->n_in,
                        .n_row_blocks = lb_blocks(n, LB_ROW_BLOCK)};
     const size_t n_blocks = lb_blocks(head->n_out, LB_VOCABULARY_BLOCK);
-    const size_t wanted = lb_min(n_blocks, lb_blocks(LB_WANTED_CHUNKS, e.n_row_blocks));
+    const size_t wanted = lb_min(n_blocks, LB_WANTED_CHUNKS); /* whatever the rows: the same sums */
     e.part_words = lb_blocks(n_blocks, wanted) * LB_VOCABULARY_BLOCK;
     e.n_parts = lb_blocks(head->n_out, e.part_words);
     size_t worker_bytes = 0;

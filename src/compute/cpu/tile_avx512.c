@@ -11,8 +11,8 @@ enum
 };
 
 /* A step is a pair: two values of a left row. */
-INLINED void step_widened(size_t n_rows, __m512 sums[][2], const float *left, const float *right,
-                          size_t p)
+INLINED void step_widened(size_t n_rows, size_t n_registers, __m512 sums[][2], const float *left,
+                          const float *right, size_t p)
 {
     const __m512i upper = _mm512_set1_epi32((int)0xFFFF0000U);
     const __m512i first = _mm512_loadu_si512(right + p * LB_PANEL);
@@ -27,9 +27,12 @@ INLINED void step_widened(size_t n_rows, __m512 sums[][2], const float *left, co
         const __m512 x0 = _mm512_set1_ps(left[r * STRIDE + 2 * p]);
         const __m512 x1 = _mm512_set1_ps(left[r * STRIDE + 2 * p + 1]);
         sums[r][0] = _mm512_fmadd_ps(x0, even0, sums[r][0]);
-        sums[r][1] = _mm512_fmadd_ps(x0, even1, sums[r][1]);
         sums[r][0] = _mm512_fmadd_ps(x1, odd0, sums[r][0]);
-        sums[r][1] = _mm512_fmadd_ps(x1, odd1, sums[r][1]);
+        if (n_registers > 1)
+        {
+            sums[r][1] = _mm512_fmadd_ps(x0, even1, sums[r][1]);
+            sums[r][1] = _mm512_fmadd_ps(x1, odd1, sums[r][1]);
+        }
     }
 }
 

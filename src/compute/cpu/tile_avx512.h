@@ -25,35 +25,33 @@ enum
 };
 
 /* What one step does with the sums of all rows: LEFT and RIGHT are where the operands begin, P the
- * number of the step. */
-typedef void (*step_function)(size_t n_rows, __m512 sums[][2], const float *left,
-                              const float *right, size_t p);
+ * number of the step; N_REGISTERS of columns are wanted, one or two. */
+typedef void (*step_function)(size_t n_rows, size_t n_registers, __m512 sums[][2],
+                              const float *left, const float *right, size_t p);
 
-INLINED void store_tile(float *c, size_t ldc, size_t n_rows, __m512 sums[][2], size_t n_columns,
-                        bool is_added)
+INLINED void store_tile(float *c, size_t ldc, size_t n_rows, size_t n_registers, __m512 sums[][2],
+                        size_t n_columns, bool is_added)
 {
-    const __mmask16 first = (__mmask16)(n_columns >= COLUMNS ? 0xFFFF : (1U << n_columns) - 1U);
-    const __mmask16 second = (__mmask16)(n_columns >= LB_PANEL ? 0xFFFFU
-                                         : n_columns > COLUMNS ? (1U << (n_columns - COLUMNS)) - 1U
-                                                               : 0U);
+    const size_t n_last = n_columns - (n_registers - 1) * COLUMNS;
+    const __mmask16 last = (__mmask16)(n_last >= COLUMNS ? 0xFFFFU : (1U << n_last) - 1U);
     UNROLLED
     for (size_t r = 0; r < n_rows; r++)
     {
-        float *to = c + r * ldc;
-        __m512 a = sums[r][0];
-        __m512 b = sums[r][1];
-        if (is_added)
+        UNROLLED
+        for (size_t j = 0; j < n_registers; j++)
         {
-            a = _mm512_add_ps(_mm512_maskz_loadu_ps(first, to), a);
-            b = _mm512_add_ps(_mm512_maskz_loadu_ps(second, to + COLUMNS), b);
+            const __mmask16 mask = j + 1 == n_registers ? last : (__mmask16)0xFFFFU;
+            float *to = c + r * ldc + j * COLUMNS;
+            const __m512 before = is_added ? _mm512_maskz_loadu_ps(mask, to) : _mm512_setzero_ps();
+            _mm512_mask_storeu_ps(to, mask,
+                                  is_added ? _mm512_add_ps(before, sums[r][j]) : sums[r][j]);
         }
-        _mm512_mask_storeu_ps(to, first, a);
-        _mm512_mask_storeu_ps(to + COLUMNS, second, b);
     }
 }
 
-INLINED void tile_of(size_t n_rows, step_function step, float *c, size_t ldc, const float *left,
-                     const float *right, size_t n_steps, size_t n_columns, bool is_added)
+INLINED void tile_of(size_t n_rows, size_t n_registers, step_function step, float *c, size_t ldc,
+                     const float *left, const float *right, size_t n_steps, size_t n_columns,
+                     bool is_added)
 {
     __m512 sums[LB_MOST_TILE_ROWS][2];
     UNROLLED
@@ -64,14 +62,21 @@ INLINED void tile_of(size_t n_rows, step_function step, float *c, size_t ldc, co
     }
     for (size_t p = 0; p < n_steps; p++)
     {
-        step(n_rows, sums, left, right, p);
+        step(n_rows, n_registers, sums, left, right, p);
     }
-    store_tile(c, ldc, n_rows, sums, n_columns, is_added);
+    store_tile(c, ldc, n_rows, n_registers, sums, n_columns, is_added);
 }
 
-#define TILE_CASE(n, step)                                                   \
-    case n:                                                                  \
-        tile_of(n, step, c, ldc, left, right, n_steps, n_columns, is_added); \
+#define TILE_CASE(n, step)                                                          \
+    case n:                                                                         \
+        if (n_columns > COLUMNS)                                                    \
+        {                                                                           \
+            tile_of(n, 2, step, c, ldc, left, right, n_steps, n_columns, is_added); \
+        }                                                                           \
+        else                                                                        \
+        {                                                                           \
+            tile_of(n, 1, step, c, ldc, left, right, n_steps, n_columns, is_added); \
+        }                                                                           \
         break;
 
 /* A function of every number of rows behind one switch; a step takes N_VALUES of the inner
@@ -104,8 +109,8 @@ INLINED void tile_of(size_t n_rows, step_function step, float *c, size_t ldc, co
         }                                                                            \
     }
 
-INLINED void step_fp32(size_t n_rows, __m512 sums[][2], const float *left, const float *right,
-                       size_t p)
+INLINED void step_fp32(size_t n_rows, size_t n_registers, __m512 sums[][2], const float *left,
+                       const float *right, size_t p)
 {
     const __m512 first = _mm512_loadu_ps(right + p * LB_PANEL);
     const __m512 second = _mm512_loadu_ps(right + p * LB_PANEL + COLUMNS);
@@ -114,7 +119,10 @@ INLINED void step_fp32(size_t n_rows, __m512 sums[][2], const float *left, const
     {
         const __m512 x = _mm512_set1_ps(left[r * STRIDE + p]);
         sums[r][0] = _mm512_fmadd_ps(x, first, sums[r][0]);
-        sums[r][1] = _mm512_fmadd_ps(x, second, sums[r][1]);
+        if (n_registers > 1)
+        {
+            sums[r][1] = _mm512_fmadd_ps(x, second, sums[r][1]);
+        }
     }
 }
 

@@ -5,8 +5,8 @@
  */
 #include "compute/cpu/tile_avx512.h"
 
-INLINED void step_pair(size_t n_rows, __m512 sums[][2], const float *left, const float *right,
-                       size_t p)
+INLINED void step_pair(size_t n_rows, size_t n_registers, __m512 sums[][2], const float *left,
+                       const float *right, size_t p)
 {
     const __m512bh first = (__m512bh)_mm512_loadu_si512(right + p * LB_PANEL);
     const __m512bh second = (__m512bh)_mm512_loadu_si512(right + p * LB_PANEL + COLUMNS);
@@ -16,7 +16,10 @@ INLINED void step_pair(size_t n_rows, __m512 sums[][2], const float *left, const
         const __m512bh x =
             (__m512bh)_mm512_castps_si512(_mm512_set1_ps(left[r * STRIDE + p])); /* a pair */
         sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, first);
-        sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, second);
+        if (n_registers > 1)
+        {
+            sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, second);
+        }
     }
 }
 
