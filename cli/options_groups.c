@@ -50,7 +50,9 @@ void cli_options_add_common(cli_parser *parser, cli_common *common, unsigned use
          .type = CLI_CHOICE,
          .target = &common->dtype,
          .choices = dtypes,
-         .help = "numbers to compute with; auto: bf16 where the processor has AMX, else fp32",
+         .help =
+             "numbers to compute with; auto: bf16 where that is faster (AMX; AVX512-BF16 on AMD), "
+             "else fp32",
          .is_idle = (uses & CLI_USES_DTYPE) == 0},
         {.name = "seed",
          .type = CLI_UINT64,

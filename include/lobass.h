@@ -145,7 +145,7 @@ typedef struct lobass_row
 
 typedef enum lobass_dtype
 {
-    LOBASS_DTYPE_AUTO, /* bf16 where the CPU has AMX, else fp32 */
+    LOBASS_DTYPE_AUTO, /* bf16 where that is faster (AMX; AVX512-BF16 on AMD), else fp32 */
     LOBASS_DTYPE_FP32,
     LOBASS_DTYPE_BF16
 } lobass_dtype;

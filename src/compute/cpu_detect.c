@@ -77,12 +77,24 @@ static lb_cpu detect(void)
     return cpu;
 }
 
+/* Zen 4 and later. */
+static bool is_amd(void)
+{
+    unsigned eax = 0;
+    unsigned ebx = 0;
+    unsigned ecx = 0;
+    unsigned edx = 0;
+    return __get_cpuid(0, &eax, &ebx, &ecx, &edx) != 0 && ebx == signature_AMD_ebx &&
+           edx == signature_AMD_edx && ecx == signature_AMD_ecx;
+}
+
 /* The processor does not change: asked once, since the answer costs a system call. */
 static lb_cpu detected;
 
 static void detect_once(void)
 {
     detected = detect();
+    detected.has_fast_bf16 = detected.has_amx_bf16 || (detected.has_avx512_bf16 && is_amd());
 }
 
 lb_cpu lb_cpu_detect(void)
@@ -98,11 +110,11 @@ lobass_status lb_cpu_choose(lb_cpu *cpu, lobass_error *error)
     {
         const char *name;
         lb_cpu allowed;
-    } levels[] = {{"plain", {false, false, false, false}},
-                  {"avx2", {true, false, false, false}},
-                  {"avx512", {true, true, false, false}},
-                  {"avx512_bf16", {true, true, true, false}},
-                  {"amx", {true, true, true, true}}};
+    } levels[] = {{"plain", {.has_avx2 = false}},
+                  {"avx2", {.has_avx2 = true}},
+                  {"avx512", {.has_avx2 = true, .has_avx512 = true}},
+                  {"avx512_bf16", {true, true, true, false, true}},
+                  {"amx", {true, true, true, true, true}}};
     const char *wanted = getenv("LOBASS_CPU");
     *cpu = lb_cpu_detect();
     if (wanted == NULL || wanted[0] == '\0')
@@ -117,6 +129,7 @@ lobass_status lb_cpu_choose(lb_cpu *cpu, lobass_error *error)
             cpu->has_avx512 = cpu->has_avx512 && levels[i].allowed.has_avx512;
             cpu->has_avx512_bf16 = cpu->has_avx512_bf16 && levels[i].allowed.has_avx512_bf16;
             cpu->has_amx_bf16 = cpu->has_amx_bf16 && levels[i].allowed.has_amx_bf16;
+            cpu->has_fast_bf16 = cpu->has_fast_bf16 && levels[i].allowed.has_fast_bf16;
             return LOBASS_OK;
         }
     }

@@ -171,9 +171,12 @@ lobass_status lb_compute_dtype_choose(lb_dtype *dtype, lobass_dtype wanted, loba
     switch (wanted)
     {
     case LOBASS_DTYPE_AUTO:
-        /* Without AMX products in bf16 are slower than in fp32. */
-        *dtype = lb_cpu_detect().has_amx_bf16 ? LB_BF16 : LB_F32;
+    {
+        lb_cpu cpu;
+        LB_TRY(lb_cpu_choose(&cpu, error));
+        *dtype = cpu.has_fast_bf16 ? LB_BF16 : LB_F32;
         return LOBASS_OK;
+    }
     case LOBASS_DTYPE_FP32:
         *dtype = LB_F32;
         return LOBASS_OK;
