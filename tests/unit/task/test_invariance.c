@@ -58,7 +58,7 @@ static void rows_make(row rows[N_ROWS], size_t n_vocabulary)
 static lb_config small_config(void)
 {
     lb_config config = {.n_layers = 2,
-                        .d_model = 96,
+                        .d_model = 40,
                         .d_ffn = 1100, /* more than one slice of the inner dimension in fp32 */
                         .n_heads = 6,
                         .n_kv_heads = 2,
