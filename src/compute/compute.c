@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compute/kernels.h"
+#include "compute/cpu/tile.h"
 
 #define OPERATIONS(backend)                                                                   \
     {                                                                                         \
@@ -85,7 +85,7 @@ static lobass_status scratch_create(struct lb_scratch **scratch, const backend *
     made->fp32 = chosen->fp32;
     made->bf16 = cpu.has_amx_bf16 ? chosen->bf16_with_amx : chosen->bf16;
     made->n_workers = n_workers;
-    made->tiles = lb_tile_choose(&cpu);
+    made->tiles = chosen->fp32 == &lb_gemm_plain ? &lb_tile_plain : lb_tile_choose(&cpu);
     if (made->fp32->is_packing)
     {
         made->tile_memory = (char *)lb_alloc(n_workers, lb_tile_worker_bytes(), error);
@@ -118,6 +118,24 @@ lobass_status lb_compute_create(lb_compute **compute, const char *backend_name, 
 done:
     lb_compute_free(made);
     return status;
+}
+
+void lb_compute_describe(const lb_compute *c, bool is_bf16, char *text, size_t size)
+{
+    const struct lb_scratch *scratch = c->scratch;
+    const lb_gemm *gemm = is_bf16 ? scratch->bf16 : scratch->fp32;
+    const char *arithmetic =
+        is_bf16 ? scratch->tiles->bf16_arithmetic : scratch->tiles->fp32_arithmetic;
+    if (gemm == &lb_gemm_onednn_bf16)
+    {
+        arithmetic = "amx";
+    }
+    (void)snprintf(text, size, "%s/%s", c->ops->name, arithmetic);
+}
+
+bool lb_compute_is_invariant(const lb_compute *c, bool is_bf16)
+{
+    return lb_compute_wants_packed(c, is_bf16);
 }
 
 bool lb_compute_wants_packed(const lb_compute *c, bool is_bf16)

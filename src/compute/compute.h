@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * L2. One table of operations, each row a forward and its backward, over fp32 activations and fp32
- * or bf16 weights. The plain C operations are the reference; the CPU ones use oneDNN for products.
- * Work is cut in chunks that depend on the problem only and partial sums are added in chunk order:
- * the same bits for any number of threads.
+ * or bf16 weights. Backends differ in their matrix products: our own, oneDNN's, and plain loops as
+ * the reference. Work is cut in chunks that depend on the problem only and partial sums are added
+ * in chunk order: the same bits for any number of threads.
  *
  * Shapes: n tokens, d hidden size, h query heads, g key/value heads (g divides h), s head size,
  * v vocabulary. Arrays of n rows given to linear_* and cross_entropy_* must have room for
@@ -63,6 +63,11 @@ lobass_status lb_packed_count(size_t *count, size_t n_out, size_t n_in, lobass_e
  * lb_packed_rows()) and on, so that a matrix can be packed piece by piece: W is then the piece. */
 void lb_weights_pack(void *panels, const lb_matrix *w, size_t first_row);
 size_t lb_packed_rows(void); /* of a panel */
+/* What decides the bits of losses beside the dtype: "native/fma", "native/avx512_bf16", ...:
+ * computations with one description give equal ones. IS_BF16: with weights of that kind. */
+void lb_compute_describe(const lb_compute *c, bool is_bf16, char *text, size_t size);
+/* Whether a row's losses are the same bits whatever it is batched with. */
+bool lb_compute_is_invariant(const lb_compute *c, bool is_bf16);
 /* Whether weights of this kind, fp32 or bf16, are best packed for C. */
 bool lb_compute_wants_packed(const lb_compute *c, bool is_bf16);
 
@@ -73,7 +78,7 @@ typedef struct lb_adamw
 
 typedef struct lb_ops
 {
-    const char *name; /* "plain", "onednn" */
+    const char *name; /* "native", "onednn", "plain" */
 
     /* y[n, n_out] = x[n, n_in] w^T + bias[n_out] (NULL: none). With bf16 weights x is rounded to
      * bf16 and products are summed in fp32. */
@@ -161,7 +166,7 @@ struct lb_compute
     struct lb_scratch *scratch; /* owned by the implementation */
 };
 
-/* BACKEND: "plain", "onednn", or NULL for the best this CPU has (the environment variable
+/* BACKEND: "native", "onednn", "plain", or NULL for the best this CPU has (the environment variable
  * LOBASS_BACKEND can force one; an unknown name is refused). */
 lobass_status lb_compute_create(lb_compute **compute, const char *backend, unsigned n_threads,
                                 lobass_error *error);

@@ -88,13 +88,18 @@ static bool is_amd(void)
            edx == signature_AMD_edx && ecx == signature_AMD_ecx;
 }
 
+static bool is_bf16_fast(const lb_cpu *cpu)
+{
+    return cpu->has_amx_bf16 || (cpu->has_avx512_bf16 && is_amd());
+}
+
 /* The processor does not change: asked once, since the answer costs a system call. */
 static lb_cpu detected;
 
 static void detect_once(void)
 {
     detected = detect();
-    detected.has_fast_bf16 = detected.has_amx_bf16 || (detected.has_avx512_bf16 && is_amd());
+    detected.has_fast_bf16 = is_bf16_fast(&detected);
 }
 
 lb_cpu lb_cpu_detect(void)
@@ -113,8 +118,8 @@ lobass_status lb_cpu_choose(lb_cpu *cpu, lobass_error *error)
     } levels[] = {{"plain", {.has_avx2 = false}},
                   {"avx2", {.has_avx2 = true}},
                   {"avx512", {.has_avx2 = true, .has_avx512 = true}},
-                  {"avx512_bf16", {true, true, true, false, true}},
-                  {"amx", {true, true, true, true, true}}};
+                  {"avx512_bf16", {true, true, true, false, false}},
+                  {"amx", {true, true, true, true, false}}};
     const char *wanted = getenv("LOBASS_CPU");
     *cpu = lb_cpu_detect();
     if (wanted == NULL || wanted[0] == '\0')
@@ -129,7 +134,7 @@ lobass_status lb_cpu_choose(lb_cpu *cpu, lobass_error *error)
             cpu->has_avx512 = cpu->has_avx512 && levels[i].allowed.has_avx512;
             cpu->has_avx512_bf16 = cpu->has_avx512_bf16 && levels[i].allowed.has_avx512_bf16;
             cpu->has_amx_bf16 = cpu->has_amx_bf16 && levels[i].allowed.has_amx_bf16;
-            cpu->has_fast_bf16 = cpu->has_fast_bf16 && levels[i].allowed.has_fast_bf16;
+            cpu->has_fast_bf16 = is_bf16_fast(cpu);
             return LOBASS_OK;
         }
     }

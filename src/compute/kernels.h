@@ -84,7 +84,8 @@ typedef struct lb_gemm
 extern const lb_gemm lb_gemm_plain, lb_gemm_plain_bf16;
 /* Our own, cpu/tile_gemm.c. */
 extern const lb_gemm lb_gemm_tiles, lb_gemm_tiles_bf16;
-/* oneDNN: fp32; bf16 widened to fp32 (faster wherever the CPU has no AMX); bf16 as it is. */
+/* oneDNN: fp32; bf16 widened to fp32 (its bf16 primitives are slower without AMX); bf16 as it is.
+ */
 extern const lb_gemm lb_gemm_onednn, lb_gemm_onednn_widened, lb_gemm_onednn_bf16;
 
 /* ---- vector loops (vector.c) ------------------------------------------------------------------
@@ -139,7 +140,7 @@ struct lb_scratch
     size_t worker_bytes, shared_bytes;
     unsigned n_workers;
     lb_rope_table rope;
-    const struct lb_tile_set *tiles; /* for lb_gemm_tiles* */
+    const struct lb_tile_set *tiles; /* of attention, and of lb_gemm_tiles* */
     char *tile_memory;               /* n_workers parts of lb_tile_worker_bytes() */
     char *tile_operands;             /* of lb_tile_run */
     size_t tile_operand_bytes;

@@ -2,10 +2,11 @@
  *
  * y = x w^T + bias, for a weight matrix w[n_out, n_in].
  *
- * The result is cut into blocks of rows and columns by its shape alone; each block is one product
- * on one thread, and no two write the same value, so the threads do not change the bits. With bf16
- * weights both operands of every product are rounded to bf16 and summed in fp32, block by block of
- * the inner dimension, in order.
+ * Our own products take the whole at once (cpu/tile_run.c). For the other backends the result is
+ * cut into blocks of rows and columns by its shape alone; each block is one product on one thread,
+ * and no two write the same value, so the threads do not change the bits. With bf16 weights both
+ * operands of every product are rounded to bf16 and summed in fp32, block by block of the inner
+ * dimension, in order.
  */
 #include "compute/kernels.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values of the parameters: from safetensors files, or random. For scoring, a tensor whose dtype is
- * the compute dtype is used where it lies in the mapped file; everything else is converted once
- * into one allocation. For training, every parameter has an fp32 master, and in bf16 every matrix
- * has a rounded working copy beside it. Norm gains and biases are fp32 always: they are small, and
- * rounding them moves the loss. Names and shapes come from layout.c.
+ * Values of the parameters: from safetensors files, or random. For scoring, matrices are packed for
+ * the products, or, where a backend wants them as they are, used where they lie in the mapped file
+ * if its dtype is the compute dtype; everything else is converted once into one allocation. For
+ * training, every parameter has an fp32 master, and in bf16 every matrix has a rounded working copy
+ * beside it. Norm gains and biases are fp32 always: they are small, and rounding them moves the
+ * loss. Names and shapes come from layout.c.
  */
 #include "model/weights.h"
 

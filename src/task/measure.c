@@ -27,6 +27,7 @@ typedef struct measurer
     lb_store *store;
     lb_dtype dtype;
     char backend[32];
+    bool is_invariant; /* losses do not depend on what a row is batched with */
     lb_store_model record;
     char *adapter;             /* its whole path; NULL: none */
     lb_row_summary *summaries; /* [n_rows] */
@@ -70,12 +71,19 @@ static lobass_status check_arguments(const lobass_measure_options *options, loba
     return LOBASS_OK;
 }
 
+/* Rows share what they have in common where that leaves the bits alone. */
+static bool is_sharing(const measurer *m)
+{
+    return m->is_invariant && !m->options->keeps_prefixes;
+}
+
 /* The backend that would compute now. */
 static lobass_status backend_identify(measurer *m, lobass_error *error)
 {
     lb_compute *compute = NULL;
     LB_TRY(lb_compute_create(&compute, NULL, 1, error));
-    (void)snprintf(m->backend, sizeof m->backend, "%s", compute->ops->name);
+    lb_compute_describe(compute, m->dtype == LB_BF16, m->backend, sizeof m->backend);
+    m->is_invariant = lb_compute_is_invariant(compute, m->dtype == LB_BF16);
     lb_compute_free(compute);
     return LOBASS_OK;
 }
@@ -259,7 +267,7 @@ static lobass_status rows_plan(measurer *m, lobass_error *error)
     LB_TRY(lb_store_summaries_load(&m->summaries, &m->n_rows, m->store, error));
     LB_TRY(lb_store_measured_load(&m->is_measured, m->n_rows, m->store, m->record.id, error));
     LB_TRY(lb_score_plan_create(&m->plan, &m->max_tokens, m->store, m->summaries, m->n_rows,
-                                !m->options->keeps_prefixes, error));
+                                is_sharing(m), error));
     for (size_t i = 0; i < m->n_rows; i++)
     {
         m->n_due += m->summaries[i].n_scored > 0 ? 1 : 0;
@@ -372,15 +380,13 @@ static lobass_status packs_measure(measurer *m, lobass_error *error)
     size_t n_filled = 0;
     lb_observer_log(m->stage.observer, LOBASS_LOG_DETAIL,
                     "measure %s: %zu packs of up to %zu tokens, %zu side by side, %s, %s",
-                    m->options->name, n_packs, m->max_tokens, n_least, m->record.dtype,
-                    m->scorers.workers[0].compute->ops->name);
+                    m->options->name, n_packs, m->max_tokens, n_least, m->record.dtype, m->backend);
     for (size_t i = 0; i < n_packs; i++)
     {
         const lb_pack pack = lb_plan_at(m->plan, i);
         if (!is_pack_done(m, pack))
         {
-            LB_TRY(lb_score_slot_fill(&m->slots[n_filled], m->store, pack,
-                                      !m->options->keeps_prefixes, error));
+            LB_TRY(lb_score_slot_fill(&m->slots[n_filled], m->store, pack, is_sharing(m), error));
             n_filled++;
         }
         if (n_filled == n_wanted || (i + 1 == n_packs && n_filled > 0))
@@ -411,7 +417,7 @@ static lobass_status machine_record(measurer *m, lobass_error *error)
     lobass_status status = LOBASS_OK;
     lb_json_writer writer = lb_json_writer_begin(&text, false, error);
     lb_json_open(&writer, NULL, '{');
-    lb_json_put_text(&writer, "backend", m->scorers.workers[0].compute->ops->name);
+    lb_json_put_text(&writer, "backend", m->backend);
     lb_json_put_count(&writer, "threads", m->scorers.n_workers);
     lb_json_close(&writer, '}');
     LB_TRY_GOTO(writer.status);

@@ -121,10 +121,13 @@ static lobass_status record_make(lb_trainer *trainer, lobass_error *error)
     char rows[LB_HASH_TEXT_SIZE];
     char model[LB_HASH_TEXT_SIZE];
     char *recipe = NULL;
+    char backend[32];
     lb_hash fingerprint;
     LB_TRY(rows_hash(trainer, rows, error));
     LB_TRY(lb_model_fingerprint(&fingerprint, options->model, error));
     lb_hash_text(fingerprint, model);
+    lb_compute_describe(trainer->compute, trainer->compute_dtype == LB_BF16, backend,
+                        sizeof backend);
     LB_TRY(lb_recipe_to_json(&recipe, options, trainer->compute_dtype, error));
     const lobass_status status =
         lb_json_parse(&trainer->record, recipe, strlen(recipe), "recipe", error);
@@ -132,8 +135,7 @@ static lobass_status record_make(lb_trainer *trainer, lobass_error *error)
     LB_TRY(status);
     if (json_object_set_new(trainer->record, "model", json_string(model)) != 0 ||
         json_object_set_new(trainer->record, "rows", json_string(rows)) != 0 ||
-        json_object_set_new(trainer->record, "backend", json_string(trainer->compute->ops->name)) !=
-            0 ||
+        json_object_set_new(trainer->record, "backend", json_string(backend)) != 0 ||
         json_object_set_new(trainer->record, "pack_tokens",
                             json_integer((json_int_t)trainer->pack_tokens)) != 0)
     {

@@ -50,6 +50,8 @@ typedef struct lb_tile_set
 {
     const char *name;
     lb_tile_kernel fp32, bf16; /* by the values of the right operand */
+    /* Sets with the same arithmetic give the same bits. */
+    const char *fp32_arithmetic, *bf16_arithmetic;
 } lb_tile_set;
 
 extern const lb_tile_set lb_tile_plain, lb_tile_avx2, lb_tile_avx512, lb_tile_avx512_bf16;

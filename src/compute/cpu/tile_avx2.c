@@ -137,4 +137,6 @@ TILE_FUNCTION(multiply_widened, step_widened, 2)
 
 const lb_tile_set lb_tile_avx2 = {"avx2",
                                   {multiply_fp32, TILE_ROWS, LB_TILE_FP32},
-                                  {multiply_widened, WIDENED_ROWS, LB_TILE_ROUNDED}};
+                                  {multiply_widened, WIDENED_ROWS, LB_TILE_ROUNDED},
+                                  "fma",
+                                  "fma"};

@@ -41,4 +41,6 @@ TILE_FUNCTION(multiply_widened, step_widened, 2)
 
 const lb_tile_set lb_tile_avx512 = {"avx512",
                                     {multiply_fp32, LB_MOST_TILE_ROWS, LB_TILE_FP32},
-                                    {multiply_widened, WIDENED_ROWS, LB_TILE_ROUNDED}};
+                                    {multiply_widened, WIDENED_ROWS, LB_TILE_ROUNDED},
+                                    "fma",
+                                    "fma"};

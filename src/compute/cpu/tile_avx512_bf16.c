@@ -28,4 +28,6 @@ TILE_FUNCTION(multiply_bf16, step_pair, 2)
 
 const lb_tile_set lb_tile_avx512_bf16 = {"avx512_bf16",
                                          {multiply_fp32, LB_MOST_TILE_ROWS, LB_TILE_FP32},
-                                         {multiply_bf16, LB_MOST_TILE_ROWS, LB_TILE_BF16}};
+                                         {multiply_bf16, LB_MOST_TILE_ROWS, LB_TILE_BF16},
+                                         "fma",
+                                         "avx512_bf16"};

@@ -249,7 +249,8 @@ lobass_status lb_packed_count(size_t *count, size_t n_out, size_t n_in, lobass_e
 
 void lb_weights_pack(void *panels, const lb_matrix *w, size_t first_row)
 {
-    const lb_cpu cpu = lb_cpu_detect();
+    lb_cpu cpu;
+    (void)lb_cpu_choose(&cpu, NULL); /* a wrong name was refused when a computation was made */
     const lb_vector *vector = lb_vector_choose(&cpu);
     const bool is_bf16 = w->bf16 != NULL;
     const lb_tile_source source = {is_bf16 ? (const void *)w->bf16 : (const void *)w->fp32, w->n_in,

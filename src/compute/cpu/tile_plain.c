@@ -63,4 +63,6 @@ static void multiply_widened(float *c, size_t ldc, const void *left_rows, const 
 
 const lb_tile_set lb_tile_plain = {"plain",
                                    {multiply_fp32, TILE_ROWS, LB_TILE_FP32},
-                                   {multiply_widened, TILE_ROWS, LB_TILE_ROUNDED}};
+                                   {multiply_widened, TILE_ROWS, LB_TILE_ROUNDED},
+                                   "plain",
+                                   "plain"};

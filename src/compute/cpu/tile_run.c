@@ -13,6 +13,7 @@ enum
 {
     PACKED_ROWS = 64,  /* of the left operand, by one chunk */
     BLOCK_ROWS = 252,  /* of the result: a multiple of every kernel's tile_rows */
+    SLAB_ROWS = 2016,  /* of the left operand, packed at once: a multiple of BLOCK_ROWS */
     SLICE_BLOCKS = 4,  /* of LB_TILE_DEPTH_BYTES: of the inner dimension, gone through at once */
     FEWEST_CHUNKS = 16 /* that a result is cut into, while it has panels enough */
 };
@@ -24,7 +25,8 @@ typedef struct tile_run
     const lb_vector *vector;
     size_t element_bytes;         /* of the right operand */
     size_t depth, n_depth_blocks; /* values of a left block, and blocks */
-    char *left;                   /* [n_depth_blocks][m][LB_TILE_STRIDE] */
+    size_t first_row, n_rows;     /* the slab */
+    char *left;                   /* [n_depth_blocks][n_rows][LB_TILE_STRIDE] */
     char *packed;                 /* panels of the right operand, or NULL */
     const char *right;            /* the panels, wherever they are */
     size_t panel_bytes;
@@ -47,12 +49,12 @@ static void pack_chunk(void *context, size_t chunk, unsigned worker)
         return;
     }
     const size_t row = chunk * PACKED_ROWS;
-    const size_t n_rows = lb_min(PACKED_ROWS, p->m - row);
+    const size_t n_rows = lb_min(PACKED_ROWS, r->n_rows - row);
     const lb_tile_source source = {p->a, p->lda, p->is_a_transposed, false};
     for (size_t block = 0; block < r->n_depth_blocks; block++)
     {
-        lb_tile_pack_left(r->vector, r->left + (block * p->m + row) * LB_TILE_STRIDE, &source,
-                          r->kernel->left, row, n_rows, block * r->depth,
+        lb_tile_pack_left(r->vector, r->left + (block * r->n_rows + row) * LB_TILE_STRIDE, &source,
+                          r->kernel->left, r->first_row + row, n_rows, block * r->depth,
                           lb_min(r->depth, p->k - block * r->depth));
     }
 }
@@ -70,10 +72,10 @@ static void panel_multiply(const tile_run *r, size_t row, size_t n_rows, size_t 
     {
         const size_t first = row + tile * n_rows / n_tiles;
         const size_t count = row + (tile + 1) * n_rows / n_tiles - first;
-        float *c = p->c + first * p->ldc + panel * LB_PANEL;
+        float *c = p->c + (r->first_row + first) * p->ldc + panel * LB_PANEL;
         for (size_t block = first_block; block < last_block; block++)
         {
-            r->kernel->multiply(c, p->ldc, r->left + (block * p->m + first) * LB_TILE_STRIDE,
+            r->kernel->multiply(c, p->ldc, r->left + (block * r->n_rows + first) * LB_TILE_STRIDE,
                                 right + block * r->depth * LB_PANEL * r->element_bytes,
                                 lb_min(r->depth, p->k - block * r->depth), count, n_columns,
                                 p->is_added || block > 0);
@@ -86,7 +88,7 @@ static void multiply_chunk(void *context, size_t chunk, unsigned worker)
     const tile_run *r = (const tile_run *)context;
     (void)worker;
     const size_t row = chunk % r->n_row_blocks * BLOCK_ROWS;
-    const size_t n_rows = lb_min(BLOCK_ROWS, r->product->m - row);
+    const size_t n_rows = lb_min(BLOCK_ROWS, r->n_rows - row);
     const size_t first = chunk / r->n_row_blocks * r->group_panels;
     const size_t last = lb_min(r->n_panels, first + r->group_panels);
     for (size_t block = 0; block < r->n_depth_blocks; block += SLICE_BLOCKS)
@@ -115,6 +117,20 @@ static lobass_status reserve(struct lb_scratch *scratch, size_t size_bytes, loba
     return LOBASS_OK;
 }
 
+/* A slab of rows, and before the first of them the right operand. */
+static void slab_run(lb_compute *c, tile_run *r)
+{
+    const bool packs_right = r->packed != NULL && r->first_row == 0;
+    r->n_rows = lb_min(SLAB_ROWS, r->product->m - r->first_row);
+    r->n_left_chunks = lb_blocks(r->n_rows, PACKED_ROWS);
+    r->n_row_blocks = lb_blocks(r->n_rows, BLOCK_ROWS);
+    const size_t n_wanted = lb_min(r->n_panels, lb_blocks(FEWEST_CHUNKS, r->n_row_blocks));
+    r->group_panels = lb_blocks(r->n_panels, n_wanted);
+    lb_pool_run(c->pool, r->n_left_chunks + (packs_right ? r->n_panels : 0), pack_chunk, r);
+    lb_pool_run(c->pool, r->n_row_blocks * lb_blocks(r->n_panels, r->group_panels), multiply_chunk,
+                r);
+}
+
 lobass_status lb_tile_run(lb_compute *c, const lb_product *product, bool is_bf16,
                           lobass_error *error)
 {
@@ -126,13 +142,9 @@ lobass_status lb_tile_run(lb_compute *c, const lb_product *product, bool is_bf16
     r.depth = lb_tile_depth(r.kernel->left);
     r.n_depth_blocks = lb_blocks(product->k, r.depth);
     r.n_panels = lb_blocks(product->n, LB_PANEL);
-    r.n_left_chunks = lb_blocks(product->m, PACKED_ROWS);
-    r.n_row_blocks = lb_blocks(product->m, BLOCK_ROWS);
     r.panel_bytes = lb_packed_depth(product->k) * LB_PANEL * r.element_bytes;
-    const size_t n_wanted = lb_min(r.n_panels, lb_blocks(FEWEST_CHUNKS, r.n_row_blocks));
-    r.group_panels = lb_blocks(r.n_panels, n_wanted);
     size_t left_bytes = 0;
-    lb_scratch_add(&left_bytes, r.n_depth_blocks * product->m, LB_TILE_STRIDE);
+    lb_scratch_add(&left_bytes, r.n_depth_blocks, lb_min(SLAB_ROWS, product->m) * LB_TILE_STRIDE);
     size_t total = left_bytes;
     if (!product->is_b_panels)
     {
@@ -142,8 +154,9 @@ lobass_status lb_tile_run(lb_compute *c, const lb_product *product, bool is_bf16
     r.left = scratch->tile_operands;
     r.packed = product->is_b_panels ? NULL : r.left + left_bytes;
     r.right = product->is_b_panels ? (const char *)product->b : r.packed;
-    lb_pool_run(c->pool, r.n_left_chunks + (product->is_b_panels ? 0 : r.n_panels), pack_chunk, &r);
-    lb_pool_run(c->pool, r.n_row_blocks * lb_blocks(r.n_panels, r.group_panels), multiply_chunk,
-                &r);
+    for (; r.first_row < product->m; r.first_row += SLAB_ROWS)
+    {
+        slab_run(c, &r);
+    }
     return LOBASS_OK;
 }

@@ -61,6 +61,14 @@ static void test_cpu_level(void **state)
         }
         assert_string_equal(c->scratch->tiles->name, names[best]);
         assert_true(c->scratch->bf16 == &lb_gemm_tiles_bf16);
+        static const char *const described[] = {"native/plain", "native/fma", "native/fma",
+                                                "native/avx512_bf16"};
+        char text[32];
+        lb_compute_describe(c, true, text, sizeof text);
+        assert_string_equal(text, described[best]);
+        lb_compute_describe(c, false, text, sizeof text);
+        assert_string_equal(text, best == 0 ? "native/plain" : "native/fma");
+        assert_true(lb_compute_is_invariant(c, true));
         lb_compute_free(c);
     }
     lb_compute *c = NULL;

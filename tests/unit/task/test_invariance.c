@@ -149,6 +149,26 @@ static void adapter_add(lb_model *model, lb_dtype dtype)
     lb_model_refresh(model);
 }
 
+/* fp32 with fused multiply-adds is the same arithmetic however wide the registers are: AVX2 and
+ * AVX-512 give equal bits, as lb_compute_describe says. */
+static void check_arithmetic(const lb_compute *compute, lb_dtype dtype, const row *rows)
+{
+    static row before[N_ROWS];
+    static char description[32];
+    char now[32];
+    if (dtype != LB_F32)
+    {
+        return;
+    }
+    lb_compute_describe(compute, false, now, sizeof now);
+    for (size_t i = 0; strcmp(now, description) == 0 && i < N_ROWS; i++)
+    {
+        assert_memory_equal(rows[i].alone, before[i].alone, rows[i].n_scored * sizeof(float));
+    }
+    memcpy(before, rows, sizeof before);
+    memcpy(description, now, sizeof description);
+}
+
 static void check_level(const char *level, lb_dtype dtype)
 {
     static row rows[N_ROWS];
@@ -165,6 +185,7 @@ static void check_level(const char *level, lb_dtype dtype)
                          LOBASS_OK);
         assert_true(model->layers[0].q->matrix.is_packed);
         check_model(model, compute, rows);
+        check_arithmetic(compute, dtype, rows);
         const float without = rows[0].alone[0];
         adapter_add(model, dtype);
         check_model(model, compute, rows);

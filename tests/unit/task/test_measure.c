@@ -190,6 +190,26 @@ static void test_other_backend(void **state)
     assert_int_equal(unsetenv("LOBASS_BACKEND"), 0);
 }
 
+/* One backend on two kinds of CPU whose bits differ: neither mixed nor silently taken as one. */
+static void test_other_instructions(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    records_make("cpu.jsonl", 20);
+    (void)run_prepare("cpu.jsonl", "cpu");
+    lobass_measure_options options = measure_options(place("cpu"), place("model"));
+    assert_int_equal(setenv("LOBASS_CPU", "plain", 1), 0);
+    assert_int_equal(measured(&options).n_rows, 20);
+    assert_int_equal(unsetenv("LOBASS_CPU"), 0);
+    if (lb_cpu_detect().has_avx2)
+    {
+        check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                      "native/plain", "native/fma");
+        options.overwrite = true;
+        assert_int_equal(measured(&options).n_rows, 20);
+    }
+}
+
 /* A row without a finite loss says so, and takes nothing else with it. */
 static void test_nonfinite_row(void **state)
 {
@@ -445,11 +465,17 @@ static void test_describe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_threads_and_stops), cmocka_unit_test(test_against_decoder),
-        cmocka_unit_test(test_other_model),       cmocka_unit_test(test_other_backend),
-        cmocka_unit_test(test_nonfinite_row),     cmocka_unit_test(test_cancelled_within_a_wave),
-        cmocka_unit_test(test_refused),           cmocka_unit_test(test_replaced_ends_selection),
-        cmocka_unit_test(test_rows_too_long),     cmocka_unit_test(test_describe),
+        cmocka_unit_test(test_threads_and_stops),
+        cmocka_unit_test(test_against_decoder),
+        cmocka_unit_test(test_other_model),
+        cmocka_unit_test(test_other_backend),
+        cmocka_unit_test(test_other_instructions),
+        cmocka_unit_test(test_nonfinite_row),
+        cmocka_unit_test(test_cancelled_within_a_wave),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_replaced_ends_selection),
+        cmocka_unit_test(test_rows_too_long),
+        cmocka_unit_test(test_describe),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
 }
