@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HASHED_BYTES ((size_t)64 << 20)
+
 #define SINGLE_NAME "model.safetensors"
 #define INDEX_NAME "model.safetensors.index.json"
 
@@ -198,9 +200,13 @@ lobass_status lb_hasher_add_file(lb_hasher *hasher, const char *path, lobass_err
     const uint64_t size = mapping.size;
     lb_hasher_update(hasher, name, strlen(name) + 1);
     lb_hasher_update(hasher, &size, sizeof size);
-    if (mapping.size > 0)
+    for (size_t at = 0; at < mapping.size; at += HASHED_BYTES)
     {
-        lb_hasher_update(hasher, mapping.data, mapping.size);
+        const size_t left = mapping.size - at;
+        const size_t count = left < HASHED_BYTES ? left : HASHED_BYTES;
+        const unsigned char *data = (const unsigned char *)mapping.data + at;
+        lb_hasher_update(hasher, data, count);
+        lb_mapping_release(data, count); /* so that a model's file is never all in memory */
     }
     lb_mapping_close(&mapping);
     return LOBASS_OK;

@@ -16,6 +16,8 @@
 
 /* Values converted at a time where neither side is fp32, and a chunk of work of a refresh. */
 #define CONVERT_COUNT 4096
+/* Of a file, read before its pages are let go of. */
+#define RELEASED_BYTES ((ptrdiff_t)16 << 20)
 #define REFRESH_COUNT ((size_t)1 << 16)
 
 #define NO_SLOT SIZE_MAX
@@ -191,6 +193,8 @@ static lobass_status pack(lb_parameter *parameter, const plan_entry *entry, char
     const size_t n_in = parameter->matrix.n_in;
     const size_t n_rows = lb_packed_rows();
     const size_t element_bytes = lb_dtype_size(entry->dtype);
+    const unsigned char *kept =
+        entry->tensor->data; /* what was read and not let go of begins here */
     lb_tensor part = *entry->tensor;
     char *rows = lb_alloc(n_rows * n_in, element_bytes, error);
     if (rows == NULL)
@@ -207,10 +211,15 @@ static lobass_status pack(lb_parameter *parameter, const plan_entry *entry, char
         piece.fp32 = entry->dtype == LB_F32 ? (const float *)(const void *)rows : NULL;
         piece.bf16 = entry->dtype == LB_F32 ? NULL : (const uint16_t *)(const void *)rows;
         lb_weights_pack(panels, &piece, row);
+        if (part.data + part.n_elements * lb_dtype_size(part.dtype) - kept > RELEASED_BYTES)
+        {
+            lb_mapping_release(kept, (size_t)(part.data - kept));
+            kept = part.data;
+        }
     }
     free(rows);
-    lb_mapping_release(entry->tensor->data,
-                       entry->tensor->n_elements * lb_dtype_size(entry->tensor->dtype));
+    lb_mapping_release(kept, entry->tensor->n_elements * lb_dtype_size(entry->tensor->dtype) -
+                                 (size_t)(kept - entry->tensor->data));
     set_values(parameter, entry->dtype, panels);
     parameter->matrix.is_packed = true;
     return LOBASS_OK;
