@@ -98,13 +98,15 @@ typedef struct lb_pack
     const uint32_t *rows; /* [n_rows] */
     size_t n_rows;
     size_t n_tokens;
+    uint32_t longest; /* tokens of the longest row */
 } lb_pack;
 
 typedef struct lb_plan lb_plan;
 
-/* Group after group (GROUPS NULL: one), longest first, filling packs of at most MAX_TOKENS (a
- * longer row stands alone). A pure function of its arguments: the same plan whatever was done
- * before. Only rows with a length above 0 are planned. */
+/* Group after group (GROUPS NULL: one), in each longest first, fills packs of at most MAX_TOKENS (a
+ * longer row stands alone); the pack with the longest row comes first. A pure function of its
+ * arguments: the same plan whatever was done before. Only rows with a length above 0 are planned.
+ */
 lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, const uint64_t *groups,
                              size_t n_rows, size_t max_tokens, lobass_error *error);
 void lb_plan_free(lb_plan *plan);

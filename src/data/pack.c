@@ -2,7 +2,8 @@
  *
  * Rows -> packed batches: which rows travel together, and the arrays of lb_batch. The plan sorts by
  * group, within a group by length, longest first (ties in the order of the list), and fills one
- * pack after the other; a pack is closed by the first row that does not fit. It costs O(n log n)
+ * pack after the other; a pack is closed by the first row that does not fit. Then the packs are put
+ * in the order of their longest rows. It costs O(n log n)
  * and 20 bytes a row while it is made (16 for the keys, 4 kept). Rows lie end to end: there is no
  * padding to save. What rows have in common is found by share.c.
  */
@@ -67,8 +68,21 @@ static size_t fill_packs(lb_pack *packs, const uint32_t *rows, const plan_key *k
         pack->rows = fits ? pack->rows : rows + i;
         pack->n_rows++;
         pack->n_tokens = n_tokens;
+        pack->longest = length > pack->longest ? (uint32_t)length : pack->longest;
     }
     return n_packs;
+}
+
+/* Longest row first, so that packs side by side take about as long and the last ones are short. */
+static int compare_packs(const void *a, const void *b)
+{
+    const lb_pack *x = a;
+    const lb_pack *y = b;
+    if (x->longest != y->longest)
+    {
+        return x->longest > y->longest ? -1 : 1;
+    }
+    return (x->rows > y->rows) - (x->rows < y->rows); /* as they were filled */
 }
 
 static lobass_status make_plan(lb_plan *plan, plan_key *keys, const uint32_t *lengths,
@@ -102,6 +116,7 @@ static lobass_status make_plan(lb_plan *plan, plan_key *keys, const uint32_t *le
         return LOBASS_OUT_OF_MEMORY;
     }
     (void)fill_packs(plan->packs, plan->rows, keys, n_planned, max_tokens);
+    qsort(plan->packs, plan->n_packs, sizeof *plan->packs, compare_packs);
     return LOBASS_OK;
 }
 

@@ -15,7 +15,8 @@
 
 enum
 {
-    LEAST_SHARED = 8 /* tokens that make a sequence of their own worth while */
+    LEAST_SHARED = 4, /* tokens that make a sequence of their own worth while */
+    LEVEL_BITS = 7    /* of a key, for each of nine levels */
 };
 
 /* A row of the batch as it was built. */
@@ -206,10 +207,8 @@ lobass_status lb_batch_builder_share(lb_batch_builder *builder, lobass_error *er
 
 uint64_t lb_prefix_key(const int32_t *ids, const uint8_t *flags, size_t n_tokens)
 {
-    static const struct
-    {
-        uint32_t n_tokens, n_bits;
-    } levels[] = {{8, 16}, {16, 12}, {32, 12}, {64, 12}, {160, 12}};
+    /* Close together where templates end and what they introduce begins. */
+    static const uint32_t levels[] = {8, 12, 16, 20, 24, 28, 32, 40, 64};
     size_t limit = 0;
     while (limit < n_tokens && (flags[limit] & LOBASS_TOKEN_SCORED) == 0)
     {
@@ -218,10 +217,10 @@ uint64_t lb_prefix_key(const int32_t *ids, const uint8_t *flags, size_t n_tokens
     uint64_t key = 0;
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
     {
-        const size_t count = levels[i].n_tokens;
+        const size_t count = levels[i];
         const uint64_t hash =
             count <= limit ? lb_hash_bytes(ids, count * sizeof *ids, 0).low : UINT64_MAX;
-        key = (key << levels[i].n_bits) | (hash >> (64 - levels[i].n_bits));
+        key = (key << LEVEL_BITS) | (hash >> (64 - LEVEL_BITS));
     }
     return key;
 }

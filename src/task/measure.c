@@ -266,13 +266,25 @@ static lobass_status rows_plan(measurer *m, lobass_error *error)
 {
     LB_TRY(lb_store_summaries_load(&m->summaries, &m->n_rows, m->store, error));
     LB_TRY(lb_store_measured_load(&m->is_measured, m->n_rows, m->store, m->record.id, error));
-    LB_TRY(lb_score_plan_create(&m->plan, &m->max_tokens, m->store, m->summaries, m->n_rows,
-                                is_sharing(m), error));
+    m->max_tokens = LB_SCORE_PACK_TOKENS;
     for (size_t i = 0; i < m->n_rows; i++)
     {
-        m->n_due += m->summaries[i].n_scored > 0 ? 1 : 0;
+        const lb_row_summary *summary = &m->summaries[i];
+        m->n_due += summary->n_scored > 0 ? 1 : 0;
+        m->max_tokens = summary->n_scored > 0 && summary->n_tokens > m->max_tokens
+                            ? summary->n_tokens
+                            : m->max_tokens;
     }
-    return totals_load(m, error);
+    LB_TRY(totals_load(m, error));
+    if (m->n_done == m->n_due)
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(lb_store_begin(m->store, error)); /* one look at all rows, not a lock for each */
+    const lobass_status status = lb_score_plan_create(
+        &m->plan, &m->max_tokens, m->store, m->summaries, m->n_rows, is_sharing(m), error);
+    lb_store_rollback(m->store);
+    return status;
 }
 
 static lobass_status workers_create(measurer *m, lobass_error *error)

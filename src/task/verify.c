@@ -8,27 +8,50 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Keyed by the row's own hash: the same rows whatever their order. */
-static bool is_chosen(const lb_row_summary *summary, double share)
+/* In [0, 1), keyed by the row's own hash: the same rows whatever their order. */
+static double draw(const lb_row_summary *summary)
 {
     static const uint64_t seed = 0x766572696679; /* a stream of its own */
     const uint64_t drawn = lb_hash_bytes(summary->hash, sizeof summary->hash, seed).low;
-    return (double)(drawn >> 11) * 0x1p-53 < share;
+    return (double)(drawn >> 11) * 0x1p-53;
+}
+
+/* The share that a draw must be below: at least the smallest of all is taken. */
+static double least_share(const lb_row_summary *summaries, size_t n_rows, double share)
+{
+    double smallest = 1.0;
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        const double drawn = summaries[i].n_scored > 0 ? draw(&summaries[i]) : 1.0;
+        smallest = drawn < smallest ? drawn : smallest;
+    }
+    return smallest < share ? share : nextafter(smallest, 1.0);
 }
 
 static bool is_due(const lb_row_summary *summary, double share)
 {
-    return summary->n_scored > 0 && is_chosen(summary, share);
+    return summary->n_scored > 0 && draw(summary) < share;
 }
 
 uint64_t lb_verify_count(const lb_row_summary *summaries, size_t n_rows, double share)
 {
     uint64_t n = 0;
+    share = least_share(summaries, n_rows, share);
     for (size_t i = 0; i < n_rows; i++)
     {
         n += is_due(&summaries[i], share) ? 1 : 0;
     }
     return n;
+}
+
+/* Infinite where only one of the two is finite. */
+static double token_difference(float a, float b)
+{
+    if (isfinite(a) && isfinite(b))
+    {
+        return fabs((double)a - (double)b);
+    }
+    return isfinite(a) || isfinite(b) ? (double)INFINITY : 0.0;
 }
 
 static lobass_status slot_compare(lb_verifier *v, const lb_score_slot *slot, lobass_error *error)
@@ -44,9 +67,8 @@ static lobass_status slot_compare(lb_verifier *v, const lb_score_slot *slot, lob
     }
     for (size_t i = 0; i < n_scored; i++)
     {
-        const double difference = fabs((double)stored[i] - (double)slot->nll[i]);
-        const bool are_both_not_finite = !isfinite(stored[i]) && !isfinite(slot->nll[i]);
-        if (!are_both_not_finite && !(difference <= v->largest))
+        const double difference = token_difference(stored[i], slot->nll[i]);
+        if (difference > v->largest)
         {
             v->largest = difference;
             v->worst_row = row;
@@ -76,13 +98,15 @@ lobass_status lb_losses_verify(lb_verifier *v, const lb_row_summary *summaries, 
 {
     size_t n_filled = 0;
     uint32_t chosen[LB_VERIFY_MOST_SLOTS];
+    share = least_share(summaries, n_rows, share);
     const size_t n_slots = v->n_slots < LB_VERIFY_MOST_SLOTS ? v->n_slots : LB_VERIFY_MOST_SLOTS;
     for (size_t i = 0; i < n_rows; i++)
     {
         if (is_due(&summaries[i], share))
         {
             chosen[n_filled] = (uint32_t)i;
-            const lb_pack alone = {&chosen[n_filled], 1, summaries[i].n_tokens};
+            const lb_pack alone = {
+                .rows = &chosen[n_filled], .n_rows = 1, .n_tokens = summaries[i].n_tokens};
             LB_TRY(lb_score_slot_fill(&v->slots[n_filled], v->store, alone, false, error));
             n_filled++;
         }

@@ -23,7 +23,7 @@ typedef struct lb_verifier
 
 /* How many rows a share means here. */
 uint64_t lb_verify_count(const lb_row_summary *summaries, size_t n_rows, double share);
-/* Scores about SHARE of the rows that have a scored token, each alone. */
+/* Scores about SHARE of the rows that have a scored token, and at least one, each alone. */
 lobass_status lb_losses_verify(lb_verifier *v, const lb_row_summary *summaries, size_t n_rows,
                                double share, lobass_error *error);
 

@@ -105,6 +105,27 @@ static void test_many_rows(void **state)
     free(seen);
 }
 
+/* Packs of groups hold what groups say, and come longest first all the same. */
+static void test_groups(void **state)
+{
+    (void)state;
+    static const uint32_t lengths[] = {3, 9, 4, 2, 8, 5};
+    static const uint64_t groups[] = {7, 2, 7, 2, 7, 1};
+    lb_plan *plan = NULL;
+    assert_int_equal(lb_plan_create(&plan, lengths, groups, 6, 12, NULL), LOBASS_OK);
+    static const uint32_t expected[][3] = {{1, 3}, {4, 2}, {5}, {0}};
+    static const size_t n_expected[] = {2, 2, 1, 1};
+    assert_int_equal(lb_plan_count(plan), 4);
+    for (size_t p = 0; p < 4; p++)
+    {
+        const lb_pack pack = lb_plan_at(plan, p);
+        assert_int_equal(pack.n_rows, n_expected[p]);
+        assert_int_equal(pack.longest, lengths[expected[p][0]]);
+        assert_memory_equal(pack.rows, expected[p], pack.n_rows * sizeof *pack.rows);
+    }
+    lb_plan_free(plan);
+}
+
 static void test_batch_arrays(void **state)
 {
     (void)state;
@@ -188,8 +209,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hand_worked_plan), cmocka_unit_test(test_empty_plans),
-        cmocka_unit_test(test_many_rows),        cmocka_unit_test(test_batch_arrays),
-        cmocka_unit_test(test_batch_growth),     cmocka_unit_test(test_batch_refusals),
+        cmocka_unit_test(test_many_rows),        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_batch_arrays),     cmocka_unit_test(test_batch_growth),
+        cmocka_unit_test(test_batch_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

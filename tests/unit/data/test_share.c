@@ -175,15 +175,17 @@ static void test_keys_follow_the_beginning(void **state)
     const uint64_t key = lb_prefix_key(first.ids, first.flags, first.length);
     second.ids[55]++; /* scored: not part of what is shared */
     assert_true(lb_prefix_key(second.ids, second.flags, second.length) == key);
-    second.ids[40]++; /* 32 tokens alike */
+    second.ids[44]++; /* 40 tokens alike: all levels but that of 64, which the row does not reach */
+    assert_true(lb_prefix_key(second.ids, second.flags, second.length) == key);
+    second.ids[37]++; /* 32 alike */
     const uint64_t late = lb_prefix_key(second.ids, second.flags, second.length);
-    assert_true(late >> 24 == key >> 24);
-    second.ids[20]++; /* 16 alike */
+    assert_true(late >> 14 == key >> 14 && late != key);
+    second.ids[18]++; /* 16 alike */
     const uint64_t middle = lb_prefix_key(second.ids, second.flags, second.length);
-    assert_true(middle >> 36 == key >> 36 && middle >> 24 != key >> 24);
+    assert_true(middle >> 42 == key >> 42 && middle >> 35 != key >> 35);
     second.ids[0]++;
     const uint64_t none = lb_prefix_key(second.ids, second.flags, second.length);
-    assert_true(none >> 48 != key >> 48);
+    assert_true(none >> 56 != key >> 56);
 }
 
 int main(void)

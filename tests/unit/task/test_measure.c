@@ -210,6 +210,51 @@ static void test_other_instructions(void **state)
     }
 }
 
+/* Losses scored alone are the stored ones; one that was changed is found, a lost one too. */
+static void test_verify(void **state)
+{
+    static const float changes[] = {0.25F, NAN};
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    lb_store_model model = {0};
+    listener heard = {0};
+    const lobass_observer observer = listen(&heard);
+    lobass_measure_result result;
+    (void)state;
+    records_make("verify.jsonl", 60);
+    (void)run_prepare("verify.jsonl", "verify");
+    lobass_measure_options options = measure_options(place("verify"), place("model"));
+    options.verify = 1;
+    check_ok(lobass_measure(&options, &observer, &result, &error), &error);
+    assert_int_equal(result.n_verified, 60);
+    assert_true(result.largest_difference == 0 && heard.n_warnings == 0);
+    options.verify = 1e-9; /* one row at least */
+    assert_int_equal(measured(&options).n_verified, 1);
+    options.verify = 1;
+    for (size_t k = 0; k < 2; k++)
+    {
+        const float *nll = NULL;
+        float changed[256];
+        size_t count = 0;
+        check_ok(lb_store_open(&store, options.run, LB_STORE_WRITE, &error), &error);
+        check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
+        check_ok(lb_store_losses_load(&nll, &count, store, model.id, 7, &error), &error);
+        memcpy(changed, nll, count * sizeof *nll);
+        changed[0] += changes[k];
+        check_ok(lb_store_begin(store, &error), &error);
+        check_ok(lb_store_losses_save(store, model.id, 7, changed, count, &error), &error);
+        check_ok(lb_store_commit(store, &error), &error);
+        lb_store_model_clear(&model);
+        lb_store_close(store);
+        heard.n_warnings = 0;
+        check_ok(lobass_measure(&options, &observer, &result, &error), &error);
+        assert_true(k == 0 ? fabs(result.largest_difference - 0.25) < 1e-6
+                           : isinf(result.largest_difference));
+        assert_int_equal(heard.n_warnings, k + 1); /* and that a loss is not finite */
+        assert_non_null(strstr(heard.last, "row 7 scored alone"));
+    }
+}
+
 /* A row without a finite loss says so, and takes nothing else with it. */
 static void test_nonfinite_row(void **state)
 {
@@ -469,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_against_decoder),
         cmocka_unit_test(test_other_model),
         cmocka_unit_test(test_other_backend),
+        cmocka_unit_test(test_verify),
         cmocka_unit_test(test_other_instructions),
         cmocka_unit_test(test_nonfinite_row),
         cmocka_unit_test(test_cancelled_within_a_wave),
