@@ -271,8 +271,6 @@ static void grad_x_chunk(cross_entropy *e, size_t chunk, unsigned worker)
                                     .lda = e->stage_words,
                                     .b = head.data,
                                     .ldb = head.ld,
-                                    .is_b_bf16 = head.is_bf16,
-                                    .is_b_panels = head.is_panels,
                                     .is_added = true,
                                     .c = e->grad_x + row * e->d + column,
                                     .ldc = e->d};

@@ -65,8 +65,6 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
                                 .lda = a.ld,
                                 .b = b.data,
                                 .ldb = b.ld,
-                                .is_b_bf16 = b.is_bf16,
-                                .is_b_panels = b.is_panels,
                                 .is_b_transposed = true,
                                 .c = y,
                                 .ldc = n_out};
@@ -177,8 +175,6 @@ static void grad_x_chunk(void *context, size_t chunk, unsigned worker)
                                     .lda = a.ld,
                                     .b = b.data,
                                     .ldb = b.ld,
-                                    .is_b_bf16 = b.is_bf16,
-                                    .is_b_panels = b.is_panels,
                                     .is_added = true,
                                     .c = l->grad_x + row * n_in + column,
                                     .ldc = n_in};
@@ -244,8 +240,6 @@ static void grad_w_chunk(void *context, size_t chunk, unsigned worker)
                                     .is_a_transposed = true,
                                     .b = b.data,
                                     .ldb = b.ld,
-                                    .is_b_bf16 = b.is_bf16,
-                                    .is_b_panels = b.is_panels,
                                     .is_added = true,
                                     .c = l->grad_w + row * n_in + column,
                                     .ldc = n_in};

@@ -64,6 +64,17 @@ static inline size_t lb_tile_depth(lb_tile_values left)
     return left == LB_TILE_BF16 ? LB_TILE_DEPTH_BYTES / 2 : LB_TILE_DEPTH_BYTES / 4;
 }
 
+/* ---- for the files of kernels ------------------------------------------------------------------
+ */
+
+/* Loops of a constant length within a kernel, so that sums stay in registers. */
+#define INLINED static inline __attribute__((always_inline))
+#ifdef __clang__
+#define UNROLLED _Pragma("unroll")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#endif
+
 /* ---- packing (tile_pack.c) ---------------------------------------------------------------------
  */
 

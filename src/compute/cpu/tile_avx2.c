@@ -7,13 +7,6 @@
 
 #include "compute/cpu/tile.h"
 
-#define INLINED static inline __attribute__((always_inline))
-#ifdef __clang__
-#define UNROLLED _Pragma("unroll")
-#else
-#define UNROLLED _Pragma("GCC unroll 16")
-#endif
-
 enum
 {
     COLUMNS = 8, /* of a register */
