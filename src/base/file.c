@@ -141,12 +141,16 @@ void lb_mapping_close(lb_mapping *mapping)
 
 void lb_mapping_release(const void *data, size_t size_bytes)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t first = ((uintptr_t)data + page - 1) / page * page;
-    const uintptr_t last = ((uintptr_t)data + size_bytes) / page * page;
-    if (first < last)
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t before = (page - (uintptr_t)data % page) % page; /* of a page begun by others */
+    if (before >= size_bytes)
     {
-        (void)madvise((void *)first, last - first, MADV_DONTNEED);
+        return;
+    }
+    const size_t whole = (size_bytes - before) / page * page;
+    if (whole > 0)
+    {
+        (void)madvise((char *)data + before, whole, MADV_DONTNEED);
     }
 }
 

@@ -256,7 +256,7 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     {
         const size_t row = first + tile * (last - first) / n_tiles;
         const size_t n_rows = first + (tile + 1) * (last - first) / n_tiles - row;
-        size_t n_visible[LB_MOST_TILE_ROWS];
+        size_t n_visible[LB_MOST_TILE_ROWS] = {0};
         for (size_t i = 0; i < n_rows; i++)
         {
             const size_t token = a->queries == NULL ? row + i : a->queries[row + i];

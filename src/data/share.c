@@ -181,7 +181,7 @@ lobass_status lb_batch_builder_share(lb_batch_builder *builder, lobass_error *er
     sharer s = {.builder = builder, .n_rows = builder->batch.n_sequences};
     LB_TRY(reserve(builder, error));
     s.rows = lb_alloc(s.n_rows, sizeof *s.rows, error);
-    s.by_number = s.rows == NULL ? NULL : lb_alloc(s.n_rows, sizeof *s.by_number, error);
+    s.by_number = s.rows == NULL ? NULL : lb_alloc(s.n_rows, sizeof(const shared_row *), error);
     s.alike = s.by_number == NULL ? NULL : lb_alloc(s.n_rows, sizeof *s.alike, error);
     if (s.alike != NULL)
     {

@@ -59,11 +59,11 @@ static void add(arrays *a, uint32_t parent, uint64_t text, size_t first, size_t 
         lb_random random;
         lb_random_init(&random, text * 100000 + first + i);
         const size_t token = b->n_tokens + i;
-        for (size_t j = 0; j < H * S; j++)
+        for (size_t j = 0; j < (size_t)H * S; j++)
         {
             a->q[token * H * S + j] = (float)lb_random_normal(&random);
         }
-        for (size_t j = 0; j < G * S; j++)
+        for (size_t j = 0; j < (size_t)G * S; j++)
         {
             a->k[token * G * S + j] = (float)lb_random_normal(&random);
             a->v[token * G * S + j] = (float)lb_random_normal(&random);
@@ -88,7 +88,7 @@ static void expect_equal_tail(const arrays *a, const arrays *b, size_t n_own)
     const size_t at_a = a->batch.n_tokens - n_own;
     const size_t at_b = b->batch.n_tokens - n_own;
     assert_memory_equal(a->out + at_a * H * S, b->out + at_b * H * S,
-                        n_own * H * S * sizeof(float));
+                        n_own * sizeof(float) * H * S);
     assert_memory_equal(a->log_sum_exp + at_a * H, b->log_sum_exp + at_b * H,
                         n_own * H * sizeof(float));
 }
@@ -124,7 +124,7 @@ static void check_queries(lb_compute *c, size_t n_first, size_t n_second)
         if (token % 3 == 1 && (token < n_first / 2 || token > n_first))
         {
             memcpy(some->q + n_queries * H * S, all->q + (size_t)token * H * S,
-                   H * S * sizeof(float));
+                   sizeof(float) * H * S);
             some->queries[n_queries++] = token;
         }
     }
@@ -133,7 +133,7 @@ static void check_queries(lb_compute *c, size_t n_first, size_t n_second)
     for (size_t i = 0; i < n_queries; i++)
     {
         assert_memory_equal(some->out + i * H * S, all->out + (size_t)some->queries[i] * H * S,
-                            H * S * sizeof(float));
+                            sizeof(float) * H * S);
         assert_memory_equal(some->log_sum_exp + i * H,
                             all->log_sum_exp + (size_t)some->queries[i] * H, H * sizeof(float));
     }
