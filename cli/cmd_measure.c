@@ -26,8 +26,10 @@ static void print_result(const void *given, const void *made)
     cli_field_print("as", options->name);
     if (options->verify > 0)
     {
-        printf("verified     %s rows once more, each alone: largest difference %g nats\n",
-               cli_number(rows, result->n_verified), result->largest_difference);
+        printf(
+            "verified     %s rows once more, each alone: %s differ, largest difference %g nats\n",
+            cli_number(rows, result->n_verified), cli_number(total, result->n_different),
+            result->largest_difference);
     }
 }
 
@@ -51,6 +53,7 @@ static void print_json(const void *given, const void *made)
     if (options->verify > 0)
     {
         cli_json_uint(&json, "rows_verified", result->n_verified);
+        cli_json_uint(&json, "rows_different", result->n_different);
         cli_json_real(&json, "largest_difference", result->largest_difference);
     }
     cli_json_object(&json, "elapsed_seconds");

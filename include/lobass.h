@@ -237,7 +237,9 @@ typedef struct lobass_measure_result
     uint64_t n_tokens, n_scored_tokens; /* of this call */
     uint64_t n_nonfinite;               /* of all of them, with a loss that is not finite */
     uint64_t n_verified;                /* rows scored once more */
-    double largest_difference;          /* of a token's loss between the two, in nats */
+    uint64_t n_different;               /* of those, with a token whose loss is another one */
+    double largest_difference;          /* of a token's loss between the two, in nats; infinite
+                                         * where only one of the two is finite */
     double mean_loss; /* nats per scored token over all measured rows but those; NaN: none */
     double elapsed_seconds;
 } lobass_measure_result;

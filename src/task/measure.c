@@ -452,13 +452,15 @@ static lobass_status verify(measurer *m, const lobass_observer *observer, lobass
     LB_TRY(lb_losses_verify(&v, m->summaries, m->n_rows, m->options->verify, error));
     LB_TRY(lb_stage_end(&m->stage, error));
     m->result->n_verified = v.n_rows;
+    m->result->n_different = v.n_different;
     m->result->largest_difference = v.largest;
-    if (v.largest > 0)
+    if (v.n_different > 0)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
-                        "%s: row %" PRIu64 " scored alone differs by %g nats in a token; expected "
-                        "the same bits in every layout",
-                        m->stage_name, v.worst_row, v.largest);
+                        "%s: %" PRIu64 " of %" PRIu64 " rows differ when scored alone, most of "
+                        "all row %" PRIu64 ", by %g nats in a token; expected the same bits in "
+                        "every layout",
+                        m->stage_name, v.n_different, v.n_rows, v.worst_row, v.largest);
     }
     return LOBASS_OK;
 }

@@ -65,9 +65,11 @@ static lobass_status slot_compare(lb_verifier *v, const lb_score_slot *slot, lob
         return lb_fail(error, LOBASS_BAD_FORMAT, "row %" PRIu32 ": expected %zu losses, found %zu",
                        row, slot->builder.batch.n_scored, n_scored);
     }
+    bool is_different = false;
     for (size_t i = 0; i < n_scored; i++)
     {
         const double difference = token_difference(stored[i], slot->nll[i]);
+        is_different = is_different || difference > 0;
         if (difference > v->largest)
         {
             v->largest = difference;
@@ -75,6 +77,7 @@ static lobass_status slot_compare(lb_verifier *v, const lb_score_slot *slot, lob
         }
     }
     v->n_rows++;
+    v->n_different += is_different;
     return LOBASS_OK;
 }
 

@@ -17,8 +17,8 @@ typedef struct lb_verifier
     lb_score_slot *slots; /* [n_slots] */
     size_t n_slots;
     lb_stage *stage;
-    uint64_t n_rows, worst_row; /* out */
-    double largest;             /* out: difference of a token's loss, in nats */
+    uint64_t n_rows, n_different, worst_row; /* out */
+    double largest;                          /* out: difference of a token's loss, in nats */
 } lb_verifier;
 
 /* How many rows a share means here. */

@@ -227,7 +227,7 @@ static void test_verify(void **state)
     options.verify = 1;
     check_ok(lobass_measure(&options, &observer, &result, &error), &error);
     assert_int_equal(result.n_verified, 60);
-    assert_true(result.largest_difference == 0 && heard.n_warnings == 0);
+    assert_true(result.n_different == 0 && result.largest_difference == 0 && heard.n_warnings == 0);
     options.verify = 1e-9; /* one row at least */
     assert_int_equal(measured(&options).n_verified, 1);
     options.verify = 1;
@@ -251,7 +251,9 @@ static void test_verify(void **state)
         assert_true(k == 0 ? fabs(result.largest_difference - 0.25) < 1e-6
                            : isinf(result.largest_difference));
         assert_int_equal(heard.n_warnings, k + 1); /* and that a loss is not finite */
-        assert_non_null(strstr(heard.last, "row 7 scored alone"));
+        assert_non_null(strstr(heard.last, "1 of 60 rows differ when scored alone"));
+        assert_non_null(strstr(heard.last, "row 7, by "));
+        assert_int_equal(result.n_different, 1);
     }
 }
 
