@@ -231,6 +231,9 @@ void lb_machine_name(char name[LB_MACHINE_NAME_SIZE]); /* of the processor; "unk
 /* Bytes that can be had without swapping, the control group's limit counted in; UINT64_MAX where
  * nobody says. */
 uint64_t lb_machine_memory(void);
+/* What is left of the limit of the control group whose files lie in FOLDER; what the kernel can
+ * take back of cached files is not counted as taken. UINT64_MAX: no limit. */
+uint64_t lb_group_memory(const char *folder);
 uint64_t lb_peak_memory(void); /* the most bytes that this process has had resident */
 
 #endif

@@ -42,24 +42,50 @@ void lb_machine_name(char name[LB_MACHINE_NAME_SIZE])
     }
 }
 
-/* What the control group may have, where one sets a limit. */
-static uint64_t group_limit(void)
+/* The number behind KEY and a blank in a control group's file, or of its first line where KEY is
+ * empty; OTHERWISE where there is none. */
+static uint64_t group_number(const char *folder, const char *name, const char *key,
+                             uint64_t otherwise)
 {
-    char text[32] = "";
-    FILE *file = fopen("/sys/fs/cgroup/memory.max", "r");
-    if (file == NULL)
+    char path[512];
+    char line[128];
+    const size_t size = strlen(key);
+    uint64_t found = otherwise;
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r");
+    while (file != NULL && fgets(line, sizeof line, file) != NULL)
     {
-        return UINT64_MAX;
+        const char *value = line + size;
+        if (strncmp(line, key, size) == 0 && *value >= '0' && *value <= '9')
+        {
+            found = strtoull(value, NULL, 10);
+            break;
+        }
     }
-    const bool is_read = fgets(text, sizeof text, file) != NULL;
-    (void)fclose(file);
-    return is_read && text[0] >= '0' && text[0] <= '9' ? strtoull(text, NULL, 10) : UINT64_MAX;
+    if (file != NULL)
+    {
+        (void)fclose(file);
+    }
+    return found;
+}
+
+uint64_t lb_group_memory(const char *folder)
+{
+    const uint64_t limit = group_number(folder, "memory.max", "", UINT64_MAX);
+    const uint64_t current = group_number(folder, "memory.current", "", 0);
+    const uint64_t cached = group_number(folder, "memory.stat", "inactive_file ", 0);
+    const uint64_t taken = current > cached ? current - cached : 0;
+    if (limit == UINT64_MAX)
+    {
+        return limit;
+    }
+    return limit > taken ? limit - taken : 0;
 }
 
 uint64_t lb_machine_memory(void)
 {
     char text[64];
-    const uint64_t limit = group_limit();
+    const uint64_t limit = lb_group_memory("/sys/fs/cgroup");
     if (!line_find(text, sizeof text, "/proc/meminfo", "MemAvailable"))
     {
         return limit;
