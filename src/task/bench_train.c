@@ -106,10 +106,10 @@ lobass_status lb_bench_train(lb_bench *bench, lobass_error *error)
 {
     training t = {0};
     lobass_bench_rate *rate = &bench->result->train;
-    if (!lb_bench_fits(
-            "train",
-            lb_train_bytes(&bench->config, bench->result->n_parameters, bench->dtype, false),
-            rate->skipped))
+    if (!lb_bench_fits("train",
+                       lb_train_bytes(&bench->config, bench->result->n_parameters, bench->dtype,
+                                      false, false, 0),
+                       rate->skipped))
     {
         return LOBASS_OK;
     }

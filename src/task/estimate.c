@@ -29,6 +29,7 @@ typedef struct estimator
     char *run;
     lb_dtype dtype;
     uint64_t n_parameters;
+    size_t longest; /* row, in tokens */
 } estimator;
 
 /* Work done and the time it took, the first portion apart: it also warms up. */
@@ -179,6 +180,17 @@ static lobass_status scoring_sample(scoring *s, sample *found, const estimator *
     return lb_stage_end(&stage, error);
 }
 
+static size_t longest_row(const lb_row_summary *summaries, size_t n_rows)
+{
+    size_t longest = 0;
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        const bool is_longer = summaries[i].n_scored > 0 && summaries[i].n_tokens > longest;
+        longest = is_longer ? summaries[i].n_tokens : longest;
+    }
+    return longest;
+}
+
 static lobass_status measure_estimate(estimator *e, lobass_error *error)
 {
     scoring s = {0};
@@ -190,6 +202,7 @@ static lobass_status measure_estimate(estimator *e, lobass_error *error)
     if (status == LOBASS_OK)
     {
         e->n_parameters = s.model->n_elements;
+        e->longest = longest_row(s.summaries, s.n_rows);
         estimate->n_threads = s.scorers.n_workers;
         status = scoring_sample(&s, &found, e, error);
     }
@@ -278,7 +291,8 @@ static lobass_status train_estimate(estimator *e, lobass_error *error)
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_config_load(&config, e->options->prepare.model, error));
     if (!lb_bench_fits("train",
-                       lb_train_bytes(&config, e->n_parameters, e->dtype, train.lora.rank > 0),
+                       lb_train_bytes(&config, e->n_parameters, e->dtype, train.lora.rank > 0,
+                                      train.recomputes, e->longest),
                        e->estimate->train_skipped))
     {
         return LOBASS_OK;

@@ -60,10 +60,11 @@ typedef struct lb_train_step
  * same packs. */
 size_t lb_train_pack_tokens(const lb_config *config);
 /* What a training of N_PARAMETERS takes, roughly: fp32 masters, gradients and two moments, in bf16
- * a working copy, and the activations of a pack. IS_FROZEN: an adapter is trained, which is small
- * beside the weights. */
+ * a working copy, and the activations of a pack, or of a row of LONGEST tokens where that is more.
+ * IS_FROZEN: an adapter is trained, which is small beside the weights. RECOMPUTES: of each layer
+ * its input alone is kept. */
 uint64_t lb_train_bytes(const lb_config *config, uint64_t n_parameters, lb_dtype dtype,
-                        bool is_frozen);
+                        bool is_frozen, bool recomputes, size_t longest);
 
 /* Opens the rows of RUN and the model. PACK_TOKENS 0: chosen from the model's size. */
 lobass_status lb_trainer_create(lb_trainer **trainer, const lobass_train_options *options,

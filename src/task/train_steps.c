@@ -21,16 +21,17 @@
 #define ACTIVATION_BYTES_MOST ((size_t)1 << 30)
 
 /* Of the activations, roughly. */
-static size_t bytes_per_token(const lb_config *config)
+static size_t bytes_per_token(const lb_config *config, bool recomputes)
 {
     const size_t attention = 2 * (config->n_heads + config->n_kv_heads) * config->head_size;
     const size_t per_layer = 6 * config->d_model + 2 * attention + 4 * config->d_ffn;
-    return sizeof(float) * config->n_layers * per_layer;
+    return sizeof(float) * (recomputes ? config->n_layers * config->d_model + per_layer
+                                       : config->n_layers * per_layer);
 }
 
 size_t lb_train_pack_tokens(const lb_config *config)
 {
-    const size_t bytes = bytes_per_token(config);
+    const size_t bytes = bytes_per_token(config, false);
     const size_t tokens = ACTIVATION_BYTES_MOST / (bytes > 0 ? bytes : 1);
     if (tokens > PACK_TOKENS_MOST)
     {
@@ -40,11 +41,12 @@ size_t lb_train_pack_tokens(const lb_config *config)
 }
 
 uint64_t lb_train_bytes(const lb_config *config, uint64_t n_parameters, lb_dtype dtype,
-                        bool is_frozen)
+                        bool is_frozen, bool recomputes, size_t longest)
 {
+    const size_t pack = lb_train_pack_tokens(config);
     const uint64_t trained = 4 * sizeof(float) + (dtype == LB_BF16 ? sizeof(uint16_t) : 0);
     return n_parameters * (is_frozen ? lb_dtype_size(dtype) : trained) +
-           lb_train_pack_tokens(config) * bytes_per_token(config);
+           (longest > pack ? longest : pack) * bytes_per_token(config, recomputes);
 }
 
 /* ---- what is trained on ---------------------------------------------------------------------- */
