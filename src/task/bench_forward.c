@@ -105,7 +105,12 @@ static lobass_status products_make(void *context, lobass_error *error)
     lb_model_use use = f->use;
     LB_TRY(lb_products_backend(&f->backend, &f->bench->config, f->bench->dtype, true, error));
     LB_TRY(lb_scorers_model_use(&use, f->backend, f->bench->dtype, error));
-    if (use != f->use)
+    char unused[LOBASS_SKIPPED_SIZE];
+    if (use != f->use && !lb_bench_fits("products", f->bench->result->weight_bytes, unused))
+    {
+        f->backend = f->scorers.workers[0].compute->ops->name; /* no room for another form */
+    }
+    else if (use != f->use)
     {
         LB_TRY(lb_model_create_uniform(&f->products_model, &f->bench->config, f->bench->dtype, use,
                                        f->bench->options->seed, error));

@@ -2,10 +2,12 @@
  *
  * lobass_run_estimate: what lobass_run_all would take here. The rows are prepared for good, in a
  * temporary folder; then scoring and training run on a sample of them, through the same code as in
- * a run: measure = load + tokens / rate train   = load + epochs * tokens / rate + steps * optimiser
- * step Packs are sampled all over the plan, which goes from long rows to short ones. Batches are
- * taken smaller than asked for, about one pack, and the optimiser's step is timed by itself: so a
- * few seconds will do for a large batch too.
+ * a run:
+ *     measure = load + tokens / rate
+ *     train   = load + epochs * tokens / rate + steps * optimiser step
+ * Packs are sampled all over the plan, which goes from packs with long rows to those with short
+ * ones. Batches are taken smaller than asked for, about one pack, and the optimiser's step is timed
+ * by itself: so a few seconds will do for a large batch too.
  */
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lobass_measure: -ln p(token | everything before it) of every scored token of a run under a model.
- * All rows with a scored token are planned into packs, a pure function of their lengths; packs run
+ * All rows with a scored token are planned into packs, a pure function of the rows; packs run
  * side by side, one thread each, in waves that end in a commit. A pack is measured whole or not at
  * all, so that a measuring that was stopped ends with the same bits as one that was not, and so
  * does one with another number of threads.
