@@ -21,6 +21,7 @@ enum
 {
     LB_TILE_DEPTH_BYTES = 1024, /* of a row of the left operand: 256 fp32 or 512 bf16 values */
     LB_TILE_STRIDE = LB_TILE_DEPTH_BYTES + 64,
+    LB_TILE_SLICE = 4, /* blocks of the inner dimension gone through at once */
     LB_MOST_TILE_ROWS = 14
 };
 
@@ -63,6 +64,20 @@ static inline size_t lb_tile_depth(lb_tile_values left)
 {
     return left == LB_TILE_BF16 ? LB_TILE_DEPTH_BYTES / 2 : LB_TILE_DEPTH_BYTES / 4;
 }
+
+/* Rows of a packed left operand against one panel. */
+typedef struct lb_tile_strip
+{
+    const char *left; /* the first row; blocks of the inner dimension are BLOCK_ROWS rows apart */
+    size_t block_rows;
+    const char *right; /* the panel, from the first value of N_INNER on */
+    float *c;          /* [n_rows, n_columns], rows LDC apart */
+    size_t ldc, n_rows, n_columns, n_inner;
+    bool is_added;
+} lb_tile_strip;
+
+/* Goes over the rows tile by tile, as even as tiles can be (tile_gemm.c). */
+void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip);
 
 /* ---- for the files of kernels ------------------------------------------------------------------
  */

@@ -11,10 +11,9 @@
 
 enum
 {
-    MOST_ROWS = 512,  /* packed at once */
-    SLICE_BLOCKS = 4, /* of LB_TILE_DEPTH_BYTES, of the inner dimension, packed at once */
-    LEFT_BYTES = MOST_ROWS * LB_TILE_STRIDE * SLICE_BLOCKS,
-    PANEL_BYTES = SLICE_BLOCKS * LB_TILE_DEPTH_BYTES * LB_PANEL
+    MOST_ROWS = 512, /* packed at once */
+    LEFT_BYTES = MOST_ROWS * LB_TILE_STRIDE * LB_TILE_SLICE,
+    PANEL_BYTES = LB_TILE_SLICE * LB_TILE_DEPTH_BYTES * LB_PANEL
 };
 
 size_t lb_tile_worker_bytes(void)
@@ -60,7 +59,7 @@ typedef struct slice
     const lb_tile_kernel *kernel;
     const lb_vector *vector;
     char *left, *panel;
-    size_t row, n_rows, n_tiles; /* of the block of rows, and tiles it is cut into */
+    size_t row, n_rows; /* of the block of rows */
     size_t inner, n_inner;
     bool is_bf16; /* the right operand */
 } slice;
@@ -93,31 +92,45 @@ static const char *right_panel(const slice *s, size_t column, size_t n_columns)
     return s->panel;
 }
 
-static void panel_multiply(const slice *s, size_t column, size_t n_columns)
+void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip)
 {
-    const lb_product *p = s->product;
-    const size_t depth = lb_tile_depth(s->kernel->left);
-    const size_t element_bytes = s->is_bf16 ? sizeof(uint16_t) : sizeof(float);
-    const char *right = right_panel(s, column, n_columns);
-    for (size_t tile = 0; tile < s->n_tiles; tile++)
+    const size_t depth = lb_tile_depth(kernel->left);
+    const size_t element_bytes = kernel->left == LB_TILE_FP32 ? sizeof(float) : sizeof(uint16_t);
+    const size_t n_tiles = lb_blocks(strip->n_rows, kernel->tile_rows);
+    for (size_t tile = 0; tile < n_tiles; tile++)
     {
-        const size_t first = tile * s->n_rows / s->n_tiles;
-        const size_t n_rows = (tile + 1) * s->n_rows / s->n_tiles - first;
-        float *c = p->c + (s->row + first) * p->ldc + column;
-        for (size_t block = 0; block * depth < s->n_inner; block++)
+        const size_t first = tile * strip->n_rows / n_tiles;
+        const size_t n_rows = (tile + 1) * strip->n_rows / n_tiles - first;
+        for (size_t inner = 0; inner < strip->n_inner; inner += depth)
         {
-            s->kernel->multiply(c, p->ldc, s->left + (block * s->n_rows + first) * LB_TILE_STRIDE,
-                                right + block * depth * LB_PANEL * element_bytes,
-                                lb_min(depth, s->n_inner - block * depth), n_rows, n_columns,
-                                p->is_added || s->inner + block > 0);
+            const size_t row = inner / depth * strip->block_rows + first;
+            kernel->multiply(strip->c + first * strip->ldc, strip->ldc,
+                             strip->left + row * LB_TILE_STRIDE,
+                             strip->right + inner * LB_PANEL * element_bytes,
+                             lb_min(depth, strip->n_inner - inner), n_rows, strip->n_columns,
+                             strip->is_added || inner > 0);
         }
     }
 }
 
+static void panel_multiply(const slice *s, size_t column, size_t n_columns)
+{
+    const lb_product *p = s->product;
+    const lb_tile_strip strip = {.left = s->left,
+                                 .block_rows = s->n_rows,
+                                 .right = right_panel(s, column, n_columns),
+                                 .c = p->c + s->row * p->ldc + column,
+                                 .ldc = p->ldc,
+                                 .n_rows = s->n_rows,
+                                 .n_columns = n_columns,
+                                 .n_inner = s->n_inner,
+                                 .is_added = p->is_added || s->inner > 0};
+    lb_tile_multiply(s->kernel, &strip);
+}
+
 static void rows_multiply(slice *s)
 {
-    const size_t most = SLICE_BLOCKS * lb_tile_depth(s->kernel->left);
-    s->n_tiles = lb_blocks(s->n_rows, s->kernel->tile_rows);
+    const size_t most = LB_TILE_SLICE * lb_tile_depth(s->kernel->left);
     for (s->inner = 0; s->inner < s->product->k; s->inner += most)
     {
         s->n_inner = lb_min(most, s->product->k - s->inner);

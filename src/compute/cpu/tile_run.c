@@ -14,7 +14,6 @@ enum
     PACKED_ROWS = 64,  /* of the left operand, by one chunk */
     BLOCK_ROWS = 252,  /* of the result: a multiple of every kernel's tile_rows */
     SLAB_ROWS = 2016,  /* of the left operand, packed at once: a multiple of BLOCK_ROWS */
-    SLICE_BLOCKS = 4,  /* of LB_TILE_DEPTH_BYTES: of the inner dimension, gone through at once */
     FEWEST_CHUNKS = 16 /* that a result is cut into, while it has panels enough */
 };
 
@@ -64,23 +63,18 @@ static void panel_multiply(const tile_run *r, size_t row, size_t n_rows, size_t 
                            size_t first_block)
 {
     const lb_product *p = r->product;
-    const size_t last_block = lb_min(r->n_depth_blocks, first_block + SLICE_BLOCKS);
-    const size_t n_tiles = lb_blocks(n_rows, r->kernel->tile_rows);
-    const size_t n_columns = lb_min(LB_PANEL, p->n - panel * LB_PANEL);
-    const char *right = r->right + panel * r->panel_bytes;
-    for (size_t tile = 0; tile < n_tiles; tile++)
-    {
-        const size_t first = row + tile * n_rows / n_tiles;
-        const size_t count = row + (tile + 1) * n_rows / n_tiles - first;
-        float *c = p->c + (r->first_row + first) * p->ldc + panel * LB_PANEL;
-        for (size_t block = first_block; block < last_block; block++)
-        {
-            r->kernel->multiply(c, p->ldc, r->left + (block * r->n_rows + first) * LB_TILE_STRIDE,
-                                right + block * r->depth * LB_PANEL * r->element_bytes,
-                                lb_min(r->depth, p->k - block * r->depth), count, n_columns,
-                                p->is_added || block > 0);
-        }
-    }
+    const size_t inner = first_block * r->depth;
+    const lb_tile_strip strip = {.left = r->left + (first_block * r->n_rows + row) * LB_TILE_STRIDE,
+                                 .block_rows = r->n_rows,
+                                 .right = r->right + panel * r->panel_bytes +
+                                          inner * LB_PANEL * r->element_bytes,
+                                 .c = p->c + (r->first_row + row) * p->ldc + panel * LB_PANEL,
+                                 .ldc = p->ldc,
+                                 .n_rows = n_rows,
+                                 .n_columns = lb_min(LB_PANEL, p->n - panel * LB_PANEL),
+                                 .n_inner = lb_min(LB_TILE_SLICE * r->depth, p->k - inner),
+                                 .is_added = p->is_added || first_block > 0};
+    lb_tile_multiply(r->kernel, &strip);
 }
 
 static void multiply_chunk(void *context, size_t chunk, unsigned worker)
@@ -91,7 +85,7 @@ static void multiply_chunk(void *context, size_t chunk, unsigned worker)
     const size_t n_rows = lb_min(BLOCK_ROWS, r->n_rows - row);
     const size_t first = chunk / r->n_row_blocks * r->group_panels;
     const size_t last = lb_min(r->n_panels, first + r->group_panels);
-    for (size_t block = 0; block < r->n_depth_blocks; block += SLICE_BLOCKS)
+    for (size_t block = 0; block < r->n_depth_blocks; block += LB_TILE_SLICE)
     {
         for (size_t panel = first; panel < last; panel++)
         {
