@@ -3,11 +3,15 @@
  * lobass train MODEL DATA... | RUN -o DIR: fine-tunes a model. A folder as the second argument is
  * a run, whose selectable rows are trained on as they were frozen; anything else is data.
  */
+#include <math.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "command.h"
 #include "progress.h"
 #include "result.h"
+
+#define STEPS_MOST 1000000000
 
 static void print_result(const void *given, const void *made)
 {
@@ -21,6 +25,11 @@ static void print_result(const void *given, const void *made)
            cli_number(steps, result->n_steps), cli_duration(seconds, result->elapsed_seconds));
     printf("loss         %.4f at the first step, %.4f at the last (nats per scored token)\n",
            result->first_loss, result->last_loss);
+    if (!isnan(result->held_out_loss))
+    {
+        printf("held out     %.4f nats per scored token, %.4f bits per byte\n",
+               result->held_out_loss, result->held_out_bits_per_byte);
+    }
     cli_field_print("written", options->output);
 }
 
@@ -40,6 +49,8 @@ static void print_json(const void *given, const void *made)
     cli_json_uint(&json, "tokens_scored", result->n_scored_tokens);
     cli_json_real(&json, "first_loss", result->first_loss);
     cli_json_real(&json, "last_loss", result->last_loss);
+    cli_json_real(&json, "held_out_loss", result->held_out_loss);
+    cli_json_real(&json, "held_out_bits_per_byte", result->held_out_bits_per_byte);
     cli_recipe_json(&json, options);
     cli_json_object(&json, "elapsed_seconds");
     cli_json_real(&json, "train", result->elapsed_seconds);
@@ -74,8 +85,8 @@ static bool is_folder(const char *path)
 /* A run's rows are frozen: what would make other rows of the records is a mistake. */
 static int check_run(const cli_parser *parser)
 {
-    static const char *const names[] = {"template", "max-length",     "eos", "boundary", "turns",
-                                        "strict",   "mark-duplicates"};
+    static const char *const names[] = {"template", "max-length", "eos",    "boundary",
+                                        "turns",    "scored",     "strict", "mark-duplicates"};
 
     if (parser->n_values > 2)
     {
@@ -108,8 +119,51 @@ static int take_arguments(lobass_train_options *options, const cli_parser *parse
     return -1;
 }
 
+/* Beside what lobass run trains its reference with. */
+static void add_options(cli_parser *parser, lobass_train_options *options, cli_texts *held_out)
+{
+    const cli_option rows[] = {
+        {.name = "output",
+         .letter = 'o',
+         .type = CLI_TEXT,
+         .target = &options->output,
+         .value = "DIR",
+         .help = "the folder to write; appears whole or not at all",
+         .is_required = true},
+        {.name = "steps",
+         .type = CLI_UINT64,
+         .target = &options->n_steps,
+         .value = "N",
+         .help = "optimiser steps altogether, whatever --epochs says",
+         .fallback = "as many as the epochs have",
+         .least = 1,
+         .most = STEPS_MOST},
+        {.name = "held-out",
+         .type = CLI_TEXTS,
+         .target = held_out,
+         .value = "FILE",
+         .help = "data that is not trained on; its loss, in nats per token and bits per byte, goes "
+                 "into the log; may be given several times",
+         .fallback = "none"},
+        {.name = "evaluate-every",
+         .type = CLI_UINT32,
+         .target = &options->evaluate_every,
+         .value = "N",
+         .help = "steps from one look at the held-out data to the next",
+         .fallback = "a twentieth of all",
+         .least = 1,
+         .most = UINT32_MAX},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}
+
 int cmd_train(const cli_call *call)
 {
+    cli_texts held_out = {0};
     lobass_train_options options = lobass_train_options_default();
     cli_common common = {
         .n_threads = options.n_threads, .dtype = options.dtype, .seed = options.seed};
@@ -119,21 +173,17 @@ int cmd_train(const cli_call *call)
         .about = "Fine-tunes MODEL on all selectable rows of the run in the folder RUN, or on\n"
                  "data files, and writes the Hugging Face folder DIR; with --lora-rank a PEFT\n"
                  "adapter. AdamW on the loss of the scored tokens. Started again, it goes on\n"
-                 "from its last checkpoint.",
+                 "from its last checkpoint. Plain text (.txt) and records of {\"text\"} pretrain:\n"
+                 "every token counts, and what is longer than --max-length is cut in windows.",
         .arguments = "MODEL and DATA or RUN",
         .n_least = 2,
         .n_most = SIZE_MAX,
     };
 
-    cli_option_add(&parser, (cli_option){.name = "output",
-                                         .letter = 'o',
-                                         .type = CLI_TEXT,
-                                         .target = &options.output,
-                                         .value = "DIR",
-                                         .help = "the folder to write; appears whole or not at all",
-                                         .is_required = true});
+    add_options(&parser, &options, &held_out);
     cli_options_add_training(&parser, &options);
     cli_options_add_format(&parser, &options.format);
+    cli_option_add_scored(&parser, &options.format);
     cli_options_add_common(&parser, &common,
                            CLI_USES_OVERWRITE | CLI_USES_THREADS | CLI_USES_DTYPE | CLI_USES_SEED |
                                CLI_USES_PROGRESS);
@@ -148,6 +198,8 @@ int cmd_train(const cli_call *call)
     }
     if (code < 0)
     {
+        options.held_out = held_out.values;
+        options.n_held_out = held_out.count;
         options.dtype = common.dtype;
         options.n_threads = common.n_threads;
         options.seed = common.seed;

@@ -18,6 +18,7 @@ typedef struct cli_call
 int cmd_run(const cli_call *call);
 int cmd_prepare(const cli_call *call);
 int cmd_measure(const cli_call *call);
+int cmd_evaluate(const cli_call *call);
 int cmd_train(const cli_call *call);
 int cmd_select(const cli_call *call);
 int cmd_scores(const cli_call *call);

@@ -194,12 +194,30 @@ static int store_text(const cli_parser *parser, const cli_option *option, const 
     return -1;
 }
 
+static int store_one_of_texts(const cli_parser *parser, const cli_option *option, const char *text)
+{
+    cli_texts *texts = option->target;
+
+    if (text[0] == '\0')
+    {
+        return cli_wrong_usage(parser, "option --%s: the value is empty", option->name);
+    }
+    if (texts->count == CLI_TEXTS_MOST)
+    {
+        return cli_wrong_usage(parser, "option --%s: given more than %d times", option->name,
+                               CLI_TEXTS_MOST);
+    }
+    texts->values[texts->count++] = text;
+    return -1;
+}
+
 static int store_value(const cli_parser *parser, cli_option *option, const char *text)
 {
     static int (*const stores[])(const cli_parser *, const cli_option *, const char *) = {
-        [CLI_TEXT] = store_text,      [CLI_NAME] = store_name, [CLI_UINT32] = store_integer,
-        [CLI_UINT64] = store_integer, [CLI_REAL] = store_real, [CLI_CHOICE] = store_choice,
-        [CLI_AMOUNT] = store_amount,
+        [CLI_TEXT] = store_text,      [CLI_NAME] = store_name,
+        [CLI_UINT32] = store_integer, [CLI_UINT64] = store_integer,
+        [CLI_REAL] = store_real,      [CLI_CHOICE] = store_choice,
+        [CLI_AMOUNT] = store_amount,  [CLI_TEXTS] = store_one_of_texts,
     };
 
     option->is_given = true;
@@ -247,7 +265,8 @@ static int take_value(reader *words, cli_option *option)
         return cli_wrong_usage(words->parser, "option --%s needs a value", option->name);
     }
     const char *text = words->argv[words->next];
-    if (option->type == CLI_TEXT && text[0] == '-' && text[1] != '\0')
+    if ((option->type == CLI_TEXT || option->type == CLI_TEXTS) && text[0] == '-' &&
+        text[1] != '\0')
     {
         return cli_wrong_usage(words->parser,
                                "option --%s needs a value, found the option '%s'; a name that "

@@ -14,6 +14,7 @@ typedef enum cli_type
 {
     CLI_FLAG,   /* bool */
     CLI_TEXT,   /* const char * */
+    CLI_TEXTS,  /* cli_texts; may be given several times */
     CLI_NAME,   /* const char *, one of those that NAME_AT gives */
     CLI_UINT32, /* uint32_t, LEAST to MOST */
     CLI_UINT64, /* uint64_t, LEAST to MOST */
@@ -27,6 +28,14 @@ typedef struct cli_choice
     const char *name; /* NULL ends the list */
     unsigned value;
 } cli_choice;
+
+#define CLI_TEXTS_MOST 64
+
+typedef struct cli_texts
+{
+    const char *values[CLI_TEXTS_MOST];
+    size_t count;
+} cli_texts;
 
 typedef struct cli_option
 {
@@ -83,6 +92,8 @@ enum
 void cli_option_add(cli_parser *parser, cli_option option);
 void cli_options_add_common(cli_parser *parser, cli_common *common, unsigned uses);
 void cli_options_add_format(cli_parser *parser, lobass_format_options *format);
+/* What counts in the loss where it need not be the responses alone. */
+void cli_option_add_scored(cli_parser *parser, lobass_format_options *format);
 void cli_options_add_training(cli_parser *parser, lobass_train_options *train);
 /* After parsing: checks the options of adapters, which say nothing without --lora-rank, and fills
  * in what was left open. -1: go on. */

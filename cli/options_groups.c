@@ -134,6 +134,19 @@ void cli_options_add_format(cli_parser *parser, lobass_format_options *format)
     }
 }
 
+void cli_option_add_scored(cli_parser *parser, lobass_format_options *format)
+{
+    static const cli_choice scored[] = {
+        {"responses", LOBASS_SCORED_RESPONSES}, {"all", LOBASS_SCORED_ALL}, {NULL, 0}};
+
+    cli_option_add(parser, (cli_option){.name = "scored",
+                                        .type = CLI_CHOICE,
+                                        .target = &format->scored,
+                                        .choices = scored,
+                                        .help = "the tokens that count in the loss: those of "
+                                                "responses, or prompts too"});
+}
+
 static void add_adapter(cli_parser *parser, lobass_lora_options *lora)
 {
     const cli_option rows[] = {

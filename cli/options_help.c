@@ -63,6 +63,8 @@ static void describe_default(char *text, size_t size, const cli_option *option)
             snprintf(text, size, "%s", *(const char **)option->target);
         }
         break;
+    case CLI_TEXTS:
+        break; /* none by itself */
     case CLI_UINT32:
         snprintf(text, size, "%" PRIu32, *(const uint32_t *)option->target);
         break;

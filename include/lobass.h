@@ -168,6 +168,12 @@ typedef enum lobass_turns
     LOBASS_TURNS_LAST /* only the last one of those that are to be learned */
 } lobass_turns;
 
+typedef enum lobass_scored
+{
+    LOBASS_SCORED_RESPONSES,
+    LOBASS_SCORED_ALL /* prompts too: every token that another one precedes, as in pretraining */
+} lobass_scored;
+
 /* How records become token ids and masks. Recorded in the run, part of its tokenisation hash.
  */
 typedef struct lobass_format_options
@@ -177,6 +183,10 @@ typedef struct lobass_format_options
     lobass_eos eos;
     lobass_boundary boundary;
     lobass_turns turns;
+    lobass_scored scored;
+    bool cuts_windows; /* a row whose every token is scored is kept whole, however long, to be cut
+                          in windows of max_length where it is used; plain text is taken only
+                          so. Training and evaluation on data files set it, a run never does */
     bool mark_duplicates; /* give repeated rows the status `duplicate` */
     bool is_strict;       /* fail at the first bad record */
 } lobass_format_options;
@@ -251,6 +261,54 @@ LOBASS_API lobass_status lobass_measure(const lobass_measure_options *options,
                                         const lobass_observer *observer,
                                         lobass_measure_result *result, lobass_error *error);
 
+/* ---- evaluate: loss on held-out data ---------------------------------------------------------
+ */
+
+/* What came of one data file, or of all of them. */
+typedef struct lobass_evaluation
+{
+    char name[256];           /* of the source, as in scores */
+    uint64_t n_rows;          /* with a scored token */
+    uint64_t n_scored_tokens; /* end tokens included */
+    uint64_t n_bytes;         /* UTF-8, of the text that is scored */
+    double sum_nll;           /* nats, over the scored tokens */
+} lobass_evaluation;
+
+/* Nats per scored token; NaN where there is none. */
+LOBASS_API double lobass_evaluation_loss(const lobass_evaluation *evaluation);
+/* sum_nll / (n_bytes ln 2): comparable between tokenizers; NaN where no byte is scored. */
+LOBASS_API double lobass_evaluation_bits_per_byte(const lobass_evaluation *evaluation);
+
+typedef struct lobass_evaluate_options
+{
+    const char *model;       /* Hugging Face folder */
+    const char *adapter;     /* a PEFT adapter's folder, applied on top of the model; NULL: none */
+    const char *const *data; /* [n_data] files as for training */
+    size_t n_data;
+    lobass_format_options format;
+    lobass_dtype dtype;
+    uint32_t n_threads;
+} lobass_evaluate_options;
+
+typedef struct lobass_evaluate_result
+{
+    lobass_evaluation *sources; /* [n_sources], in the order of the data; owned by the result */
+    size_t n_sources;
+    lobass_evaluation total; /* its name is "all" */
+    uint64_t n_records;
+    uint64_t statuses[LOBASS_ROW_STATUS_COUNT]; /* add up to n_records */
+    double elapsed_seconds;
+} lobass_evaluate_result;
+
+LOBASS_API lobass_evaluate_options lobass_evaluate_options_default(void);
+/* The loss of data that no training saw. Text, and rows of which everything is scored, are cut in
+ * windows of max_length that overlap by one token. Works in a temporary folder (TMPDIR) and leaves
+ * nothing behind. Release *RESULT with lobass_evaluate_result_free(), also after a failure. */
+LOBASS_API lobass_status lobass_evaluate(const lobass_evaluate_options *options,
+                                         const lobass_observer *observer,
+                                         lobass_evaluate_result *result, lobass_error *error);
+LOBASS_API void lobass_evaluate_result_free(lobass_evaluate_result *result);
+
 /* ---- train ----------------------------------------------------------------------------------
  */
 
@@ -276,8 +334,13 @@ typedef struct lobass_train_options
     size_t n_data;
     const char *output;           /* the folder to write; appears whole or not at all */
     lobass_format_options format; /* for data files; a run brings its own */
+    const char *const *held_out;  /* [n_held_out] data files; their loss goes into the log */
+    size_t n_held_out;
+    uint32_t evaluate_every; /* steps between two evaluations; 0: a twentieth of the training. There
+                                is one at the end in any case */
     uint32_t n_epochs;
-    uint32_t batch_size;  /* rows per optimiser step */
+    uint64_t n_steps;     /* optimiser steps altogether; 0: n_epochs passes over the rows */
+    uint32_t batch_size;  /* rows (of long texts: windows of max_length) per optimiser step */
     double learning_rate; /* the highest, after warm-up */
     double warmup_ratio;  /* share of the steps with a linear rise from 0; then cosine to 0 */
     double weight_decay;  /* decoupled (AdamW); not applied to norm gains and biases */
@@ -296,6 +359,8 @@ typedef struct lobass_train_result
 {
     uint64_t n_rows, n_steps, n_tokens, n_scored_tokens; /* of the whole training */
     double first_loss, last_loss; /* nats per scored token of the first and last step's batch */
+    double held_out_loss, held_out_bits_per_byte; /* under the trained model; NaN without held-out
+                                                     data */
     double elapsed_seconds;
 } lobass_train_result;
 

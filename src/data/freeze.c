@@ -10,8 +10,10 @@
  *   - a response's tokens are scored, and its end token with --eos count; with --turns last only
  *     those of the last response that is to be learned; never those of a response without text, and
  *     never token 0, which nothing predicts;
+ *   - a text is scored as a whole, and so is any row with --scored all;
  *   - the row is cut on the right at max_length and then ends at its last scored token (what
- *     follows changes no loss); it is `truncated` if a scored token was cut off.
+ *     follows changes no loss); it is `truncated` if a scored token was cut off. One that is scored
+ *     as a whole stays whole where windows are cut of it later.
  *
  * SCORED flags stand only in rows that can be measured (ok, truncated). The others keep their
  * tokens for display.
@@ -36,6 +38,8 @@ struct lb_freezer
     size_t capacity; /* grows */
     size_t n_tokens;
     size_t last_learned; /* the last response that is not context; SIZE_MAX: none */
+    bool is_whole;       /* the row at hand is not cut */
+    bool is_continued;   /* its text goes on in the next record: no end token */
     char reason[LOBASS_ERROR_SIZE];
 };
 
@@ -188,6 +192,8 @@ static lobass_status assemble(lb_freezer *freezer, const lb_rendering *rendering
 {
     const lb_ids *encoded = &freezer->encoded;
     const bool counts_end = freezer->options.eos == LOBASS_EOS_COUNT;
+    const unsigned scored_always =
+        freezer->options.scored == LOBASS_SCORED_ALL ? LOBASS_TOKEN_SCORED : 0U;
     size_t next = 0; /* of the encoded ids */
     LB_TRY(reserve(freezer, encoded->count + rendering->n_responses + 1, error));
     freezer->n_tokens = 0;
@@ -197,18 +203,19 @@ static lobass_status assemble(lb_freezer *freezer, const lb_rendering *rendering
     }
     for (size_t r = 0; r < rendering->n_responses; r++)
     {
-        const unsigned scored = is_scored(freezer, rendering, r) ? LOBASS_TOKEN_SCORED : 0U;
+        const unsigned scored =
+            is_scored(freezer, rendering, r) ? LOBASS_TOKEN_SCORED : scored_always;
         unsigned first = LOBASS_TOKEN_FIRST;
         for (; next < edges[2 * r]; next++)
         {
-            put(freezer, encoded->values[next], 0);
+            put(freezer, encoded->values[next], scored_always);
         }
         for (; next < edges[2 * r + 1]; next++)
         {
             put(freezer, encoded->values[next], LOBASS_TOKEN_RESPONSE | first | scored);
             first = 0;
         }
-        if (freezer->end_id >= 0)
+        if (freezer->end_id >= 0 && !freezer->is_continued)
         {
             put(freezer, freezer->end_id,
                 LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_END | first | (counts_end ? scored : 0U));
@@ -216,7 +223,7 @@ static lobass_status assemble(lb_freezer *freezer, const lb_rendering *rendering
     }
     for (; next < encoded->count; next++)
     {
-        put(freezer, encoded->values[next], 0);
+        put(freezer, encoded->values[next], scored_always);
     }
     return LOBASS_OK;
 }
@@ -238,7 +245,7 @@ static bool has_response(const lb_freezer *freezer, const lb_rendering *renderin
 
 static void judge(lb_freezer *freezer, const lb_rendering *rendering, lobass_row *row)
 {
-    const size_t max_length = freezer->options.max_length;
+    const size_t max_length = freezer->is_whole ? SIZE_MAX : freezer->options.max_length;
     const size_t n_kept = freezer->n_tokens < max_length ? freezer->n_tokens : max_length;
     size_t n_scored = 0, n_scored_kept = 0;
     size_t first = freezer->n_tokens, last = 0; /* scored tokens */
@@ -312,6 +319,31 @@ static lobass_status mark_bad(lb_freezer *freezer, lobass_row *row, lobass_statu
     return LOBASS_OK;
 }
 
+/* Plain text, or JSON of any of the formats. */
+static lobass_status record_parse(lb_freezer *freezer, lb_conversation *conversation,
+                                  const lb_record *record, lobass_error *error)
+{
+    if (!record->is_text)
+    {
+        return lb_conversation_parse(conversation, record->data, record->size, &freezer->arena,
+                                     error);
+    }
+    lb_message *message = lb_arena_alloc(&freezer->arena, 1, sizeof *message, error);
+    if (message == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    *message = (lb_message){.role = LB_ROLE_TEXT, .text = record->data, .size = record->size};
+    *conversation = (lb_conversation){message, 1};
+    return LOBASS_OK;
+}
+
+static bool is_scored_as_a_whole(const lb_freezer *freezer, const lb_conversation *conversation)
+{
+    return freezer->options.scored == LOBASS_SCORED_ALL ||
+           (conversation->n_messages == 1 && conversation->messages[0].role == LB_ROLE_TEXT);
+}
+
 lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_record *record,
                                 lobass_error *error)
 {
@@ -329,13 +361,21 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
     row->n_scored = 0;
     row->ids = NULL;
     row->flags = NULL;
+    if (record->is_text && !freezer->options.cuts_windows)
+    {
+        return lb_fail(error, LOBASS_UNSUPPORTED,
+                       "plain text is taken for training and evaluation only; expected records, "
+                       "such as lines of {\"text\": \"...\"}");
+    }
     lb_arena_reset(&freezer->arena);
-    lobass_status status =
-        lb_conversation_parse(&conversation, record->data, record->size, &freezer->arena, &found);
+    lobass_status status = record_parse(freezer, &conversation, record, &found);
     if (status != LOBASS_OK)
     {
         return mark_bad(freezer, row, status, &found, error);
     }
+    freezer->is_continued = record->is_continued;
+    freezer->is_whole =
+        freezer->options.cuts_windows && is_scored_as_a_whole(freezer, &conversation);
     LB_TRY(
         lb_template_render(&rendering, freezer->template, &conversation, &freezer->arena, error));
     freezer->last_learned = find_last_learned(&rendering);

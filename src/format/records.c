@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Owns cutting a stream into records, without looking into them further than needed to find where
- * they end. Three frames: an array (the first byte that is not space is '['), values one after
- * another (a name in .json, so a single pretty-printed object is one record), and lines. In the
- * first two a record ends where its brackets are closed, outside of strings, or where a scalar's
- * delimiter comes. A window over the stream grows to the largest record, which has a limit.
+ * they end. Four frames: plain text (a name in .txt), an array (the first byte that is not space is
+ * '['), values one after another (a name in .json, so a single pretty-printed object is one
+ * record), and lines. In arrays and values a record ends where its brackets are closed, outside of
+ * strings, or where a scalar's delimiter comes. A window over the stream grows to the largest
+ * record, which has a limit.
  */
 #include "format/format.h"
 #include "format/stream.h"
@@ -15,6 +16,7 @@
 
 #define RECORD_LIMIT ((size_t)256 * 1024 * 1024)
 #define FILL_BYTES ((size_t)256 * 1024)
+#define TEXT_BYTES ((size_t)64 * 1024) /* of a piece of plain text */
 
 /* Finds the next record of one kind of frame. */
 typedef lobass_status (*next_function)(lb_record_reader *reader, lb_record *record,
@@ -28,7 +30,8 @@ struct lb_record_reader
     size_t begin;
     uint64_t n_records, line, offset; /* of the byte at begin */
     bool is_at_end;                   /* of the stream: window holds all that is left */
-    bool is_json_name, has_frame;     /* next was chosen */
+    bool is_json_name, is_text_name;  /* what the file's name ends in */
+    bool has_frame;                   /* next was chosen */
     bool is_started, is_finished;     /* of the array: '[' and ']' were seen */
 };
 
@@ -191,6 +194,76 @@ static lobass_status next_line(lb_record_reader *reader, lb_record *record, bool
             return LOBASS_OK;
         }
     }
+}
+
+/* ---- plain text ----------------------------------------------------------------------------- */
+
+/* The bytes up to and with the last END in [LEAST, SIZE) of the window; 0 where there is none. */
+static size_t find_last(const lb_record_reader *reader, size_t least, size_t size, const char *end)
+{
+    const size_t end_size = strlen(end);
+    const char *text = reader->window.data + reader->begin;
+    for (size_t at = size; at >= least + end_size; at--)
+    {
+        if (memcmp(text + at - end_size, end, end_size) == 0)
+        {
+            return at;
+        }
+    }
+    return 0;
+}
+
+/* Where a text that goes on is cut: after a paragraph, a line or a word in the second half of
+ * TEXT_BYTES, else between two characters. */
+static size_t find_cut(const lb_record_reader *reader)
+{
+    static const char *const ends[] = {"\n\n", "\n", " "};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+    {
+        const size_t size = find_last(reader, TEXT_BYTES / 2, TEXT_BYTES, ends[i]);
+        if (size > 0)
+        {
+            return size;
+        }
+    }
+    size_t size = TEXT_BYTES;
+    while (size > TEXT_BYTES - 4 && (byte_at(reader, size) & 0xC0) == 0x80)
+    {
+        size--;
+    }
+    return size;
+}
+
+static bool is_blank(const lb_record_reader *reader, size_t size)
+{
+    size_t at = 0;
+    while (at < size && is_space(byte_at(reader, at)))
+    {
+        at++;
+    }
+    return at == size;
+}
+
+static lobass_status next_text(lb_record_reader *reader, lb_record *record, bool *has_record,
+                               lobass_error *error)
+{
+    bool is_there = true;
+    do
+    {
+        LB_TRY(need(reader, TEXT_BYTES, &is_there, error));
+        const size_t size = is_there ? find_cut(reader) : held(reader);
+        if (is_blank(reader, size))
+        {
+            consume(reader, size);
+            continue;
+        }
+        deliver(reader, record, size, size);
+        record->is_text = true;
+        record->is_continued = is_there;
+        *has_record = true;
+        return LOBASS_OK;
+    } while (is_there);
+    return LOBASS_OK;
 }
 
 /* ---- values --------------------------------------------------------------------------------- */
@@ -372,14 +445,15 @@ static bool strip_ending(const char *name, size_t *size, const char *ending)
     return true;
 }
 
-static bool is_json_path(const char *path)
+/* Compressed or not. */
+static bool has_ending(const char *path, const char *ending)
 {
     size_t size = strlen(path);
     if (!strip_ending(path, &size, ".gz"))
     {
         (void)strip_ending(path, &size, ".zst");
     }
-    return strip_ending(path, &size, ".json");
+    return strip_ending(path, &size, ending);
 }
 
 /* Skips a byte-order mark and looks at the first byte that is not space. */
@@ -397,6 +471,11 @@ static lobass_status choose_frame(lb_record_reader *reader, lobass_error *error)
         return lb_fail(error, LOBASS_UNSUPPORTED,
                        "%s: byte 0: found the byte-order mark of UTF-16, expected UTF-8",
                        lb_stream_name(reader->stream));
+    }
+    if (reader->is_text_name)
+    {
+        reader->next = next_text;
+        return LOBASS_OK;
     }
     size_t at = 0;
     LB_TRY(need(reader, at, &is_there, error));
@@ -428,7 +507,8 @@ lobass_status lb_record_reader_open(lb_record_reader **reader, const char *path,
     }
     made->line = 1;
     made->next = next_line;
-    made->is_json_name = is_json_path(path);
+    made->is_json_name = has_ending(path, ".json");
+    made->is_text_name = has_ending(path, ".txt");
     lobass_status status = lb_stream_open(&made->stream, path, error);
     if (status == LOBASS_OK)
     {

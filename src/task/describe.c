@@ -8,6 +8,7 @@
 #include "model/lora.h"
 #include "model/weights.h"
 #include "task/task.h"
+#include "task/windows.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -219,6 +220,9 @@ static lobass_status check_length(lb_store *store, const char *folder, const lb_
         n_longest = is_longer ? summaries[i].n_tokens : n_longest;
     }
     free(summaries);
+    uint32_t window_length = 0;
+    LB_TRY(lb_window_length_load(&window_length, store, error));
+    n_longest = n_longest > window_length ? window_length : n_longest;
     if (n_longest > config->max_length)
     {
         return lb_fail(error, LOBASS_CONFLICT,

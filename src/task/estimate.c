@@ -15,6 +15,7 @@
 
 #include "task/bench_private.h"
 #include "task/facts.h"
+#include "task/folders.h"
 #include "task/scorers.h"
 #include "task/train_private.h"
 
@@ -69,20 +70,7 @@ static double sample_rate(const sample *s)
 
 static lobass_status folder_make(estimator *e, lobass_error *error)
 {
-    const char *temporary = getenv("TMPDIR");
-    e->folder = lb_path_join(temporary == NULL || temporary[0] == '\0' ? "/tmp" : temporary,
-                             "lobass-estimate-XXXXXX", error);
-    if (e->folder == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    if (mkdtemp(e->folder) == NULL)
-    {
-        const lobass_status status = lb_fail_errno(error, e->folder, "create the folder");
-        free(e->folder);
-        e->folder = NULL;
-        return status;
-    }
+    LB_TRY(lb_folder_make_temporary(&e->folder, "lobass-estimate", error));
     e->run = lb_path_join(e->folder, "run", error);
     return e->run == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
@@ -306,7 +294,7 @@ static lobass_status train_estimate(estimator *e, lobass_error *error)
     train.dtype = e->options->dtype;
     train.n_threads = e->options->n_threads;
     const double began = lb_clock_seconds();
-    LB_TRY(lb_trainer_create(&trainer, &train, e->run, 0, error));
+    LB_TRY(lb_trainer_create(&trainer, &train, e->run, NULL, 0, error));
     const double load_seconds = lb_clock_seconds() - began;
     LB_TRY_GOTO(optimizer_time(&optimizer_seconds, trainer, error));
     LB_TRY_GOTO(steps_sample(&found, trainer, optimizer_seconds, e, error));

@@ -89,3 +89,20 @@ lobass_status lb_model_folder_check(const char *folder, const char *const *read,
     (void)closedir(opened);
     return status;
 }
+
+lobass_status lb_folder_make_temporary(char **folder, const char *name, lobass_error *error)
+{
+    const char *parent = getenv("TMPDIR");
+    lb_buffer path = {0};
+    *folder = NULL;
+    LB_TRY(lb_buffer_print(&path, error, "%s/%s-XXXXXX",
+                           parent == NULL || parent[0] == '\0' ? "/tmp" : parent, name));
+    if (mkdtemp(path.data) == NULL)
+    {
+        const lobass_status status = lb_fail_errno(error, path.data, "create the folder");
+        lb_buffer_free(&path);
+        return status;
+    }
+    *folder = path.data;
+    return LOBASS_OK;
+}

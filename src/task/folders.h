@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What may be overwritten: a folder that a command replaces as a whole must look like a model and
- * must not hold what the command reads.
+ * must not hold what the command reads. And folders that are there for a while only.
  */
 #ifndef LB_TASK_FOLDERS_H
 #define LB_TASK_FOLDERS_H
@@ -14,5 +14,7 @@ bool lb_path_is_within(const char *path, const char *folder);
  * one of the READ paths is FOLDER or lies in it (NULL is passed over). */
 lobass_status lb_model_folder_check(const char *folder, const char *const *read, size_t n_read,
                                     lobass_error *error);
+/* Makes the folder TMPDIR/NAME-XXXXXX (/tmp where TMPDIR is not set); *FOLDER is yours: free(). */
+lobass_status lb_folder_make_temporary(char **folder, const char *name, lobass_error *error);
 
 #endif

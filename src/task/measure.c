@@ -17,6 +17,7 @@
 #include "task/prepare_private.h"
 #include "task/scorers.h"
 #include "task/verify.h"
+#include "task/windows.h"
 
 #define MOST_PACKS_A_THREAD 8 /* in one wave */
 #define WAVE_SECONDS 1.0      /* about how much work a kill may cost */
@@ -465,6 +466,18 @@ static lobass_status verify(measurer *m, const lobass_observer *observer, lobass
     return LOBASS_OK;
 }
 
+/* Rows that are longer than a model takes are only a training's own. */
+static lobass_status check_rows_are_whole(const measurer *m, lobass_error *error)
+{
+    uint32_t window_length = 0;
+    LB_TRY(lb_window_length_load(&window_length, m->store, error));
+    return window_length == UINT32_MAX
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_UNSUPPORTED,
+                         "%s: its rows are texts to cut windows of, not examples to be chosen from",
+                         m->options->run);
+}
+
 static lobass_status measure_with(measurer *m, const lobass_observer *observer, lobass_error *error)
 {
     memset(m->result, 0, sizeof *m->result);
@@ -483,6 +496,7 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
                         " are removed",
                         m->options->run);
     }
+    LB_TRY(check_rows_are_whole(m, error));
     LB_TRY(rows_plan(m, error));
     if (m->n_done < m->n_due || m->options->verify > 0)
     {

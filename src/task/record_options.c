@@ -16,6 +16,8 @@ static const char *const eos_names[] = {[LOBASS_EOS_COUNT] = "count", [LOBASS_EO
 static const char *const boundary_names[] = {
     [LOBASS_BOUNDARY_SPLIT] = "split", [LOBASS_BOUNDARY_JOINT] = "joint"};
 static const char *const turns_names[] = {[LOBASS_TURNS_ALL] = "all", [LOBASS_TURNS_LAST] = "last"};
+static const char *const scored_names[] = {
+    [LOBASS_SCORED_RESPONSES] = "responses", [LOBASS_SCORED_ALL] = "all"};
 #define N_CHOICES 2U
 
 /* ---- format options ---------------------------------------------------------------------------
@@ -52,6 +54,7 @@ lobass_status lb_format_options_to_json(char **text, const lobass_format_options
     LB_TRY(check_choice("eos", (unsigned)options->eos, error));
     LB_TRY(check_choice("boundary", (unsigned)options->boundary, error));
     LB_TRY(check_choice("turns", (unsigned)options->turns, error));
+    LB_TRY(check_choice("scored", (unsigned)options->scored, error));
     lb_json_writer writer = lb_json_writer_begin(&buffer, false, error);
     lb_json_open(&writer, NULL, '{');
     lb_json_put_text(&writer, "template",
@@ -61,6 +64,11 @@ lobass_status lb_format_options_to_json(char **text, const lobass_format_options
     lb_json_put_text(&writer, "boundary", boundary_names[options->boundary]);
     lb_json_put_text(&writer, "turns", turns_names[options->turns]);
     lb_json_put_boolean(&writer, "mark_duplicates", options->mark_duplicates);
+    if (options->cuts_windows)
+    {
+        lb_json_put_text(&writer, "scored", scored_names[options->scored]);
+        lb_json_put_boolean(&writer, "cuts_windows", true);
+    }
     lb_json_close(&writer, '}');
     return hand_over(text, &buffer, writer.status);
 }
@@ -92,6 +100,7 @@ static lobass_status options_read(lobass_format_options *options, const json_t *
     unsigned eos = 0;
     unsigned boundary = 0;
     unsigned turns = 0;
+    unsigned scored = LOBASS_SCORED_RESPONSES;
     LB_TRY(lb_json_text(object, where, "template", false, &name, error));
     LB_TRY(lb_template_find(&chosen, name, error));
     LB_TRY(lb_json_integer(object, where, "max_length", MAX_LENGTH_LEAST, UINT32_MAX, false,
@@ -101,11 +110,17 @@ static lobass_status options_read(lobass_format_options *options, const json_t *
     LB_TRY(read_choice(&turns, object, where, "turns", turns_names, error));
     LB_TRY(
         lb_json_boolean(object, where, "mark_duplicates", false, &options->mark_duplicates, error));
+    LB_TRY(lb_json_boolean(object, where, "cuts_windows", true, &options->cuts_windows, error));
+    if (options->cuts_windows)
+    {
+        LB_TRY(read_choice(&scored, object, where, "scored", scored_names, error));
+    }
     options->template_name = lb_template_name(chosen);
     options->max_length = (uint32_t)max_length;
     options->eos = (lobass_eos)eos;
     options->boundary = (lobass_boundary)boundary;
     options->turns = (lobass_turns)turns;
+    options->scored = (lobass_scored)scored;
     return LOBASS_OK;
 }
 
@@ -172,6 +187,10 @@ lobass_status lb_recipe_to_json(char **text, const lobass_train_options *options
     lb_json_writer writer = lb_json_writer_begin(&buffer, false, error);
     lb_json_open(&writer, NULL, '{');
     lb_json_put_count(&writer, "epochs", options->n_epochs);
+    if (options->n_steps > 0)
+    {
+        lb_json_put_count(&writer, "steps", options->n_steps);
+    }
     lb_json_put_count(&writer, "batch_size", options->batch_size);
     lb_json_put_real(&writer, "learning_rate", options->learning_rate);
     lb_json_put_real(&writer, "warmup", options->warmup_ratio);

@@ -1,48 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the training of RUN/reference came to, when it was done by an earlier call: its steps and
- * losses from train_log.jsonl, which lies beside the weights, its rows and tokens from the run.
+ * losses from its log, which lies beside the weights, its rows and tokens from the run.
  */
 #include "task/facts.h"
 #include "task/prepare_private.h"
 #include "task/select_private.h"
+#include "task/train_private.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LOG_NAME "train_log.jsonl"
+#define LOG_BYTES_MOST ((size_t)1 << 32)
 
-static lobass_status log_line_read(double *loss, const char *line, size_t size, const char *path,
-                                   lobass_error *error)
+/* "STEP,EPOCH,LOSS,...": a line that train_steps.c wrote. */
+static lobass_status line_read(double *loss, const char *line, const char *path,
+                               lobass_error *error)
 {
-    json_t *object = NULL;
-    LB_TRY(lb_json_parse(&object, line, size, path, error));
-    const lobass_status status = lb_json_real(object, path, "loss", false, loss, error);
-    json_decref(object);
-    return status;
+    const char *epoch = strchr(line, ',');
+    const char *text = epoch == NULL ? NULL : strchr(epoch + 1, ',');
+    char *end = NULL;
+    const double value = text == NULL ? NAN : strtod(text + 1, &end);
+    if (text == NULL || end == text + 1 || *end != ',')
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: expected lines of step, epoch, loss and more, found \"%.60s\"", path,
+                       line);
+    }
+    *loss = value;
+    return LOBASS_OK;
 }
 
 static lobass_status log_read(lobass_train_result *result, const char *path, lobass_error *error)
 {
-    lb_record_reader *reader = NULL;
+    lb_buffer log = {0};
     lobass_status status = LOBASS_OK;
-    LB_TRY(lb_record_reader_open(&reader, path, error));
-    for (;;)
+    LB_TRY_GOTO(lb_file_read(&log, path, LOG_BYTES_MOST, error));
+    for (char *line = log.data == NULL ? NULL : strchr(log.data, '\n');
+         line != NULL && line[1] != '\0'; line = strchr(line + 1, '\n'))
     {
-        lb_record record;
-        bool has_record = false;
-        LB_TRY_GOTO(lb_record_reader_next(reader, &record, &has_record, error));
-        if (!has_record)
-        {
-            break;
-        }
-        LB_TRY_GOTO(log_line_read(&result->last_loss, record.data, record.size, path, error));
+        LB_TRY_GOTO(line_read(&result->last_loss, line + 1, path, error));
         result->first_loss = result->n_steps == 0 ? result->last_loss : result->first_loss;
         result->n_steps++;
     }
 done:
-    lb_record_reader_close(reader);
+    lb_buffer_free(&log);
     return status;
 }
 
@@ -92,7 +95,7 @@ lobass_status lb_reference_recall(lobass_train_result *result, bool *is_there, l
     result->first_loss = NAN;
     result->last_loss = NAN;
     char *folder = lb_path_join(lb_store_path(store), LB_RUN_REFERENCE, error);
-    char *path = folder == NULL ? NULL : lb_path_join(folder, LOG_NAME, error);
+    char *path = folder == NULL ? NULL : lb_path_join(folder, LB_TRAIN_LOG, error);
     if (path == NULL)
     {
         goto done;

@@ -3,6 +3,7 @@
  * lobass_train: the life of a training's folders. What is unfinished lives in OUTPUT.partial:
  *     lock          held while a process works on it
  *     rows/         the run that data files are prepared into; a training on a run has none
+ *     held_out/     the run that held-out files are prepared into, where there are any
  *     checkpoint/   see train_checkpoint.c
  *     model/        the finished model, for the moment before it is moved to OUTPUT
  * The same command again takes up the work where it was left, whatever stopped it. OUTPUT.partial
@@ -20,7 +21,6 @@
 
 #define CHECKPOINT_SECONDS 60
 #define STAGE_NAME_SIZE 80
-#define LOG_NAME "train_log.jsonl"
 
 lobass_train_options lobass_train_options_default(void)
 {
@@ -64,6 +64,7 @@ static lobass_status check_options(const lobass_train_options *options, lobass_e
                        has_data ? "both" : "neither");
     }
     LB_TRY(check_range("epochs", options->n_epochs, 1, 1e6, error));
+    LB_TRY(check_range("steps", (double)options->n_steps, 0, 1e12, error));
     LB_TRY(check_range("batch_size", options->batch_size, 1, 1e9, error));
     LB_TRY(check_range("learning_rate", options->learning_rate, 0, 1e3, error));
     LB_TRY(check_range("warmup", options->warmup_ratio, 0, 1, error));
@@ -80,14 +81,14 @@ static lobass_status check_options(const lobass_train_options *options, lobass_e
 typedef struct places
 {
     char *output; /* without slashes at its end */
-    char *partial, *lock, *rows, *checkpoint, *model, *log;
+    char *partial, *lock, *rows, *held_out, *checkpoint, *model, *log;
     char *checkpoint_log, *output_log;
 } places;
 
 static void places_free(places *p)
 {
-    char *const all[] = {p->output,     p->partial, p->lock,           p->rows,      p->model,
-                         p->checkpoint, p->log,     p->checkpoint_log, p->output_log};
+    char *const all[] = {p->output, p->partial,    p->lock, p->rows,           p->held_out,
+                         p->model,  p->checkpoint, p->log,  p->checkpoint_log, p->output_log};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
     {
         free(all[i]);
@@ -111,15 +112,17 @@ static lobass_status places_find(places *p, const char *output, lobass_error *er
     p->partial = partial.data;
     p->lock = lb_path_join(p->partial, "lock", error);
     p->rows = lb_path_join(p->partial, "rows", error);
+    p->held_out = lb_path_join(p->partial, "held_out", error);
     p->checkpoint = lb_path_join(p->partial, "checkpoint", error);
     p->model = lb_path_join(p->partial, "model", error);
-    if (p->lock == NULL || p->rows == NULL || p->checkpoint == NULL || p->model == NULL)
+    if (p->lock == NULL || p->rows == NULL || p->held_out == NULL || p->checkpoint == NULL ||
+        p->model == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    p->log = lb_path_join(p->model, LOG_NAME, error);
-    p->checkpoint_log = lb_path_join(p->checkpoint, LOG_NAME, error);
-    p->output_log = lb_path_join(p->output, LOG_NAME, error);
+    p->log = lb_path_join(p->model, LB_TRAIN_LOG, error);
+    p->checkpoint_log = lb_path_join(p->checkpoint, LB_TRAIN_LOG, error);
+    p->output_log = lb_path_join(p->output, LB_TRAIN_LOG, error);
     return p->log == NULL || p->checkpoint_log == NULL || p->output_log == NULL
                ? LOBASS_OUT_OF_MEMORY
                : LOBASS_OK;
@@ -160,7 +163,7 @@ static bool is_left_behind(const places *p)
 
 static bool is_ours(const char *name)
 {
-    static const char *const names[] = {".", "..", "lock", "rows", "model"};
+    static const char *const names[] = {".", "..", "lock", "rows", "held_out", "model"};
     /* Also checkpoint.new, and one that stepped aside. */
     bool is_known = strncmp(name, "checkpoint", strlen("checkpoint")) == 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
@@ -232,6 +235,7 @@ static lobass_status partial_open(const lobass_train_options *options, const pla
     if (options->overwrite)
     {
         LB_TRY(remove_if_there(p->rows, error));
+        LB_TRY(remove_if_there(p->held_out, error));
     }
     return is_left_behind(p) ? LOBASS_OK : remove_if_there(p->model, error);
 }
@@ -239,16 +243,19 @@ static lobass_status partial_open(const lobass_train_options *options, const pla
 /* ---- the stages -------------------------------------------------------------------------------
  */
 
-static lobass_status rows_prepare(const lobass_train_options *options, const places *p,
+/* DATA as the rows of the run FOLDER. What is scored as a whole is cut in windows. */
+static lobass_status rows_prepare(const lobass_train_options *options, const char *const *data,
+                                  size_t n_data, const char *folder,
                                   const lobass_observer *observer, lobass_error *error)
 {
     lobass_prepare_options prepare = lobass_prepare_options_default();
     lobass_prepare_result result;
     prepare.model = options->model;
-    prepare.data = options->data;
-    prepare.n_data = options->n_data;
-    prepare.run = p->rows;
+    prepare.data = data;
+    prepare.n_data = n_data;
+    prepare.run = folder;
     prepare.format = options->format;
+    prepare.format.cuts_windows = true;
     prepare.n_threads = options->n_threads;
     return lobass_prepare(&prepare, observer, &result, error);
 }
@@ -271,16 +278,23 @@ static void describe(const lb_trainer *trainer, const lobass_observer *observer)
 {
     const lobass_train_options *options = trainer->options;
     const uint64_t n_warmup = (uint64_t)ceil(options->warmup_ratio * (double)trainer->n_steps);
+    const double n_epochs = (double)trainer->n_steps / (double)trainer->n_steps_per_epoch;
+    char cut[64] = "";
+    if (trainer->n_windows > trainer->n_rows)
+    {
+        (void)snprintf(cut, sizeof cut, " in %zu windows of up to %u tokens", trainer->n_windows,
+                       (unsigned)trainer->longest);
+    }
     lb_observer_log(
         observer, LOBASS_LOG_NOTE,
-        "train: %zu rows with %llu tokens (%llu scored), %llu steps of %u rows in %u epochs, "
+        "train: %zu rows%s with %llu tokens (%llu scored), %llu steps of %u (%.4g epochs), "
         "learning rate %g after %llu warm-up steps and then down a cosine to 0, weight decay %g, "
         "clip %g, seed %llu, %s, %u threads",
-        trainer->n_rows, (unsigned long long)trainer->n_tokens,
+        trainer->n_rows, cut, (unsigned long long)trainer->n_tokens,
         (unsigned long long)trainer->n_scored, (unsigned long long)trainer->n_steps,
-        options->batch_size, options->n_epochs, options->learning_rate,
-        (unsigned long long)n_warmup, options->weight_decay, options->clip,
-        (unsigned long long)options->seed, trainer->compute_dtype == LB_BF16 ? "bf16" : "fp32",
+        options->batch_size, n_epochs, options->learning_rate, (unsigned long long)n_warmup,
+        options->weight_decay, options->clip, (unsigned long long)options->seed,
+        trainer->compute_dtype == LB_BF16 ? "bf16" : "fp32",
         lb_pool_thread_count(trainer->compute->pool));
     if (trainer->model->lora != NULL)
     {
@@ -313,6 +327,13 @@ static lobass_status steps_take(lb_trainer *trainer, const places *p,
     {
         lb_train_step step;
         LB_TRY(lb_trainer_step(trainer, &step, error));
+        if (!isnan(step.held_out_loss))
+        {
+            lb_observer_log(observer, LOBASS_LOG_NOTE,
+                            "train: after step %llu, held out: %.4f nats a token, %.4f bits a byte",
+                            (unsigned long long)trainer->state.step, step.held_out_loss,
+                            step.held_out_bits_per_byte);
+        }
         const lobass_status status =
             lb_stage_advance(&stage, trainer->state.step, step.n_tokens, step.loss, error);
         const bool is_last = trainer->state.step == trainer->n_steps;
@@ -342,14 +363,13 @@ static lobass_status model_write(const lb_trainer *trainer, const places *p, lob
     return lb_folder_move(p->model, p->output, options->overwrite, error);
 }
 
-static void result_fill(lobass_train_result *result, const lb_trainer *trainer,
-                        double began_seconds)
+static void result_fill(lobass_train_result *result, lb_trainer *trainer, double began_seconds)
 {
-    const uint64_t n_epochs = trainer->options->n_epochs;
     result->n_rows = trainer->n_rows;
     result->n_steps = trainer->n_steps;
-    result->n_tokens = trainer->n_tokens * n_epochs;
-    result->n_scored_tokens = trainer->n_scored * n_epochs;
+    lb_trainer_count_tokens(trainer, &result->n_tokens, &result->n_scored_tokens);
+    result->held_out_loss = trainer->state.held_out_loss;
+    result->held_out_bits_per_byte = trainer->state.held_out_bits_per_byte;
     result->first_loss = trainer->state.first_loss;
     result->last_loss = trainer->state.last_loss;
     result->elapsed_seconds = lb_clock_seconds() - began_seconds;
@@ -361,8 +381,9 @@ static lobass_status trainer_open(lb_trainer **trainer, const lobass_train_optio
                                   const places *p, lobass_error *error)
 {
     const char *run = options->run != NULL ? options->run : p->rows;
+    const char *held_out = options->n_held_out > 0 ? p->held_out : NULL;
     bool is_found = false;
-    LB_TRY(lb_trainer_create(trainer, options, run, 0, error));
+    LB_TRY(lb_trainer_create(trainer, options, run, held_out, 0, error));
     const lobass_status status = lb_checkpoint_load(*trainer, p->partial, &is_found, error);
     const bool is_useless = status == LOBASS_CONFLICT || status == LOBASS_BAD_FORMAT;
     if (!is_useless || !options->overwrite)
@@ -372,7 +393,7 @@ static lobass_status trainer_open(lb_trainer **trainer, const lobass_train_optio
     lb_trainer_free(*trainer);
     *trainer = NULL;
     LB_TRY(lb_checkpoint_remove(p->partial, error));
-    return lb_trainer_create(trainer, options, run, 0, error);
+    return lb_trainer_create(trainer, options, run, held_out, 0, error);
 }
 
 static lobass_status train_in(const lobass_train_options *options, const places *p,
@@ -385,7 +406,12 @@ static lobass_status train_in(const lobass_train_options *options, const places 
     const bool is_done = !options->overwrite && is_left_behind(p);
     if (options->run == NULL)
     {
-        LB_TRY(rows_prepare(options, p, observer, error));
+        LB_TRY(rows_prepare(options, options->data, options->n_data, p->rows, observer, error));
+    }
+    if (options->n_held_out > 0)
+    {
+        LB_TRY(rows_prepare(options, options->held_out, options->n_held_out, p->held_out, observer,
+                            error));
     }
     LB_TRY_GOTO(trainer_open(&trainer, options, p, error));
     if (!is_done)

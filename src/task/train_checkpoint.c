@@ -2,7 +2,7 @@
  *
  * Checkpoints of a training: a folder that holds
  *     state.safetensors   masters and moments (optimizer.c)
- *     train_log.jsonl     the lines of the steps taken
+ *     train_log.csv       the lines of the steps taken
  *     state.json          step, losses, the recorded options, and the hashes of the two files above
  * It is written as checkpoint.new with state.json last, then moved over the older one: whoever
  * finds a state.json at its place finds a whole checkpoint. A kill within the move can leave either
@@ -10,6 +10,7 @@
  */
 #include "task/train_private.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,10 @@
 #define LOG_BYTES_MOST ((size_t)1 << 32)
 
 static const char state_file[] = "state.json";
-static const char log_file[] = "train_log.jsonl";
+static const char log_file[] = LB_TRAIN_LOG;
 static const char weights_file[] = "state.safetensors";
+static const char held_out_loss[] = "held_out_loss";
+static const char held_out_bits[] = "held_out_bits_per_byte";
 
 /* ---- writing ----------------------------------------------------------------------------------
  */
@@ -36,10 +39,18 @@ static json_t *state_to_json(const lb_trainer *trainer, const char *weights_hash
                              const char *log_hash)
 {
     const lb_train_state *state = &trainer->state;
-    return json_pack("{s:i, s:I, s:f, s:f, s:O, s:s, s:s}", "version", STATE_VERSION, "step",
-                     (json_int_t)state->step, "first_loss", state->first_loss, "last_loss",
-                     state->last_loss, "options", trainer->record, weights_file, weights_hash,
-                     log_file, log_hash);
+    json_t *object = json_pack("{s:i, s:I, s:f, s:f, s:O, s:s, s:s}", "version", STATE_VERSION,
+                               "step", (json_int_t)state->step, "first_loss", state->first_loss,
+                               "last_loss", state->last_loss, "options", trainer->record,
+                               weights_file, weights_hash, log_file, log_hash);
+    if (object != NULL && isfinite(state->held_out_loss) &&
+        (json_object_set_new(object, held_out_loss, json_real(state->held_out_loss)) != 0 ||
+         json_object_set_new(object, held_out_bits, json_real(state->held_out_bits_per_byte)) != 0))
+    {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
 }
 
 static lobass_status state_write(const lb_trainer *trainer, const char *folder,
@@ -190,6 +201,10 @@ static lobass_status state_read(lb_trainer *trainer, const json_t *state, const 
                            error));
     LB_TRY(lb_json_real(state, state_path, "first_loss", false, &trainer->state.first_loss, error));
     LB_TRY(lb_json_real(state, state_path, "last_loss", false, &trainer->state.last_loss, error));
+    LB_TRY(
+        lb_json_real(state, state_path, held_out_loss, true, &trainer->state.held_out_loss, error));
+    LB_TRY(lb_json_real(state, state_path, held_out_bits, true,
+                        &trainer->state.held_out_bits_per_byte, error));
     LB_TRY(hash_check(state, state_path, folder, weights_file, error));
     LB_TRY(hash_check(state, state_path, folder, log_file, error));
     LB_TRY(log_read(trainer, folder, error));

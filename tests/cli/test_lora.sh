@@ -55,7 +55,7 @@ for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
 done
 [ -e killed ] || expect 0 train killed -q --threads 2
 [ $landed -ge 2 ] || fail "only $landed kills landed (a training takes $took ms)"
-for file in adapter_model.safetensors adapter_config.json train_log.jsonl; do
+for file in adapter_model.safetensors adapter_config.json train_log.csv; do
     same whole/$file killed/$file
     same whole/$file adapter/$file
 done

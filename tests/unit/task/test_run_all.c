@@ -44,7 +44,7 @@ static int whole_setup(void **state)
 static void check_like_whole(const char *run)
 {
     static const char *const names[] = {"selected.jsonl", "scores.jsonl",
-                                        "reference/train_log.jsonl"};
+                                        "reference/train_log.csv"};
     char path[SCRATCH_PATH_SIZE + 256];
     char whole[SCRATCH_PATH_SIZE + 256];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

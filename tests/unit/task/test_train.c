@@ -28,7 +28,7 @@ static void losses_compute(const fixture *f, const char *run, size_t pack_tokens
 {
     lobass_error error = {0};
     lb_trainer *trainer = NULL;
-    check_ok(lb_trainer_create(&trainer, &f->options, run, pack_tokens, &error), &error);
+    check_ok(lb_trainer_create(&trainer, &f->options, run, NULL, pack_tokens, &error), &error);
     assert_int_equal(trainer->n_rows, FIXTURE_ROWS);
     assert_int_equal(trainer->n_steps, 12);
     for (size_t i = 0; i < n_steps; ++i)
@@ -81,7 +81,7 @@ static void test_loss_is_mean_over_tokens(void **state)
     size_t n_scored = 0;
     run_prepare(f, run);
     f->options.learning_rate = 0; /* the weights stay, so that the rows can be measured after it */
-    check_ok(lb_trainer_create(&trainer, &f->options, run, 0, &error), &error);
+    check_ok(lb_trainer_create(&trainer, &f->options, run, NULL, 0, &error), &error);
     check_ok(lb_trainer_step(trainer, &step, &error), &error);
     for (size_t i = 0; i < f->options.batch_size; ++i)
     {
@@ -118,7 +118,7 @@ static void test_epochs_are_shuffled(void **state)
     bool is_seen[FIXTURE_ROWS] = {false};
     size_t n_moved = 0;
     run_prepare(f, run);
-    check_ok(lb_trainer_create(&trainer, &f->options, run, 0, &error), &error);
+    check_ok(lb_trainer_create(&trainer, &f->options, run, NULL, 0, &error), &error);
     for (size_t i = 0; i < 7; ++i)
     {
         lb_train_step step;
@@ -151,7 +151,7 @@ static void test_loss_falls(void **state)
     assert_int_equal(result.n_steps, 30 * 6);
     assert_true(result.first_loss > 5.5 && result.first_loss < 7.5); /* about ln 512 = 6.2 */
     assert_true(result.last_loss < 0.6 * result.first_loss);
-    assert_int_equal(line_count(f->output, "train_log.jsonl"), 30 * 6);
+    assert_int_equal(line_count(f->output, "train_log.csv"), 1 + 30 * 6);
     lobass_model_info info;
     check_ok(lobass_model_describe(f->output, &info, &error), &error);
     assert_string_equal(info.dtype, "F32");
@@ -192,7 +192,7 @@ static void test_threads_do_not_show(void **state)
     f->options.n_threads = 3;
     check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
     check_same_file(f->output, other, "model.safetensors");
-    check_same_file(f->output, other, "train_log.jsonl");
+    check_same_file(f->output, other, "train_log.csv");
 }
 
 /* The first lines of the log, as they are documented. */
@@ -202,21 +202,28 @@ static void test_log_lines(void **state)
     char path[PATH_SIZE];
     lobass_error error = {0};
     lb_buffer text = {0};
-    json_t *line = NULL;
     f->options.warmup_ratio = 0.25; /* 3 of 12 steps */
     check_ok(lobass_train(&f->options, NULL, NULL, &error), &error);
-    path_print(path, f->output, "train_log.jsonl");
+    path_print(path, f->output, "train_log.csv");
     check_ok(lb_file_read(&text, path, SIZE_MAX / 2, &error), &error);
-    check_ok(lb_json_parse(&line, text.data, strcspn(text.data, "\n"), path, &error), &error);
-    assert_int_equal(json_integer_value(json_object_get(line, "step")), 1);
-    assert_int_equal(json_integer_value(json_object_get(line, "epoch")), 1);
-    assert_true(json_real_value(json_object_get(line, "loss")) > 5);
-    assert_true(fabs(json_number_value(json_object_get(line, "learning_rate")) -
-                     lb_schedule_rate(5e-3, 0.25, 0, 12)) < 1e-12);
-    assert_true(json_number_value(json_object_get(line, "gradient_norm")) > 0);
-    assert_in_range(json_integer_value(json_object_get(line, "tokens")), 7 * 3, 7 * 96);
-    assert_int_equal(json_object_size(line), 6);
-    json_decref(line);
+    const char *line = strchr(text.data, '\n') + 1;
+    assert_int_equal(strncmp(text.data,
+                             "step,epoch,loss,learning_rate,gradient_norm,tokens,held_out_loss,"
+                             "held_out_bits_per_byte\n",
+                             (size_t)(line - text.data)),
+                     0);
+    double loss = 0;
+    double rate = 0;
+    double norm = 0;
+    unsigned n_tokens = 0;
+    int n_read = 0;
+    assert_int_equal(
+        sscanf(line, "1,1,%lf,%lf,%lf,%u,,%n", &loss, &rate, &norm, &n_tokens, &n_read), 4);
+    assert_int_equal(line[n_read], '\n'); /* nothing was held out */
+    assert_true(loss > 5);
+    assert_true(fabs(rate - lb_schedule_rate(5e-3, 0.25, 0, 12)) < 1e-12);
+    assert_true(norm > 0);
+    assert_in_range(n_tokens, 7 * 3, 7 * 96);
     lb_buffer_free(&text);
 }
 

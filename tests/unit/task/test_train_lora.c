@@ -33,13 +33,13 @@ static void check_same_adapter(const char *a, const char *b)
 {
     check_same_file(a, b, "adapter_model.safetensors");
     check_same_file(a, b, "adapter_config.json");
-    check_same_file(a, b, "train_log.jsonl");
+    check_same_file(a, b, "train_log.csv");
 }
 
 static void test_written(void **state)
 {
     static const char *const there[] = {"adapter_config.json", "adapter_model.safetensors",
-                                        "tokenizer.json", "train_log.jsonl"};
+                                        "tokenizer.json", "train_log.csv"};
     static const char *const missing[] = {"config.json", "model.safetensors"};
     const fixture *f = *state;
     lobass_error error = {0};
@@ -61,7 +61,7 @@ static void test_written(void **state)
         path_print(path, f->output, missing[i]);
         assert_int_equal(LB_PATH_MISSING, lb_path_look(path));
     }
-    assert_int_equal(N_STEPS, line_count(f->output, "train_log.jsonl"));
+    assert_int_equal(1 + N_STEPS, line_count(f->output, "train_log.csv"));
     assert_int_equal(LB_PATH_MISSING, lb_path_look(f->partial));
     check_ok(lb_model_fingerprint(&after, f->model, &error), &error);
     assert_true(lb_hash_equal(before, after));
