@@ -256,6 +256,26 @@ static lobass_status read_eos(lb_config *config, const json_t *root, const char 
     return LOBASS_OK;
 }
 
+/* A model that exists has its dtype in its weights: here no name is an error. */
+static void read_dtype(lb_config *config, const json_t *root)
+{
+    static const struct
+    {
+        const char *name;
+        lb_dtype dtype;
+    } names[] = {{"float32", LB_F32}, {"float16", LB_F16}, {"bfloat16", LB_BF16}};
+    const json_t *value = json_object_get(root, "dtype");
+    value = value != NULL ? value : json_object_get(root, "torch_dtype");
+    config->torch_dtype = LB_F32;
+    for (size_t i = 0; json_is_string(value) && i < sizeof names / sizeof *names; i++)
+    {
+        if (strcmp(json_string_value(value), names[i].name) == 0)
+        {
+            config->torch_dtype = names[i].dtype;
+        }
+    }
+}
+
 static lobass_status read_config(lb_config *config, const json_t *root, const char *where,
                                  lobass_error *error)
 {
@@ -282,6 +302,7 @@ static lobass_status read_config(lb_config *config, const json_t *root, const ch
     }
     snprintf(config->architecture, sizeof config->architecture, "%s", known->name);
     config->max_length = known->max_length;
+    read_dtype(config, root);
     LB_TRY(refuse_unsupported(root, known, where, error));
     LB_TRY(read_sizes(config, root, where, error));
     LB_TRY(check_heads(config, where, error));

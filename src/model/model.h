@@ -31,6 +31,7 @@ typedef struct lb_config
     lb_rope_scaling rope_scaling;
     double rope_factor, rope_low_frequency_factor, rope_high_frequency_factor;
     double rope_original_length;
+    lb_dtype torch_dtype; /* or "dtype": what a new model is stored in; F32 where it is another */
     int32_t eos; /* eos_token_id (the first of a list); -1: none. The tokenizer's own comes first */
 } lb_config;
 
@@ -90,7 +91,8 @@ typedef enum lb_model_use
  * LB_BF16. */
 lobass_status lb_model_load(lb_model **model, const char *folder, lb_dtype compute_dtype,
                             lb_model_use use, lobass_error *error);
-/* A trainable fp32 model with random weights: normal(0, initializer_range), gains 1, biases 0. */
+/* A trainable fp32 model with random weights: normal(0, initializer_range), gains 1, biases 0; it
+ * is saved in the configuration's torch_dtype. */
 lobass_status lb_model_create_random(lb_model **model, const lb_config *config, uint64_t seed,
                                      lobass_error *error);
 /* A model with random weights as lb_model_load would hold it, for timing: uniform with the

@@ -380,8 +380,9 @@ lobass_status lb_model_create_random(lb_model **model, const lb_config *config, 
         parameter->master = (float *)(void *)(memory + offset);
         set_values(parameter, LB_F32, parameter->master);
         randomize(parameter, config->initializer_range, &random);
+        parameter->stored_dtype = config->torch_dtype;
     }
-    made->stored_dtype = LB_F32;
+    made->stored_dtype = config->torch_dtype;
     *model = made;
     made = NULL;
 done:

@@ -154,7 +154,7 @@ static void test_loss_falls(void **state)
     assert_int_equal(line_count(f->output, "train_log.csv"), 1 + 30 * 6);
     lobass_model_info info;
     check_ok(lobass_model_describe(f->output, &info, &error), &error);
-    assert_string_equal(info.dtype, "F32");
+    assert_string_equal(info.dtype, "BF16");
 }
 
 /* A base that is stored in 16 bits gives a model that is stored in 16 bits. */

@@ -15,12 +15,12 @@ static void test_folder_is_whole(void **state)
     json_t *config = NULL;
     check_ok(lobass_model_describe(f->model, &info, &error), &error);
     assert_string_equal(info.architecture, "LlamaForCausalLM");
-    assert_string_equal(info.dtype, "F32");
+    assert_string_equal(info.dtype, "BF16");
     assert_int_equal(info.n_vocabulary, 512);
     assert_int_equal(info.n_layers, 2);
     (void)snprintf(path, sizeof path, "%s/config.json", f->model);
     check_ok(lb_json_load(&config, path, &error), &error);
-    assert_string_equal(json_string_value(json_object_get(config, "torch_dtype")), "float32");
+    assert_string_equal(json_string_value(json_object_get(config, "torch_dtype")), "bfloat16");
     json_decref(config);
     check_ok(lobass_tokenizer_load(&tokenizer, f->model, &error), &error);
     assert_int_equal(lobass_tokenizer_count(tokenizer), 512);
