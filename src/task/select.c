@@ -10,7 +10,6 @@
 #include "task/select_private.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,119 +29,6 @@ typedef struct selector
     lb_stage stage;
     lb_step_clock clock;
 } selector;
-
-/* ---- what must be there -----------------------------------------------------------------------
- */
-
-static lobass_status check_prepared(selector *s, lobass_error *error)
-{
-    char *tokenization = NULL;
-    LB_TRY(lb_store_fact_load(&tokenization, s->store, LB_FACT_TOKENIZATION, error));
-    if (tokenization == NULL)
-    {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT,
-                       "%s: not prepared to its end; run the same `prepare` again",
-                       s->options->run);
-    }
-    free(tokenization);
-    return LOBASS_OK;
-}
-
-/* *MODEL with its path is the caller's to clear, {0} on failure. */
-static lobass_status check_measured(selector *s, const char *name, lb_store_model *model,
-                                    lobass_error *error)
-{
-    const char *score = lobass_score_describe(s->options->by)->name;
-    lobass_error found;
-    bool *is_measured = NULL;
-    const lobass_status status = lb_store_model_load(model, s->store, name, &found);
-    if (status == LOBASS_NOT_FOUND)
-    {
-        return lb_fail(
-            error, LOBASS_NOT_FOUND,
-            "%s: the score \"%s\" needs losses under \"%s\", and there are none; measure "
-            "them first",
-            s->options->run, score, name);
-    }
-    if (status != LOBASS_OK)
-    {
-        return lb_fail(error, status, "%s", found.message);
-    }
-    const size_t n_rows = s->scores->n_rows;
-    uint64_t n_due = 0;
-    uint64_t n_done = 0;
-    LB_TRY(lb_store_measured_load(&is_measured, n_rows, s->store, model->id, error));
-    for (size_t i = 0; i < n_rows; i++)
-    {
-        n_due += s->scores->summaries[i].n_scored > 0 ? 1 : 0;
-        n_done += is_measured[i] ? 1 : 0;
-    }
-    free(is_measured);
-    if (n_done < n_due)
-    {
-        return lb_fail(error, LOBASS_NOT_FOUND,
-                       "%s: the score \"%s\" needs losses under \"%s\", and %" PRIu64 " of %" PRIu64
-                       " rows have them; run the same `measure` again",
-                       s->options->run, score, name, n_done, n_due);
-    }
-    return LOBASS_OK;
-}
-
-/* A drop from one way of computing to another would be that of the rounding. */
-static lobass_status check_alike(const selector *s, const lb_store_model *initial,
-                                 const lb_store_model *reference, lobass_error *error)
-{
-    char backends[2][32];
-    if (strcmp(initial->dtype, reference->dtype) != 0)
-    {
-        return lb_fail(error, LOBASS_CONFLICT,
-                       "%s: the score \"%s\" compares \"initial\", measured in %s, with "
-                       "\"reference\", measured in %s; expected one --dtype: measure one of them "
-                       "again (-f)",
-                       s->options->run, lobass_score_describe(s->options->by)->name, initial->dtype,
-                       reference->dtype);
-    }
-    LB_TRY(lb_measured_backend_load(backends[0], sizeof backends[0], s->store, "initial", error));
-    LB_TRY(lb_measured_backend_load(backends[1], sizeof backends[1], s->store, "reference", error));
-    if (strcmp(backends[0], backends[1]) != 0)
-    {
-        lb_observer_log(s->observer, LOBASS_LOG_WARNING,
-                        "%s: \"initial\" was measured with the backend %s, \"reference\" with %s, "
-                        "which round in other ways",
-                        s->options->run, backends[0], backends[1]);
-    }
-    return LOBASS_OK;
-}
-
-static lobass_status check_losses(selector *s, lobass_error *error)
-{
-    static const bool needs_initial[LOBASS_SCORE_COUNT] = {
-        [LOBASS_SCORE_LEARNABILITY] = true, [LOBASS_SCORE_RHO_SUM] = true,
-        [LOBASS_SCORE_RHO_MEAN] = true,     [LOBASS_SCORE_LOSS] = true,
-        [LOBASS_SCORE_PPL] = true,
-    };
-    static const bool needs_reference[LOBASS_SCORE_COUNT] = {
-        [LOBASS_SCORE_LEARNABILITY] = true,
-        [LOBASS_SCORE_RHO_SUM] = true,
-        [LOBASS_SCORE_RHO_MEAN] = true,
-    };
-    lb_store_model initial = {0};
-    lb_store_model reference = {0};
-    lobass_status status = LOBASS_OK;
-    if (needs_initial[s->options->by])
-    {
-        LB_TRY_GOTO(check_measured(s, "initial", &initial, error));
-    }
-    if (needs_reference[s->options->by])
-    {
-        LB_TRY_GOTO(check_measured(s, "reference", &reference, error));
-        LB_TRY_GOTO(check_alike(s, &initial, &reference, error));
-    }
-done:
-    lb_store_model_clear(&reference);
-    lb_store_model_clear(&initial);
-    return status;
-}
 
 /* ---- where it goes ----------------------------------------------------------------------------
  */
@@ -299,19 +185,15 @@ static lobass_status select_with(selector *s, lobass_error *error)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "select: expected a run");
     }
-    if (!(options->floor >= 0 && isfinite(options->floor)))
-    {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT, "floor %g: expected a loss of 0 or more nats",
-                       options->floor);
-    }
+    LB_TRY(lb_floor_check(options->floor, error));
     LB_TRY(lb_direction_resolve(&s->direction, options->by, options->direction, error));
     LB_TRY(lb_store_open(&s->store, options->run, LB_STORE_WRITE, error));
     LB_TRY(lb_step_clock_begin(&s->clock, s->store, "select", error));
-    LB_TRY(check_prepared(s, error));
+    LB_TRY(lb_prepared_check(s->store, error));
     LB_TRY(lb_store_sources_load(&s->sources, &s->n_sources, s->store, error));
     LB_TRY(output_find(s, error));
     LB_TRY(lb_scores_compute(&s->scores, s->store, options->floor, options->seed, error));
-    LB_TRY(check_losses(s, error));
+    LB_TRY(lb_losses_check(s->store, s->scores, options->by, s->observer, error));
     LB_TRY(lb_selection_choose(&s->selection, s->scores, options->by, s->direction, options->amount,
                                error));
     warn_short(s);

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of selecting share: the choice (choose.c), the records' own bytes
- * (select_output.c), where they go (select_files.c), the table of scores (score_table.c), the
- * manifest (manifest.c) and what was recorded of the reference's training (reference.c). select.c
- * puts them together; run_read.c reads them back.
+ * What the files of selecting share: what must be there (select_check.c), the choice (choose.c),
+ * the records' own bytes (select_output.c), where they go (select_files.c), the table of scores
+ * (score_table.c), the manifest (manifest.c) and what was recorded of the reference's training
+ * (reference.c). select.c puts them together; run_read.c reads them back.
  */
 #ifndef LB_TASK_SELECT_PRIVATE_H
 #define LB_TASK_SELECT_PRIVATE_H
 
 #include "task/task.h"
+
+/* ---- what must be there (select_check.c) ----------------------------------------------------- */
+
+lobass_status lb_floor_check(double floor, lobass_error *error);
+lobass_status lb_prepared_check(lb_store *store, lobass_error *error);
+/* LOBASS_NOT_FOUND where losses that the score BY needs were not measured, or not all of them;
+ * LOBASS_CONFLICT where it compares two dtypes; a warning where it compares two backends. */
+lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_score by,
+                              const lobass_observer *observer, lobass_error *error);
 
 /* ---- the choice (choose.c) ------------------------------------------------------------------- */
 

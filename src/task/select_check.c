@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What must be there before rows are ranked by a score: a run that was prepared to its end, and the
+ * losses that the score is made of, all of them and of models that were measured alike.
+ */
+#include "task/facts.h"
+#include "task/select_private.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+lobass_status lb_floor_check(double floor, lobass_error *error)
+{
+    if (!(floor >= 0 && isfinite(floor)))
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "floor %g: expected a loss of 0 or more nats",
+                       floor);
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_prepared_check(lb_store *store, lobass_error *error)
+{
+    char *tokenization = NULL;
+    LB_TRY(lb_store_fact_load(&tokenization, store, LB_FACT_TOKENIZATION, error));
+    if (tokenization == NULL)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "%s: not prepared to its end; run the same `prepare` again",
+                       lb_store_path(store));
+    }
+    free(tokenization);
+    return LOBASS_OK;
+}
+
+/* What is checked, and for what. */
+typedef struct losses_wanted
+{
+    lb_store *store;
+    const lb_scores *scores;
+    const char *path, *score;
+} losses_wanted;
+
+/* *MODEL with its path is the caller's to clear, {0} on failure. */
+static lobass_status check_measured(const losses_wanted *wanted, const char *name,
+                                    lb_store_model *model, lobass_error *error)
+{
+    lobass_error found;
+    bool *is_measured = NULL;
+    const lobass_status status = lb_store_model_load(model, wanted->store, name, &found);
+    if (status == LOBASS_NOT_FOUND)
+    {
+        return lb_fail(
+            error, LOBASS_NOT_FOUND,
+            "%s: the score \"%s\" needs losses under \"%s\", and there are none; measure "
+            "them first",
+            wanted->path, wanted->score, name);
+    }
+    if (status != LOBASS_OK)
+    {
+        return lb_fail(error, status, "%s", found.message);
+    }
+    const size_t n_rows = wanted->scores->n_rows;
+    uint64_t n_due = 0;
+    uint64_t n_done = 0;
+    LB_TRY(lb_store_measured_load(&is_measured, n_rows, wanted->store, model->id, error));
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        n_due += wanted->scores->summaries[i].n_scored > 0 ? 1 : 0;
+        n_done += is_measured[i] ? 1 : 0;
+    }
+    free(is_measured);
+    if (n_done < n_due)
+    {
+        return lb_fail(error, LOBASS_NOT_FOUND,
+                       "%s: the score \"%s\" needs losses under \"%s\", and %" PRIu64 " of %" PRIu64
+                       " rows have them; run the same `measure` again",
+                       wanted->path, wanted->score, name, n_done, n_due);
+    }
+    return LOBASS_OK;
+}
+
+/* A drop from one way of computing to another would be that of the rounding. */
+static lobass_status check_alike(const losses_wanted *wanted, const lb_store_model *initial,
+                                 const lb_store_model *reference, const lobass_observer *observer,
+                                 lobass_error *error)
+{
+    char backends[2][32];
+    if (strcmp(initial->dtype, reference->dtype) != 0)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: the score \"%s\" compares \"initial\", measured in %s, with "
+                       "\"reference\", measured in %s; expected one --dtype: measure one of them "
+                       "again (-f)",
+                       wanted->path, wanted->score, initial->dtype, reference->dtype);
+    }
+    LB_TRY(
+        lb_measured_backend_load(backends[0], sizeof backends[0], wanted->store, "initial", error));
+    LB_TRY(lb_measured_backend_load(backends[1], sizeof backends[1], wanted->store, "reference",
+                                    error));
+    if (strcmp(backends[0], backends[1]) != 0)
+    {
+        lb_observer_log(observer, LOBASS_LOG_WARNING,
+                        "%s: \"initial\" was measured with the backend %s, \"reference\" with %s, "
+                        "which round in other ways",
+                        wanted->path, backends[0], backends[1]);
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_score by,
+                              const lobass_observer *observer, lobass_error *error)
+{
+    static const bool needs_initial[LOBASS_SCORE_COUNT] = {
+        [LOBASS_SCORE_LEARNABILITY] = true, [LOBASS_SCORE_RHO_SUM] = true,
+        [LOBASS_SCORE_RHO_MEAN] = true,     [LOBASS_SCORE_LOSS] = true,
+        [LOBASS_SCORE_PPL] = true,
+    };
+    static const bool needs_reference[LOBASS_SCORE_COUNT] = {
+        [LOBASS_SCORE_LEARNABILITY] = true,
+        [LOBASS_SCORE_RHO_SUM] = true,
+        [LOBASS_SCORE_RHO_MEAN] = true,
+    };
+    const losses_wanted wanted = {.store = store,
+                                  .scores = scores,
+                                  .path = lb_store_path(store),
+                                  .score = lobass_score_describe(by)->name};
+    lb_store_model initial = {0};
+    lb_store_model reference = {0};
+    lobass_status status = LOBASS_OK;
+    if (needs_initial[by])
+    {
+        LB_TRY_GOTO(check_measured(&wanted, "initial", &initial, error));
+    }
+    if (needs_reference[by])
+    {
+        LB_TRY_GOTO(check_measured(&wanted, "reference", &reference, error));
+        LB_TRY_GOTO(check_alike(&wanted, &initial, &reference, observer, error));
+    }
+done:
+    lb_store_model_clear(&reference);
+    lb_store_model_clear(&initial);
+    return status;
+}
