@@ -106,7 +106,8 @@ int cmd_run(const cli_call *call)
     int code = cli_parse(&parser, call->argc, call->argv);
     if (code < 0)
     {
-        code = cli_selection_check(&parser, &options.select);
+        code =
+            cli_direction_check(&parser, options.select.by, options.select.direction, "direction");
     }
     if (code < 0)
     {

@@ -102,7 +102,7 @@ int cmd_select(const cli_call *call)
     int code = cli_parse(&parser, call->argc, call->argv);
     if (code < 0)
     {
-        code = cli_selection_check(&parser, &options);
+        code = cli_direction_check(&parser, options.by, options.direction, "direction");
     }
     if (code < 0 && options.output != NULL && strcmp(options.output, "-") == 0)
     {

@@ -22,6 +22,7 @@ int cmd_evaluate(const cli_call *call);
 int cmd_train(const cli_call *call);
 int cmd_select(const cli_call *call);
 int cmd_scores(const cli_call *call);
+int cmd_compare(const cli_call *call);
 int cmd_show(const cli_call *call);
 int cmd_init(const cli_call *call);
 int cmd_tokens(const cli_call *call);

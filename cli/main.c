@@ -25,6 +25,7 @@ static const command commands[] = {
     {"train", cmd_train, "fine-tune a model on data or on the rows of a run"},
     {"select", cmd_select, "choose rows by a score"},
     {"scores", cmd_scores, "print all scores, one line a record"},
+    {"compare", cmd_compare, "say how two rankings of the same records differ"},
     {"show", cmd_show, "show one row: its tokens, what is scored, its losses"},
     {"init", cmd_init, "make a model with random weights"},
     {"tokens", cmd_tokens, "print the token ids of a text"},

@@ -99,6 +99,13 @@ void cli_options_add_training(cli_parser *parser, lobass_train_options *train);
  * in what was left open. -1: go on. */
 int cli_training_check(const cli_parser *parser, lobass_train_options *train);
 void cli_options_add_selection(cli_parser *parser, lobass_select_options *select);
+void cli_options_add_comparison(cli_parser *parser, lobass_compare_options *compare);
+/* After parsing: what was not told of the second ranking is that of the first; loss and ppl have no
+ * direction of their own. -1: go on. */
+int cli_comparison_check(const cli_parser *parser, lobass_compare_options *compare);
+/* LOSS and PPL have no direction of their own: wrong usage without the OPTION. -1: it is fine. */
+int cli_direction_check(const cli_parser *parser, lobass_score by, lobass_direction direction,
+                        const char *option);
 
 /* Reads ARGV (what follows the command's name). -1: go on; else the exit code: help was printed or
  * the usage was wrong. */
@@ -109,6 +116,8 @@ bool cli_option_is_given(const cli_parser *parser, const char *name);
 int cli_wrong_usage(const cli_parser *parser, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* "800", "6%", "50000tok": as lobass_amount_parse() reads it. */
+void cli_amount_text(char *text, size_t size, const lobass_amount *amount);
 /* The help page on standard output (options_help.c). */
 void cli_help_print(const cli_parser *parser);
 /* The nearest of N names, or NULL where none is near; NAME_AT hands out the i-th. */

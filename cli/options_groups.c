@@ -2,7 +2,7 @@
  *
  * Rows of the option table that several commands share: the common ones, how records become
  * tokens (prepare, train, run), how a model is trained (train, run), how rows are chosen (select,
- * run). No default stands here: the targets bring them.
+ * run) and compared. No default stands here: the targets bring them.
  */
 #include "options.h"
 
@@ -329,4 +329,90 @@ void cli_options_add_selection(cli_parser *parser, lobass_select_options *select
     {
         cli_option_add(parser, rows[i]);
     }
+}
+
+int cli_direction_check(const cli_parser *parser, lobass_score by, lobass_direction direction,
+                        const char *option)
+{
+    const lobass_score_info *info = lobass_score_describe(by);
+
+    if (direction == LOBASS_DIRECTION_DEFAULT && info != NULL &&
+        info->direction == LOBASS_DIRECTION_DEFAULT)
+    {
+        return cli_wrong_usage(parser, "the score %s has no direction of its own: give --%s",
+                               info->name, option);
+    }
+    return -1;
+}
+
+void cli_options_add_comparison(cli_parser *parser, lobass_compare_options *compare)
+{
+    const cli_option rows[] = {
+        {.name = "amount",
+         .letter = 'k',
+         .type = CLI_AMOUNT,
+         .target = &compare->amount,
+         .value = "AMOUNT",
+         .help = "rows that each selects: 800, 6% or 0.06 of all records, 50000tok for a budget of "
+                 "scored tokens"},
+        {.name = "by",
+         .type = CLI_CHOICE,
+         .target = &compare->sides[0].by,
+         .choices = score_choices(),
+         .help = "the score to rank by"},
+        {.name = "direction",
+         .type = CLI_CHOICE,
+         .target = &compare->sides[0].direction,
+         .choices = direction_choices(),
+         .help = "which end of the score comes first; loss and ppl must be told",
+         .fallback = "the score's own"},
+        {.name = "against",
+         .type = CLI_CHOICE,
+         .target = &compare->sides[1].by,
+         .choices = score_choices(),
+         .help = "another score for the second RUN",
+         .fallback = "that of --by"},
+        {.name = "against-direction",
+         .type = CLI_CHOICE,
+         .target = &compare->sides[1].direction,
+         .choices = direction_choices(),
+         .help = "its direction",
+         .fallback = "without --against that of --direction, else the score's own"},
+        {.name = "floor",
+         .type = CLI_REAL,
+         .target = &compare->floor,
+         .value = "X",
+         .help = "rows with a smaller initial loss (nats per token) are not selectable",
+         .highest = LOSS_MOST},
+        {.name = "list",
+         .type = CLI_UINT64,
+         .target = &compare->n_listed,
+         .value = "N",
+         .help = "rows to list, at most, that one of the two selects alone, best first",
+         .most = UINT64_MAX},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}
+
+int cli_comparison_check(const cli_parser *parser, lobass_compare_options *compare)
+{
+    const lobass_compare_side *first = &compare->sides[0];
+    lobass_compare_side *second = &compare->sides[1];
+
+    if (!cli_option_is_given(parser, "against"))
+    {
+        second->by = first->by;
+        if (!cli_option_is_given(parser, "against-direction"))
+        {
+            second->direction = first->direction;
+        }
+    }
+    const int code = cli_direction_check(parser, first->by, first->direction, "direction");
+    return code >= 0
+               ? code
+               : cli_direction_check(parser, second->by, second->direction, "against-direction");
 }

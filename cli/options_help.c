@@ -15,7 +15,7 @@
 
 /* ---- defaults ------------------------------------------------------------------------------- */
 
-static void describe_amount(char *text, size_t size, const lobass_amount *amount)
+void cli_amount_text(char *text, size_t size, const lobass_amount *amount)
 {
     switch (amount->kind)
     {
@@ -78,7 +78,7 @@ static void describe_default(char *text, size_t size, const cli_option *option)
         describe_choice(text, size, option);
         break;
     case CLI_AMOUNT:
-        describe_amount(text, size, option->target);
+        cli_amount_text(text, size, option->target);
         break;
     case CLI_FLAG:
         break;

@@ -63,19 +63,6 @@ static const char *direction_name(const lobass_select_result *result)
     return name != NULL ? name : "?";
 }
 
-int cli_selection_check(const cli_parser *parser, const lobass_select_options *options)
-{
-    const lobass_score_info *info = lobass_score_describe(options->by);
-
-    if (options->direction == LOBASS_DIRECTION_DEFAULT && info != NULL &&
-        info->direction == LOBASS_DIRECTION_DEFAULT)
-    {
-        return cli_wrong_usage(parser, "the score %s has no direction of its own: give --direction",
-                               info->name);
-    }
-    return -1;
-}
-
 void cli_selection_print(const lobass_select_options *options, const lobass_select_result *result)
 {
     char rows[CLI_NUMBER_SIZE];
@@ -94,8 +81,7 @@ void cli_selection_print(const lobass_select_options *options, const lobass_sele
     cli_field_print("written", result->output);
 }
 
-/* As text: the largest seeds do not survive most readers of JSON as numbers. */
-static void print_seed(cli_json *json, uint64_t seed)
+void cli_seed_json(cli_json *json, uint64_t seed)
 {
     char text[CLI_NUMBER_SIZE];
 
@@ -111,7 +97,7 @@ void cli_selection_json(cli_json *json, const lobass_select_options *options,
     cli_json_text(json, "score", score_name(options->by));
     cli_json_text(json, "direction", direction_name(result));
     cli_json_real(json, "cut", result->cut);
-    print_seed(json, options->seed);
+    cli_seed_json(json, options->seed);
     cli_json_text(json, "output", result->output);
 }
 
@@ -126,7 +112,7 @@ void cli_recipe_json(cli_json *json, const lobass_train_options *options)
     cli_json_real(json, "warmup", options->warmup_ratio);
     cli_json_real(json, "weight_decay", options->weight_decay);
     cli_json_real(json, "clip", options->clip);
-    print_seed(json, options->seed);
+    cli_seed_json(json, options->seed);
     if (options->lora.rank > 0)
     {
         cli_json_uint(json, "lora_rank", options->lora.rank);

@@ -19,8 +19,8 @@ void cli_selection_print(const lobass_select_options *options, const lobass_sele
 /* "selected", "selected_tokens_scored", "score", "direction", "cut", "seed", "output". */
 void cli_selection_json(cli_json *json, const lobass_select_options *options,
                         const lobass_select_result *result);
-/* LOSS and PPL have no direction of their own: wrong usage without one. -1: it is fine. */
-int cli_selection_check(const cli_parser *parser, const lobass_select_options *options);
+/* "seed", as text: the largest seeds do not survive most readers of JSON as numbers. */
+void cli_seed_json(cli_json *json, uint64_t seed);
 
 /* What a training used, as the member "recipe". */
 void cli_recipe_json(cli_json *json, const lobass_train_options *options);

@@ -507,6 +507,7 @@ LOBASS_API lobass_status lobass_run_tokenizer(const lobass_tokenizer **tokenizer
 }
 #endif
 
-#include "lobass_bench.h" /* how fast it is here */
+#include "lobass_bench.h"   /* how fast it is here */
+#include "lobass_compare.h" /* how two rankings differ */
 
 #endif

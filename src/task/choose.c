@@ -52,20 +52,28 @@ lobass_status lb_direction_resolve(lobass_direction *direction, lobass_score by,
     return LOBASS_OK;
 }
 
+/* exp() keeps the order of the losses but not their range: above 709 nats there is no double. */
+static lobass_score ranking_score(lobass_score by)
+{
+    return by == LOBASS_SCORE_PPL ? LOBASS_SCORE_LOSS : by;
+}
+
+static double directed(double value, lobass_direction direction)
+{
+    return direction == LOBASS_DIRECTION_HIGHEST ? -value : value;
+}
+
 static size_t collect(entry *entries, const lb_scores *scores, lobass_score by,
                       lobass_direction direction)
 {
-    /* exp() keeps the order of the losses but not their range: above 709 nats there is no double.
-     */
-    by = by == LOBASS_SCORE_PPL ? LOBASS_SCORE_LOSS : by;
+    by = ranking_score(by);
     size_t n = 0;
     for (size_t i = 0; i < scores->n_rows; i++)
     {
         const lb_row_scores *row = &scores->rows[i];
         if (lb_row_status_is_selectable(row->status) && row->has[by])
         {
-            const double value = row->value[by];
-            entries[n].key = direction == LOBASS_DIRECTION_HIGHEST ? -value : value;
+            entries[n].key = directed(row->value[by], direction);
             entries[n].tie = i;
             entries[n].row = i;
             n++;
@@ -94,7 +102,7 @@ static void sort(entry *entries, size_t n, lobass_direction direction)
 
 /* A share like 0.29 lies beside its double, and so does its product: halves are told from less
  * within the rounding of both, far below the digits that anybody writes. */
-static uint64_t share_count(double share, size_t n_rows)
+uint64_t lb_share_count(double share, size_t n_rows)
 {
     const double rounded = share * (double)n_rows + 0.5;
     return (uint64_t)floor(rounded * (1 + 4 * DBL_EPSILON));
@@ -106,8 +114,9 @@ static void take(lb_selection *selection, const lb_scores *scores, lobass_score 
     uint64_t n_most = selection->n_ranked;
     if (amount.kind != LOBASS_AMOUNT_TOKENS)
     {
-        n_most = amount.kind == LOBASS_AMOUNT_COUNT ? (uint64_t)amount.value
-                                                    : share_count(amount.value, selection->n_rows);
+        n_most = amount.kind == LOBASS_AMOUNT_COUNT
+                     ? (uint64_t)amount.value
+                     : lb_share_count(amount.value, selection->n_rows);
     }
     selection->n_wanted = n_most;
     for (size_t i = 0; i < selection->n_ranked && i < n_most; i++)
@@ -180,6 +189,23 @@ done:
     lb_selection_free(made);
     free(entries);
     return status;
+}
+
+void lb_selection_keys(double *keys, const lb_selection *selection, const lb_scores *scores,
+                       lobass_score by)
+{
+    const size_t n = selection->n_ranked;
+    by = ranking_score(by);
+    for (size_t i = 0; i < n; i++)
+    {
+        const uint64_t row = selection->order[i];
+        /* Distances from the median place: 0 1 1 2 2, or of an even number 0.5 0.5 1.5 1.5. */
+        const size_t n_nearer = (i + n % 2) / 2;
+        const double distance = (double)n_nearer + (n % 2 == 0 ? 0.5 : 0);
+        keys[row] = selection->direction == LOBASS_DIRECTION_MIDDLE
+                        ? distance
+                        : directed(scores->rows[row].value[by], selection->direction);
+    }
 }
 
 void lb_selection_free(lb_selection *selection)

@@ -43,6 +43,13 @@ lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *sco
                                   lobass_score by, lobass_direction direction, lobass_amount amount,
                                   lobass_error *error);
 void lb_selection_free(lb_selection *selection);
+/* keys[n_rows]: what the ranked rows were ranked by, smaller first; equal keys are those that only
+ * the order of the data (or, with `middle`, the side of the median) tells apart. Rows without a
+ * rank keep what they have. */
+void lb_selection_keys(double *keys, const lb_selection *selection, const lb_scores *scores,
+                       lobass_score by);
+/* How many rows a share of N_ROWS is, in (0, 1]: rounded half up as it is written in decimals. */
+uint64_t lb_share_count(double share, size_t n_rows);
 
 /* ---- where it goes (select_files.c) -----------------------------------------------------------
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L4. What a user asks for: prepare, measure, train, score, select, all of them in a row, bench.
- * The public functions of lobass.h live here, one file each; this header holds what those files
- * share.
+ * L4. What a user asks for: prepare, measure, train, score, select, all of them in a row, compare,
+ * bench. The public functions of lobass.h live here, one file each; this header holds what those
+ * files share.
  */
 #ifndef LB_TASK_H
 #define LB_TASK_H

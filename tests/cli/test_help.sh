@@ -19,7 +19,7 @@ has_option() # COMMAND OPTION [DEFAULT]
 
 expect 0 "$LOBASS" --help
 cp out overview
-for command in run prepare measure train select scores show init tokens info bench; do
+for command in run prepare measure train select scores compare show init tokens info bench; do
     says overview "  $command "
     expect 0 "$LOBASS" "$command" --help
     cp out help
@@ -68,6 +68,14 @@ done
 has_option run amount 6%
 has_option select output RUN/selected.jsonl
 has_option scores format jsonl
+has_option compare amount 6%
+has_option compare by learnability
+has_option compare direction "the score's own"
+has_option compare against "that of --by"
+has_option compare against-direction
+has_option compare floor 0.001
+has_option compare list 10
+has_option compare seed 0
 has_option measure as
 has_option measure adapter none
 has_option init like

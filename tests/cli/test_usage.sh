@@ -29,6 +29,12 @@ refused "option --epochs needs a value" "$LOBASS" train m d -o x --epochs
 refused "run needs MODEL and DATA" "$LOBASS" run m -o x
 refused "run needs -o RUN" "$LOBASS" run m d
 refused "select needs -k AMOUNT" "$LOBASS" select x
+refused "compare needs RUN and RUN" "$LOBASS" compare x
+refused "unexpected argument 'z'" "$LOBASS" compare x y z
+refused "the score loss has no direction of its own: give --direction" "$LOBASS" compare x y --by loss
+refused "the score ppl has no direction of its own: give --against-direction" \
+    "$LOBASS" compare x y --against ppl --direction lowest
+refused "option --amount: amount \"0\"" "$LOBASS" compare x y -k 0
 refused "measure needs --as NAME" "$LOBASS" measure x m
 refused "init needs --like CONFIG" "$LOBASS" init --tokenizer t -o x
 refused "unexpected argument 'extra'" "$LOBASS" show x 1 extra
