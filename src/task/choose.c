@@ -15,11 +15,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Sorted by key, then by tie. */
+/* Sorted by key, then by row. */
 typedef struct entry
 {
     double key;
-    uint64_t tie, row;
+    uint64_t row;
 } entry;
 
 static int compare_entries(const void *left, const void *right)
@@ -30,7 +30,7 @@ static int compare_entries(const void *left, const void *right)
     {
         return a->key < b->key ? -1 : 1;
     }
-    return (a->tie > b->tie) - (a->tie < b->tie);
+    return (a->row > b->row) - (a->row < b->row);
 }
 
 lobass_status lb_direction_resolve(lobass_direction *direction, lobass_score by,
@@ -74,7 +74,6 @@ static size_t collect(entry *entries, const lb_scores *scores, lobass_score by,
         if (lb_row_status_is_selectable(row->status) && row->has[by])
         {
             entries[n].key = directed(row->value[by], direction);
-            entries[n].tie = i;
             entries[n].row = i;
             n++;
         }
@@ -82,21 +81,27 @@ static size_t collect(entry *entries, const lb_scores *scores, lobass_score by,
     return n;
 }
 
-static void sort(entry *entries, size_t n, lobass_direction direction)
+/* The place, in ascending order of N scores, of what stands at place I from the median outwards: of
+ * two at one distance the lower one first. */
+static size_t middle_place(size_t i, size_t n)
 {
-    if (n == 0)
+    const size_t median = (n - 1) / 2; /* of an even number the lower of the two */
+    const size_t distance = (i + 1) / 2;
+    return i % 2 == n % 2 ? median - distance : median + distance;
+}
+
+static void rank(lb_selection *selection, entry *entries)
+{
+    const size_t n = selection->n_ranked;
+    if (n > 0)
     {
-        return;
-    }
-    qsort(entries, n, sizeof *entries, compare_entries);
-    if (direction == LOBASS_DIRECTION_MIDDLE)
-    {
-        for (size_t i = 0; i < n; i++)
-        {
-            entries[i].key = fabs((double)i - (double)(n - 1) / 2);
-            entries[i].tie = i;
-        }
         qsort(entries, n, sizeof *entries, compare_entries);
+    }
+    for (size_t i = 0; i < n; i++)
+    {
+        const bool is_middle = selection->direction == LOBASS_DIRECTION_MIDDLE;
+        selection->order[i] = entries[is_middle ? middle_place(i, n) : i].row;
+        selection->ranks[selection->order[i]] = i + 1;
     }
 }
 
@@ -175,12 +180,7 @@ lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *sco
         goto done;
     }
     made->n_ranked = collect(entries, scores, by, direction);
-    sort(entries, made->n_ranked, direction);
-    for (size_t i = 0; i < made->n_ranked; i++)
-    {
-        made->order[i] = entries[i].row;
-        made->ranks[entries[i].row] = i + 1;
-    }
+    rank(made, entries);
     take(made, scores, by, amount);
     *selection = made;
     made = NULL;
@@ -199,11 +199,8 @@ void lb_selection_keys(double *keys, const lb_selection *selection, const lb_sco
     for (size_t i = 0; i < n; i++)
     {
         const uint64_t row = selection->order[i];
-        /* Distances from the median place: 0 1 1 2 2, or of an even number 0.5 0.5 1.5 1.5. */
-        const size_t n_nearer = (i + n % 2) / 2;
-        const double distance = (double)n_nearer + (n % 2 == 0 ? 0.5 : 0);
         keys[row] = selection->direction == LOBASS_DIRECTION_MIDDLE
-                        ? distance
+                        ? fabs((double)middle_place(i, n) - (double)(n - 1) / 2)
                         : directed(scores->rows[row].value[by], selection->direction);
     }
 }

@@ -71,8 +71,53 @@ static void test_directions_and_ties(void **state)
     assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 1), "0");
     assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 2), "02");
     assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 3), "023");
+    assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 7), "0123568");
+    scores_make((const double[N_ROWS]){5, 1, 5, 3, NAN, 1, 5, NAN, 7}, NULL);
+    /* Of an odd number: 1 5 3 0 2 6 8. */
+    assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 1), "0");
+    assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 2), "03");
+    assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 4), "0235");
+    scores_make(values, NULL);
     /* A row without the score is never taken. */
     assert_string_equal(taken(LOBASS_DIRECTION_HIGHEST, LOBASS_AMOUNT_COUNT, 100), "01234568");
+}
+
+static void check_keys(lobass_direction direction, const double *expected)
+{
+    double keys[N_ROWS];
+    lobass_error error = {0};
+    lb_selection *selection = NULL;
+    const lobass_amount amount = {LOBASS_AMOUNT_COUNT, 1};
+    for (size_t i = 0; i < N_ROWS; i++)
+    {
+        keys[i] = -99;
+    }
+    check_ok(lb_selection_choose(&selection, &scores, LOBASS_SCORE_LEARNABILITY, direction, amount,
+                                 &error),
+             &error);
+    lb_selection_keys(keys, selection, &scores, LOBASS_SCORE_LEARNABILITY);
+    for (size_t i = 0; i < N_ROWS; i++)
+    {
+        assert_true(keys[i] == expected[i]);
+    }
+    lb_selection_free(selection);
+}
+
+/* What rows are ranked by: smaller first, and nothing for a row without a score. */
+static void test_keys(void **state)
+{
+    static const double even[N_ROWS] = {5, 1, 5, 3, 9, 1, 5, NAN, 7};
+    static const double odd[N_ROWS] = {5, 1, 5, 3, NAN, 1, 5, NAN, 7};
+    (void)state;
+    scores_make(even, NULL);
+    check_keys(LOBASS_DIRECTION_HIGHEST, (const double[]){-5, -1, -5, -3, -9, -1, -5, -99, -7});
+    check_keys(LOBASS_DIRECTION_LOWEST, (const double[]){5, 1, 5, 3, 9, 1, 5, -99, 7});
+    /* Ascending: 1 5 3 0 2 6 8 4. */
+    check_keys(LOBASS_DIRECTION_MIDDLE,
+               (const double[]){0.5, 3.5, 0.5, 1.5, 3.5, 2.5, 1.5, -99, 2.5});
+    scores_make(odd, NULL);
+    /* Ascending: 1 5 3 0 2 6 8. */
+    check_keys(LOBASS_DIRECTION_MIDDLE, (const double[]){0, 3, 1, 1, -99, 2, 2, -99, 3});
 }
 
 static void test_amounts(void **state)
@@ -225,9 +270,13 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_directions_and_ties),       cmocka_unit_test(test_amounts),
-        cmocka_unit_test(test_shares_of_decimals),        cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_perplexity_beyond_doubles), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_directions_and_ties),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_amounts),
+        cmocka_unit_test(test_shares_of_decimals),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_perplexity_beyond_doubles),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
