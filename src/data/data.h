@@ -97,17 +97,35 @@ typedef struct lb_pack
 {
     const uint32_t *rows; /* [n_rows] */
     size_t n_rows;
-    size_t n_tokens;
-    uint32_t longest; /* tokens of the longest row */
+    size_t n_tokens;   /* of all of them */
+    size_t n_computed; /* at most so many once what they have in common is there once */
+    uint32_t longest;  /* tokens of the longest row */
 } lb_pack;
 
 typedef struct lb_plan lb_plan;
 
-/* Group after group (GROUPS NULL: one), in each longest first, fills packs of at most MAX_TOKENS (a
- * longer row stands alone); the pack with the longest row comes first. A pure function of its
- * arguments: the same plan whatever was done before. Only rows with a length above 0 are planned.
- */
-lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, const uint64_t *groups,
+/* An order in which rows are packed. */
+typedef struct lb_ordered_row
+{
+    uint64_t key; /* what it was sorted by */
+    uint32_t row;
+    uint32_t n_shared; /* tokens in common with the row before, which need no room beside it */
+} lb_ordered_row;
+
+typedef struct lb_row_order
+{
+    lb_ordered_row *rows; /* [n_rows] */
+    size_t n_rows;
+} lb_row_order;
+
+/* By key, then by row; for qsort. */
+int lb_ordered_row_compare(const void *a, const void *b);
+
+/* Fills packs of at most MAX_TOKENS that are computed (a longer row stands alone) with the rows of
+ * ORDER, or where it is NULL with all that have a length above 0, longest first; the pack with the
+ * longest row comes first. A pure function of its arguments: the same plan whatever was done
+ * before. */
+lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, const lb_row_order *order,
                              size_t n_rows, size_t max_tokens, lobass_error *error);
 void lb_plan_free(lb_plan *plan);
 size_t lb_plan_count(const lb_plan *plan);
@@ -119,7 +137,7 @@ typedef struct lb_batch_builder
     lb_batch batch; /* what was built; borrowed */
     int32_t *ids;
     uint32_t *starts, *scored;
-    size_t token_capacity, sequence_capacity;
+    size_t token_capacity, start_capacity;
     /* Of lb_batch_builder_share. */
     int32_t *shared_ids;
     uint32_t *shared_scored, *shared_starts, *shared_parents;
@@ -134,8 +152,20 @@ void lb_batch_builder_free(lb_batch_builder *builder);
  * scored token is there once, as sequences that others continue. Losses come out in the same order;
  * no more rows can be added before the next reset. */
 lobass_status lb_batch_builder_share(lb_batch_builder *builder, lobass_error *error);
-/* Rows that begin alike have keys that agree in their upper bits, the more so the longer they do: a
- * group for lb_plan_create. */
+
+/* ---- rows that begin alike (share.c)
+ * ------------------------------------------------------------------ */
+
+/* Loads row NUMBER; what ROW points to lives until the next call. */
+typedef lobass_status (*lb_row_load)(void *context, lobass_row *row, uint32_t number,
+                                     lobass_error *error);
+
+/* Sorts the rows of ORDER so that neighbours begin alike for as long as can be, and counts what
+ * each shares with the one before. Each row is loaded twice. A pure function of the rows. */
+lobass_status lb_row_order_find(lb_row_order *order, lb_row_load load, void *context,
+                                lobass_error *error);
+/* Rows that begin alike have keys that agree in their upper bits, the more so the longer they do.
+ */
 uint64_t lb_prefix_key(const int32_t *ids, const uint8_t *flags, size_t n_tokens);
 
 #endif

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows -> packed batches: which rows travel together, and the arrays of lb_batch. The plan sorts by
- * group, within a group by length, longest first (ties in the order of the list), and fills one
- * pack after the other; a pack is closed by the first row that does not fit. Then the packs are put
- * in the order of their longest rows. It costs O(n log n)
- * and 20 bytes a row while it is made (16 for the keys, 4 kept). Rows lie end to end: there is no
- * padding to save. What rows have in common is found by share.c.
+ * Rows -> packed batches: which rows travel together, and the arrays of lb_batch. The plan goes
+ * through the rows, longest first (ties in the order of the list) or in the order that share.c
+ * found, and fills one pack after the other; a pack is closed by the first row that does not fit.
+ * What a row shares with the one before it in its pack takes no room. Then the packs are put in the
+ * order of their longest rows. It costs O(n log n) and 20 bytes a row while it is made (16 for the
+ * order, 4 kept). Rows lie end to end: there is no padding to save.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/data.h"
 
-#define LENGTH_SHIFT 32
-#define FIRST_TOKENS 1024
-#define FIRST_SEQUENCES 16
+#define MOST_TIMES 32 /* MAX_TOKENS, that the rows of a pack have before they share: its memory */
 
 struct lb_plan
 {
@@ -26,49 +24,37 @@ struct lb_plan
 /* ---- plan --------------------------------------------------------------------------------------
  */
 
-typedef struct plan_key
+static bool is_fitting(const lb_pack *pack, size_t length, size_t n_new, size_t max_tokens)
 {
-    uint64_t group;
-    uint64_t length_and_place; /* ascends as lengths descend, and then as places ascend */
-} plan_key;
-
-static int compare_keys(const void *a, const void *b)
-{
-    const plan_key *x = a;
-    const plan_key *y = b;
-    if (x->group != y->group)
-    {
-        return x->group < y->group ? -1 : 1;
-    }
-    return (x->length_and_place > y->length_and_place) -
-           (x->length_and_place < y->length_and_place);
-}
-
-static uint32_t length_of(const plan_key *key)
-{
-    return UINT32_MAX - (uint32_t)(key->length_and_place >> LENGTH_SHIFT);
+    return pack->n_rows > 0 && pack->n_computed <= max_tokens &&
+           n_new <= max_tokens - pack->n_computed &&
+           length <= MOST_TIMES * max_tokens - pack->n_tokens;
 }
 
 /* Fills PACKS, or only counts where it is NULL. */
-static size_t fill_packs(lb_pack *packs, const uint32_t *rows, const plan_key *keys, size_t n_rows,
-                         size_t max_tokens)
+static size_t fill_packs(lb_pack *packs, const uint32_t *rows, const uint32_t *lengths,
+                         lb_row_order order, size_t max_tokens)
 {
-    size_t n_packs = 0, n_tokens = 0;
-    for (size_t i = 0; i < n_rows; i++)
+    size_t n_packs = 0;
+    lb_pack pack = {0};
+    for (size_t i = 0; i < order.n_rows; i++)
     {
-        const size_t length = length_of(&keys[i]);
-        const bool fits = n_packs > 0 && n_tokens <= max_tokens && length <= max_tokens - n_tokens;
-        n_tokens = fits ? n_tokens + length : length;
-        n_packs += !fits;
-        if (packs == NULL)
+        const uint32_t length = lengths[order.rows[i].row];
+        size_t n_new = length - order.rows[i].n_shared;
+        if (!is_fitting(&pack, length, n_new, max_tokens))
         {
-            continue;
+            pack = (lb_pack){.rows = rows + i};
+            n_new = length;
+            n_packs++;
         }
-        lb_pack *pack = &packs[n_packs - 1];
-        pack->rows = fits ? pack->rows : rows + i;
-        pack->n_rows++;
-        pack->n_tokens = n_tokens;
-        pack->longest = length > pack->longest ? (uint32_t)length : pack->longest;
+        pack.n_rows++;
+        pack.n_tokens += length;
+        pack.n_computed += n_new;
+        pack.longest = length > pack.longest ? length : pack.longest;
+        if (packs != NULL)
+        {
+            packs[n_packs - 1] = pack;
+        }
     }
     return n_packs;
 }
@@ -85,55 +71,78 @@ static int compare_packs(const void *a, const void *b)
     return (x->rows > y->rows) - (x->rows < y->rows); /* as they were filled */
 }
 
-static lobass_status make_plan(lb_plan *plan, plan_key *keys, const uint32_t *lengths,
-                               const uint64_t *groups, size_t n_rows, size_t max_tokens,
-                               lobass_error *error)
+static lobass_status make_plan(lb_plan *plan, const uint32_t *lengths, lb_row_order order,
+                               size_t max_tokens, lobass_error *error)
 {
-    size_t n_planned = 0;
-    for (size_t i = 0; i < n_rows; i++)
-    {
-        if (lengths[i] > 0)
-        {
-            keys[n_planned++] =
-                (plan_key){groups == NULL ? 0 : groups[i],
-                           ((uint64_t)(UINT32_MAX - lengths[i]) << LENGTH_SHIFT) | (uint64_t)i};
-        }
-    }
-    qsort(keys, n_planned, sizeof *keys, compare_keys);
-    plan->rows = lb_alloc(n_planned, sizeof *plan->rows, error);
+    plan->rows = lb_alloc(order.n_rows, sizeof *plan->rows, error);
     if (plan->rows == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    for (size_t i = 0; i < n_planned; i++)
+    for (size_t i = 0; i < order.n_rows; i++)
     {
-        plan->rows[i] = (uint32_t)(keys[i].length_and_place & UINT32_MAX);
+        plan->rows[i] = order.rows[i].row;
     }
-    plan->n_packs = fill_packs(NULL, plan->rows, keys, n_planned, max_tokens);
+    plan->n_packs = fill_packs(NULL, plan->rows, lengths, order, max_tokens);
     plan->packs = lb_alloc(plan->n_packs, sizeof *plan->packs, error);
     if (plan->packs == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    (void)fill_packs(plan->packs, plan->rows, keys, n_planned, max_tokens);
+    (void)fill_packs(plan->packs, plan->rows, lengths, order, max_tokens);
     qsort(plan->packs, plan->n_packs, sizeof *plan->packs, compare_packs);
     return LOBASS_OK;
 }
 
-lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, const uint64_t *groups,
+int lb_ordered_row_compare(const void *a, const void *b)
+{
+    const lb_ordered_row *x = a;
+    const lb_ordered_row *y = b;
+    if (x->key != y->key)
+    {
+        return x->key < y->key ? -1 : 1;
+    }
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+static lobass_status order_by_length(lb_row_order *order, const uint32_t *lengths, size_t n_rows,
+                                     lobass_error *error)
+{
+    *order = (lb_row_order){.rows = lb_alloc(n_rows, sizeof *order->rows, error)};
+    if (order->rows == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        if (lengths[i] > 0)
+        {
+            order->rows[order->n_rows++] =
+                (lb_ordered_row){.key = UINT32_MAX - lengths[i], .row = (uint32_t)i};
+        }
+    }
+    qsort(order->rows, order->n_rows, sizeof *order->rows, lb_ordered_row_compare);
+    return LOBASS_OK;
+}
+
+lobass_status lb_plan_create(lb_plan **plan, const uint32_t *lengths, const lb_row_order *order,
                              size_t n_rows, size_t max_tokens, lobass_error *error)
 {
+    lb_row_order by_length = {0};
     if (n_rows > UINT32_MAX)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "%zu rows in one plan, at most %u are possible",
                        n_rows, UINT32_MAX);
     }
+    if (order == NULL)
+    {
+        LB_TRY(order_by_length(&by_length, lengths, n_rows, error));
+        order = &by_length;
+    }
     lb_plan *made = lb_alloc(1, sizeof *made, error);
-    plan_key *keys = made == NULL ? NULL : lb_alloc(n_rows, sizeof *keys, error);
     const lobass_status status =
-        keys == NULL ? LOBASS_OUT_OF_MEMORY
-                     : make_plan(made, keys, lengths, groups, n_rows, max_tokens, error);
-    free(keys);
+        made == NULL ? LOBASS_OUT_OF_MEMORY : make_plan(made, lengths, *order, max_tokens, error);
+    free(by_length.rows);
     if (status != LOBASS_OK)
     {
         lb_plan_free(made);
@@ -166,59 +175,18 @@ lb_pack lb_plan_at(const lb_plan *plan, size_t index)
 /* ---- batches -----------------------------------------------------------------------------------
  */
 
-/* Makes *VALUES an array of CAPACITY elements that begins with the COUNT it holds. */
-static lobass_status grow(void **values, size_t count, size_t capacity, size_t element_bytes,
-                          lobass_error *error)
-{
-    void *grown = lb_alloc(capacity, element_bytes, error);
-    if (grown == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    if (count > 0)
-    {
-        memcpy(grown, *values, count * element_bytes);
-    }
-    free(*values);
-    *values = grown;
-    return LOBASS_OK;
-}
-
-static size_t next_capacity(size_t capacity, size_t needed, size_t least)
-{
-    const size_t doubled = capacity < least ? least : 2 * capacity;
-    return doubled < needed ? needed : doubled;
-}
-
 static lobass_status reserve(lb_batch_builder *builder, size_t n_tokens, lobass_error *error)
 {
-    const lb_batch *batch = &builder->batch;
-    if (batch->n_tokens + n_tokens > builder->token_capacity)
-    {
-        const size_t capacity =
-            next_capacity(builder->token_capacity, batch->n_tokens + n_tokens, FIRST_TOKENS);
-        void *ids = builder->ids, *scored = builder->scored;
-        lobass_status status = grow(&ids, batch->n_tokens, capacity, sizeof *builder->ids, error);
-        builder->ids = ids;
-        LB_TRY(status);
-        status = grow(&scored, batch->n_scored, capacity, sizeof *builder->scored, error);
-        builder->scored = scored;
-        LB_TRY(status);
-        builder->token_capacity = capacity;
-    }
-    if (batch->n_sequences + 1 > builder->sequence_capacity)
-    {
-        const size_t capacity =
-            next_capacity(builder->sequence_capacity, batch->n_sequences + 1, FIRST_SEQUENCES);
-        const size_t n_starts = batch->n_sequences == 0 ? 0 : batch->n_sequences + 1;
-        void *starts = builder->starts;
-        const lobass_status status =
-            grow(&starts, n_starts, capacity + 1, sizeof *builder->starts, error);
-        builder->starts = starts;
-        LB_TRY(status);
-        builder->sequence_capacity = capacity;
-    }
-    return LOBASS_OK;
+    const size_t needed = builder->batch.n_tokens + n_tokens;
+    size_t capacity = builder->token_capacity;
+    LB_TRY(lb_list_reserve((void **)(void *)&builder->ids, &capacity, needed, sizeof *builder->ids,
+                           error));
+    capacity = builder->token_capacity;
+    LB_TRY(lb_list_reserve((void **)(void *)&builder->scored, &capacity, needed,
+                           sizeof *builder->scored, error));
+    builder->token_capacity = capacity;
+    return lb_list_reserve((void **)(void *)&builder->starts, &builder->start_capacity,
+                           builder->batch.n_sequences + 2, sizeof *builder->starts, error);
 }
 
 void lb_batch_builder_reset(lb_batch_builder *builder)

@@ -2,8 +2,9 @@
  *
  * What the rows of a batch have in common, once: the introduction of a template, a system prompt, a
  * document that many questions ask about. Up to its first scored token a row may share its tokens;
- * rows are sorted by them, and wherever several go on alike for long enough a sequence is made that
- * they all continue: a trie whose leaves are the rows' own tokens.
+ * rows are sorted by them, and wherever several go on alike a sequence is made that they all
+ * continue: a trie whose leaves are the rows' own tokens. Which rows should travel together is
+ * found here too.
  *
  * Leaves keep the order of the rows, and scored tokens lie in leaves only, so that the losses come
  * out in the order in which the rows were added.
@@ -15,8 +16,9 @@
 
 enum
 {
-    LEAST_SHARED = 4, /* tokens that make a sequence of their own worth while */
-    LEVEL_BITS = 7    /* of a key, for each of nine levels */
+    LEVEL_BITS = 7,          /* of a key, for each of nine levels */
+    WINDOW_TOKENS = 1 << 20, /* sorted at once, about */
+    WINDOW_ROWS = 1 << 15
 };
 
 /* A row of the batch as it was built. */
@@ -24,7 +26,7 @@ typedef struct shared_row
 {
     const int32_t *ids;
     uint32_t length, limit; /* tokens; those that may be shared */
-    uint32_t number;        /* in the order of adding */
+    uint32_t number;        /* in the order of adding; in the list that is ordered */
     uint32_t parent, depth; /* the sequence it continues, and the tokens that come before */
 } shared_row;
 
@@ -90,7 +92,7 @@ static void add_shared(sharer *s, size_t first, size_t last, uint32_t parent, ui
     {
         uint32_t common = UINT32_MAX;
         size_t end = i + 1;
-        while (end < last && s->alike[end] >= depth + LEAST_SHARED)
+        while (end < last && s->alike[end] > depth)
         {
             common = s->alike[end] < common ? s->alike[end] : common;
             end++;
@@ -203,17 +205,27 @@ lobass_status lb_batch_builder_share(lb_batch_builder *builder, lobass_error *er
 }
 
 /* ---- which rows should travel together ---------------------------------------------------------
+ *
+ * First by keys, which say little of a row but fit in memory for any number of them; then, as many
+ * at a time as fit in memory whole, by the tokens themselves.
  */
+
+/* Tokens that a row may share. */
+static size_t shareable(const uint8_t *flags, size_t n_tokens)
+{
+    size_t n = 0;
+    while (n + 1 < n_tokens && (flags[n] & LOBASS_TOKEN_SCORED) == 0)
+    {
+        n++;
+    }
+    return n;
+}
 
 uint64_t lb_prefix_key(const int32_t *ids, const uint8_t *flags, size_t n_tokens)
 {
     /* Close together where templates end and what they introduce begins. */
     static const uint32_t levels[] = {8, 12, 16, 20, 24, 28, 32, 40, 64};
-    size_t limit = 0;
-    while (limit < n_tokens && (flags[limit] & LOBASS_TOKEN_SCORED) == 0)
-    {
-        limit++;
-    }
+    const size_t limit = shareable(flags, n_tokens);
     uint64_t key = 0;
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
     {
@@ -223,4 +235,78 @@ uint64_t lb_prefix_key(const int32_t *ids, const uint8_t *flags, size_t n_tokens
         key = (key << LEVEL_BITS) | (hash >> (64 - LEVEL_BITS));
     }
     return key;
+}
+
+/* Neighbours by their keys, with the tokens that they may share. */
+typedef struct window
+{
+    shared_row *rows; /* [n_rows] of WINDOW_ROWS */
+    size_t n_rows;
+    int32_t *ids; /* [n_ids], row after row */
+    size_t n_ids, capacity;
+} window;
+
+static lobass_status window_load(window *w, const lb_ordered_row *rows, size_t n_left,
+                                 lb_row_load load, void *context, lobass_error *error)
+{
+    w->n_rows = 0;
+    w->n_ids = 0;
+    while (w->n_rows < n_left && w->n_rows < WINDOW_ROWS && w->n_ids < WINDOW_TOKENS)
+    {
+        const uint32_t number = rows[w->n_rows].row;
+        lobass_row row;
+        LB_TRY(load(context, &row, number, error));
+        const size_t limit = shareable(row.flags, row.n_tokens);
+        LB_TRY(lb_list_reserve((void **)(void *)&w->ids, &w->capacity, w->n_ids + row.n_tokens,
+                               sizeof *w->ids, error));
+        memcpy(w->ids + w->n_ids, row.ids, limit * sizeof *w->ids);
+        w->rows[w->n_rows++] = (shared_row){.limit = (uint32_t)limit, .number = number};
+        w->n_ids += limit;
+    }
+    const int32_t *ids = w->ids; /* which moves no more */
+    for (size_t i = 0; i < w->n_rows; i++)
+    {
+        w->rows[i].ids = ids;
+        ids += w->rows[i].limit;
+    }
+    return LOBASS_OK;
+}
+
+static void window_order(window *w, lb_ordered_row *rows)
+{
+    qsort(w->rows, w->n_rows, sizeof *w->rows, compare_rows);
+    for (size_t i = 0; i < w->n_rows; i++)
+    {
+        rows[i].row = w->rows[i].number;
+        rows[i].n_shared = i == 0 ? 0 : tokens_alike(&w->rows[i - 1], &w->rows[i]);
+    }
+}
+
+lobass_status lb_row_order_find(lb_row_order *order, lb_row_load load, void *context,
+                                lobass_error *error)
+{
+    window w = {0};
+    lobass_status status = LOBASS_OK;
+    for (size_t i = 0; i < order->n_rows; i++)
+    {
+        lobass_row row;
+        LB_TRY(load(context, &row, order->rows[i].row, error));
+        order->rows[i].key = lb_prefix_key(row.ids, row.flags, row.n_tokens);
+    }
+    qsort(order->rows, order->n_rows, sizeof *order->rows, lb_ordered_row_compare);
+    w.rows =
+        lb_alloc(order->n_rows < WINDOW_ROWS ? order->n_rows : WINDOW_ROWS, sizeof *w.rows, error);
+    if (w.rows == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < order->n_rows; i += w.n_rows)
+    {
+        LB_TRY_GOTO(window_load(&w, order->rows + i, order->n_rows - i, load, context, error));
+        window_order(&w, order->rows + i);
+    }
+done:
+    free(w.rows);
+    free(w.ids);
+    return status;
 }

@@ -109,8 +109,11 @@ static lobass_status scoring_create(scoring *s, const estimator *e, lobass_error
 {
     LB_TRY(lb_store_open(&s->store, e->run, LB_STORE_READ, error));
     LB_TRY(lb_store_summaries_load(&s->summaries, &s->n_rows, s->store, error));
+    lb_stage stage;
+    lb_stage_begin(&stage, e->observer, "estimate measure", "waves", 0, 0);
+    stage.reported_seconds = stage.began_seconds;
     LB_TRY(lb_score_plan_create(&s->plan, &s->max_tokens, s->store, s->summaries, s->n_rows, true,
-                                error));
+                                &stage, error));
     lb_model_use use = LB_MODEL_SCORE;
     LB_TRY(lb_scorers_model_use(&use, NULL, e->dtype, error));
     LB_TRY(lb_model_load(&s->model, e->options->prepare.model, e->dtype, use, error));

@@ -263,7 +263,7 @@ static lobass_status totals_load(measurer *m, lobass_error *error)
     return lb_store_losses_walk(m->store, m->record.id, add_losses, m, error);
 }
 
-static lobass_status rows_plan(measurer *m, lobass_error *error)
+static lobass_status rows_plan(measurer *m, const lobass_observer *observer, lobass_error *error)
 {
     LB_TRY(lb_store_summaries_load(&m->summaries, &m->n_rows, m->store, error));
     LB_TRY(lb_store_measured_load(&m->is_measured, m->n_rows, m->store, m->record.id, error));
@@ -281,9 +281,12 @@ static lobass_status rows_plan(measurer *m, lobass_error *error)
     {
         return LOBASS_OK;
     }
+    lb_stage_begin(&m->stage, observer, m->stage_name, "rows", m->n_done, m->n_due);
+    m->stage.reported_seconds = m->stage.began_seconds; /* no news yet: ask when it takes long */
     LB_TRY(lb_store_begin(m->store, error)); /* one look at all rows, not a lock for each */
-    const lobass_status status = lb_score_plan_create(
-        &m->plan, &m->max_tokens, m->store, m->summaries, m->n_rows, is_sharing(m), error);
+    const lobass_status status =
+        lb_score_plan_create(&m->plan, &m->max_tokens, m->store, m->summaries, m->n_rows,
+                             is_sharing(m), &m->stage, error);
     lb_store_rollback(m->store);
     return status;
 }
@@ -497,7 +500,7 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
                         m->options->run);
     }
     LB_TRY(check_rows_are_whole(m, error));
-    LB_TRY(rows_plan(m, error));
+    LB_TRY(rows_plan(m, observer, error));
     if (m->n_done < m->n_due || m->options->verify > 0)
     {
         LB_TRY(workers_create(m, error));

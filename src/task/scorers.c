@@ -8,51 +8,63 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* lengths[n_rows], 0 for rows without a scored token; groups[n_rows] (NULL: not wanted): the rows
- * that begin alike. */
-static lobass_status rows_look(uint32_t *lengths, uint64_t *groups, lb_store *store,
-                               const lb_row_summary *summaries, size_t n_rows, lobass_error *error)
+/* ---- the plan ----------------------------------------------------------------------------------
+ */
+
+typedef struct planned_rows
 {
-    for (size_t i = 0; i < n_rows; i++)
-    {
-        lobass_row row;
-        lengths[i] = summaries[i].n_scored > 0 ? summaries[i].n_tokens : 0;
-        if (groups != NULL && lengths[i] > 0)
-        {
-            LB_TRY(lb_store_row_load(&row, store, i, error));
-            groups[i] = lb_prefix_key(row.ids, row.flags, row.n_tokens);
-        }
-    }
-    return LOBASS_OK;
+    lb_store *store;
+    lb_stage *stage; /* NULL: none */
+} planned_rows;
+
+static lobass_status planned_row_load(void *context, lobass_row *row, uint32_t number,
+                                      lobass_error *error)
+{
+    const planned_rows *rows = context;
+    lb_stage *stage = rows->stage;
+    LB_TRY(stage == NULL ? LOBASS_OK
+                         : lb_stage_advance(stage, stage->progress.done, 0,
+                                            stage->progress.mean_loss, error));
+    return lb_store_row_load(row, rows->store, number, error);
 }
 
 lobass_status lb_score_plan_create(lb_plan **plan, size_t *max_tokens, lb_store *store,
                                    const lb_row_summary *summaries, size_t n_rows, bool is_sharing,
-                                   lobass_error *error)
+                                   lb_stage *stage, lobass_error *error)
 {
+    planned_rows rows = {store, stage};
+    lb_row_order order = {0};
     lobass_status status = LOBASS_OUT_OF_MEMORY;
-    uint64_t *groups = NULL;
     uint32_t *lengths = lb_alloc(n_rows, sizeof *lengths, error);
     if (lengths != NULL && is_sharing)
     {
-        groups = lb_alloc(n_rows, sizeof *groups, error);
+        order.rows = lb_alloc(n_rows, sizeof *order.rows, error);
     }
-    if (lengths == NULL || (is_sharing && groups == NULL))
+    if (lengths == NULL || (is_sharing && order.rows == NULL))
     {
         goto done;
     }
-    LB_TRY_GOTO(rows_look(lengths, groups, store, summaries, n_rows, error));
     *max_tokens = LB_SCORE_PACK_TOKENS;
     for (size_t i = 0; i < n_rows; i++)
     {
+        lengths[i] = summaries[i].n_scored > 0 ? summaries[i].n_tokens : 0;
         *max_tokens = lengths[i] > *max_tokens ? lengths[i] : *max_tokens;
+        if (is_sharing && lengths[i] > 0)
+        {
+            order.rows[order.n_rows++].row = (uint32_t)i;
+        }
     }
-    status = lb_plan_create(plan, lengths, groups, n_rows, LB_SCORE_PACK_TOKENS, error);
+    LB_TRY_GOTO(is_sharing ? lb_row_order_find(&order, planned_row_load, &rows, error) : LOBASS_OK);
+    status = lb_plan_create(plan, lengths, is_sharing ? &order : NULL, n_rows, LB_SCORE_PACK_TOKENS,
+                            error);
 done:
     free(lengths);
-    free(groups);
+    free(order.rows);
     return status;
 }
+
+/* ---- the workers -------------------------------------------------------------------------------
+ */
 
 lobass_status lb_scorers_model_use(lb_model_use *use, const char *backend, lb_dtype dtype,
                                    lobass_error *error)

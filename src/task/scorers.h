@@ -12,10 +12,11 @@
 #define LB_SCORE_PACK_TOKENS 2048 /* enough to make use of every pass over the weights */
 
 /* The packs of all rows that have a scored token; a pure function of the rows. IS_SHARING: rows
- * that begin alike travel together. *MAX_TOKENS: what a decoder must have room for. */
+ * that begin alike travel together. *MAX_TOKENS: what a decoder must have room for. STAGE's
+ * observer (NULL: none) is asked at every row whether to go on. */
 lobass_status lb_score_plan_create(lb_plan **plan, size_t *max_tokens, lb_store *store,
                                    const lb_row_summary *summaries, size_t n_rows, bool is_sharing,
-                                   lobass_error *error);
+                                   lb_stage *stage, lobass_error *error);
 
 typedef struct lb_scorer
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Plans (order, filling, every row once) and the arrays of a batch.
+ * Plans (order, filling, room that shared tokens do not take, every row once) and the arrays of a
+ * batch.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -105,23 +106,56 @@ static void test_many_rows(void **state)
     free(seen);
 }
 
-/* Packs of groups hold what groups say, and come longest first all the same. */
-static void test_groups(void **state)
+/* A given order is kept, what a row shares with the one before it in its pack takes no room, and
+ * the packs come longest row first all the same. */
+static void test_given_order(void **state)
 {
     (void)state;
-    static const uint32_t lengths[] = {3, 9, 4, 2, 8, 5};
-    static const uint64_t groups[] = {7, 2, 7, 2, 7, 1};
+    static const uint32_t lengths[] = {3, 9, 4, 2, 8, 5, 7};
+    lb_ordered_row rows[] = {{0, 2, 3}, {0, 0, 0}, {0, 5, 0}, {0, 1, 2}, {0, 3, 1}, {0, 4, 6}};
+    const lb_row_order order = {rows, 6};
     lb_plan *plan = NULL;
-    assert_int_equal(lb_plan_create(&plan, lengths, groups, 6, 12, NULL), LOBASS_OK);
-    static const uint32_t expected[][3] = {{1, 3}, {4, 2}, {5}, {0}};
-    static const size_t n_expected[] = {2, 2, 1, 1};
-    assert_int_equal(lb_plan_count(plan), 4);
-    for (size_t p = 0; p < 4; p++)
+    assert_int_equal(lb_plan_create(&plan, lengths, &order, 7, 12, NULL), LOBASS_OK);
+    static const uint32_t expected[][3] = {{1, 3, 4}, {2, 0, 5}};
+    static const size_t n_tokens[] = {19, 12};
+    assert_int_equal(lb_plan_count(plan), 2);
+    for (size_t p = 0; p < 2; p++)
     {
         const lb_pack pack = lb_plan_at(plan, p);
-        assert_int_equal(pack.n_rows, n_expected[p]);
-        assert_int_equal(pack.longest, lengths[expected[p][0]]);
-        assert_memory_equal(pack.rows, expected[p], pack.n_rows * sizeof *pack.rows);
+        assert_int_equal(pack.n_rows, 3);
+        assert_int_equal(pack.longest, lengths[expected[p][0]] > 5 ? 9 : 5);
+        assert_int_equal(pack.n_tokens, n_tokens[p]);
+        assert_int_equal(pack.n_computed, 12);
+        assert_memory_equal(pack.rows, expected[p], sizeof expected[p]);
+    }
+    lb_plan_free(plan);
+}
+
+/* Rows that are nearly one and the same are many in a pack, but not without end. */
+static void test_bounded_memory(void **state)
+{
+    (void)state;
+    enum
+    {
+        N_ROWS = 1000,
+        MAX_TOKENS = 1000
+    };
+    static uint32_t lengths[N_ROWS];
+    static lb_ordered_row rows[N_ROWS];
+    const lb_row_order order = {rows, N_ROWS};
+    for (uint32_t i = 0; i < N_ROWS; i++)
+    {
+        lengths[i] = 90;
+        rows[i] = (lb_ordered_row){.row = i, .n_shared = 89};
+    }
+    lb_plan *plan = NULL;
+    assert_int_equal(lb_plan_create(&plan, lengths, &order, N_ROWS, MAX_TOKENS, NULL), LOBASS_OK);
+    assert_int_equal(lb_plan_count(plan), 3);
+    for (size_t p = 0; p < 3; p++)
+    {
+        const lb_pack pack = lb_plan_at(plan, p);
+        assert_int_equal(pack.n_computed, 89 + pack.n_rows);
+        assert_int_equal(pack.n_rows, p < 2 ? 355 : 290); /* 32 times as many tokens */
     }
     lb_plan_free(plan);
 }
@@ -209,9 +243,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hand_worked_plan), cmocka_unit_test(test_empty_plans),
-        cmocka_unit_test(test_many_rows),        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_batch_arrays),     cmocka_unit_test(test_batch_growth),
-        cmocka_unit_test(test_batch_refusals),
+        cmocka_unit_test(test_many_rows),        cmocka_unit_test(test_given_order),
+        cmocka_unit_test(test_bounded_memory),   cmocka_unit_test(test_batch_arrays),
+        cmocka_unit_test(test_batch_growth),     cmocka_unit_test(test_batch_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

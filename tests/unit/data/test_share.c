@@ -2,7 +2,7 @@
  *
  * Rows that begin alike, put together: whatever is shared, every row's tokens are there along its
  * leaf and its parents, its scored tokens are the same ones in the same order, and nothing that
- * could be shared in a row of its own length is there twice.
+ * could be shared is there twice. And put in an order in which neighbours share most.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -135,6 +135,61 @@ static void test_equal_rows(void **state)
     lb_batch_builder_free(&builder);
 }
 
+static size_t shareable(const row *r)
+{
+    size_t n = 0;
+    while (n + 1 < r->length && r->flags[n] == 0)
+    {
+        n++;
+    }
+    return n;
+}
+
+static size_t alike(const row *a, const row *b)
+{
+    const size_t n_a = shareable(a), n_b = shareable(b);
+    size_t n = 0;
+    while (n < n_a && n < n_b && a->ids[n] == b->ids[n])
+    {
+        n++;
+    }
+    return n;
+}
+
+/* Tokens that are left where each beginning is there once: of every row those that no earlier row
+ * has in the same place after the same tokens. */
+static size_t fewest_tokens(const row *rows, size_t n_rows)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        size_t most = 0;
+        for (size_t j = 0; j < i; j++)
+        {
+            const size_t found = alike(&rows[i], &rows[j]);
+            most = found > most ? found : most;
+        }
+        n += rows[i].length - most;
+    }
+    return n;
+}
+
+static size_t make_random_rows(lb_random *random, row *rows, size_t n_rows)
+{
+    size_t n_tokens = 0;
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        const row *other = &rows[lb_random_below(random, i + 1)];
+        const size_t n_prefix =
+            i == 0 ? 0 : (size_t)lb_random_below(random, lb_random_below(random, 2) * 50 + 1);
+        const size_t n_own = 2 + (size_t)lb_random_below(random, 40);
+        rows[i] = make_row(random, other->ids, n_prefix < other->length ? n_prefix : 0, n_own,
+                           (size_t)lb_random_below(random, n_own - 1));
+        n_tokens += rows[i].length;
+    }
+    return n_tokens;
+}
+
 static void test_random_rows(void **state)
 {
     (void)state;
@@ -146,23 +201,132 @@ static void test_random_rows(void **state)
     for (int pass = 0; pass < 300; pass++)
     {
         const size_t n_rows = 1 + (size_t)lb_random_below(&random, MOST_ROWS);
-        size_t n_tokens = 0;
-        for (size_t i = 0; i < n_rows; i++)
-        {
-            const row *other = &rows[lb_random_below(&random, i + 1)];
-            const size_t n_prefix =
-                i == 0 ? 0 : (size_t)lb_random_below(&random, lb_random_below(&random, 2) * 50 + 1);
-            const size_t n_own = 2 + (size_t)lb_random_below(&random, 40);
-            rows[i] = make_row(&random, other->ids, n_prefix < other->length ? n_prefix : 0, n_own,
-                               (size_t)lb_random_below(&random, n_own - 1));
-            n_tokens += rows[i].length;
-        }
+        const size_t n_tokens = make_random_rows(&random, rows, n_rows);
         share(&builder, rows, n_rows);
         check(&builder.batch, rows, n_rows);
+        assert_int_equal(builder.batch.n_tokens, fewest_tokens(rows, n_rows));
         n_shared += n_tokens - builder.batch.n_tokens;
     }
     assert_true(n_shared > 10000);
     lb_batch_builder_free(&builder);
+}
+
+static lobass_status load(void *context, lobass_row *loaded, uint32_t number, lobass_error *error)
+{
+    row *r = (row *)context + number;
+    (void)error;
+    *loaded = (lobass_row){.ids = r->ids, .flags = r->flags, .n_tokens = (uint32_t)r->length};
+    return LOBASS_OK;
+}
+
+/* In the order that is found neighbours share all that can be shared at all, and the packs of a
+ * plan have as many tokens as it says. */
+static void test_order(void **state)
+{
+    (void)state;
+    enum
+    {
+        MAX_TOKENS = 150
+    };
+    lb_random random;
+    lb_random_init(&random, 6);
+    lb_batch_builder builder = {0};
+    static row rows[MOST_ROWS];
+    size_t n_full = 0;
+    for (int pass = 0; pass < 300; pass++)
+    {
+        const size_t n_rows = 1 + (size_t)lb_random_below(&random, MOST_ROWS);
+        const size_t n_tokens = make_random_rows(&random, rows, n_rows);
+        lb_ordered_row ordered[MOST_ROWS];
+        uint32_t lengths[MOST_ROWS], seen[MOST_ROWS] = {0};
+        size_t n_shared = 0;
+        lb_row_order order = {ordered, n_rows};
+        for (size_t i = 0; i < n_rows; i++)
+        {
+            ordered[i] = (lb_ordered_row){.row = (uint32_t)i};
+            lengths[i] = (uint32_t)rows[i].length;
+        }
+        assert_int_equal(lb_row_order_find(&order, load, rows, NULL), LOBASS_OK);
+        for (size_t i = 0; i < n_rows; i++)
+        {
+            assert_int_equal(seen[ordered[i].row]++, 0);
+            n_shared += ordered[i].n_shared;
+        }
+        assert_int_equal(n_tokens - n_shared, fewest_tokens(rows, n_rows));
+        lb_plan *plan = NULL;
+        assert_int_equal(lb_plan_create(&plan, lengths, &order, n_rows, MAX_TOKENS, NULL),
+                         LOBASS_OK);
+        for (size_t p = 0; p < lb_plan_count(plan); p++)
+        {
+            const lb_pack pack = lb_plan_at(plan, p);
+            row packed[MOST_ROWS];
+            for (size_t i = 0; i < pack.n_rows; i++)
+            {
+                packed[i] = rows[pack.rows[i]];
+            }
+            share(&builder, packed, pack.n_rows);
+            assert_int_equal(builder.batch.n_tokens, pack.n_computed);
+            assert_true(pack.n_computed <= MAX_TOKENS);
+            n_full += pack.n_tokens > MAX_TOKENS;
+        }
+        lb_plan_free(plan);
+    }
+    assert_true(n_full > 300); /* packs that without sharing would be too full */
+    lb_batch_builder_free(&builder);
+}
+
+/* Rows that are made as they are asked for: three tokens that say their number, one scored. */
+static lobass_status load_numbered(void *context, lobass_row *loaded, uint32_t number,
+                                   lobass_error *error)
+{
+    static const uint8_t flags[] = {0, 0, 0, LOBASS_TOKEN_SCORED};
+    int32_t *ids = context;
+    if (number == 90000)
+    {
+        return lb_fail(error, LOBASS_CANCELLED, "enough");
+    }
+    ids[0] = (int32_t)(number * 7 % 11);
+    ids[1] = (int32_t)(number * 5 % 13);
+    ids[2] = (int32_t)number;
+    *loaded = (lobass_row){.ids = ids, .flags = flags, .n_tokens = 4};
+    return LOBASS_OK;
+}
+
+/* More rows than are sorted at once, the last of which cannot be loaded. */
+static void test_order_of_many(void **state)
+{
+    (void)state;
+    enum
+    {
+        N_ROWS = 80000
+    };
+    int32_t ids[4] = {0}, before[4] = {-1, -1, -1, -1};
+    lobass_error error = {0};
+    lb_ordered_row *ordered = lb_alloc(N_ROWS, sizeof *ordered, &error);
+    uint8_t *seen = lb_alloc(N_ROWS, 1, &error);
+    lb_row_order order = {ordered, N_ROWS};
+    size_t n_apart = 0;
+    for (uint32_t i = 0; i < N_ROWS; i++)
+    {
+        ordered[i].row = N_ROWS - 1 - i;
+    }
+    assert_int_equal(lb_row_order_find(&order, load_numbered, ids, &error), LOBASS_OK);
+    for (size_t i = 0; i < N_ROWS; i++)
+    {
+        lobass_row loaded;
+        assert_int_equal(seen[ordered[i].row]++, 0);
+        assert_int_equal(load_numbered(ids, &loaded, ordered[i].row, NULL), LOBASS_OK);
+        const uint32_t n_alike = ids[0] != before[0] ? 0 : ids[1] != before[1] ? 1 : 2;
+        assert_int_equal(ordered[i].n_shared, n_alike);
+        n_apart += n_alike == 0;
+        memcpy(before, ids, sizeof before);
+    }
+    assert_int_equal(n_apart, 3 * 11); /* first tokens, in each of three parts of the rows */
+    ordered[500].row = 90000;
+    assert_int_equal(lb_row_order_find(&order, load_numbered, ids, &error), LOBASS_CANCELLED);
+    assert_string_equal(error.message, "enough");
+    free(ordered);
+    free(seen);
 }
 
 static void test_keys_follow_the_beginning(void **state)
@@ -191,10 +355,9 @@ static void test_keys_follow_the_beginning(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_introduction),
-        cmocka_unit_test(test_equal_rows),
-        cmocka_unit_test(test_random_rows),
-        cmocka_unit_test(test_keys_follow_the_beginning),
+        cmocka_unit_test(test_one_introduction), cmocka_unit_test(test_equal_rows),
+        cmocka_unit_test(test_random_rows),      cmocka_unit_test(test_order),
+        cmocka_unit_test(test_order_of_many),    cmocka_unit_test(test_keys_follow_the_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

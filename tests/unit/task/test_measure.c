@@ -3,6 +3,7 @@
  * Measuring: the same bits for any number of threads and after any stop; against the decoder run on
  * one row; what does not fit the run is refused. And the whole method, stopped in every stage.
  */
+#include "task/scorers.h"
 #include "unit/task/run_fixture.h"
 
 static lobass_measure_options measure_options(const char *run, const char *model)
@@ -437,6 +438,43 @@ static void test_rows_too_long(void **state)
                   "takes 9");
 }
 
+static bool refuse(void *context, const lobass_progress *progress)
+{
+    uint64_t *n_asked = context;
+    (void)progress;
+    ++*n_asked;
+    return false;
+}
+
+/* Of a million rows planning takes seconds: it asks whether to go on, too. */
+static void test_cancelled_while_planning(void **state)
+{
+    lobass_error error = {0};
+    uint64_t n_asked = 0;
+    const lobass_observer observer = {.context = &n_asked, .progress = refuse};
+    lb_store *store = NULL;
+    lb_row_summary *summaries = NULL;
+    lb_plan *plan = NULL;
+    lb_stage stage;
+    size_t n_rows = 0, max_tokens = 0;
+    (void)state;
+    records_make("p.jsonl", 20);
+    (void)run_prepare("p.jsonl", "plan");
+    check_ok(lb_store_open(&store, place("plan"), LB_STORE_READ, &error), &error);
+    check_ok(lb_store_summaries_load(&summaries, &n_rows, store, &error), &error);
+    lb_stage_begin(&stage, &observer, "measure initial", "rows", 0, n_rows);
+    check_refused(
+        lb_score_plan_create(&plan, &max_tokens, store, summaries, n_rows, true, &stage, &error),
+        LOBASS_CANCELLED, &error, "measure initial", "stopped after 0 rows");
+    assert_int_equal(n_asked, 1);
+    assert_null(plan);
+    check_ok(lb_score_plan_create(&plan, &max_tokens, store, summaries, n_rows, true, NULL, &error),
+             &error);
+    lb_plan_free(plan);
+    free(summaries);
+    lb_store_close(store);
+}
+
 static void test_refused(void **state)
 {
     static const char too_long[] =
@@ -520,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_other_instructions),
         cmocka_unit_test(test_nonfinite_row),
         cmocka_unit_test(test_cancelled_within_a_wave),
+        cmocka_unit_test(test_cancelled_while_planning),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_replaced_ends_selection),
         cmocka_unit_test(test_rows_too_long),
