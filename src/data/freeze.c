@@ -361,12 +361,6 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
     row->n_scored = 0;
     row->ids = NULL;
     row->flags = NULL;
-    if (record->is_text && !freezer->options.cuts_windows)
-    {
-        return lb_fail(error, LOBASS_UNSUPPORTED,
-                       "plain text is taken for training and evaluation only; expected records, "
-                       "such as lines of {\"text\": \"...\"}");
-    }
     lb_arena_reset(&freezer->arena);
     lobass_status status = record_parse(freezer, &conversation, record, &found);
     if (status != LOBASS_OK)

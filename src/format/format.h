@@ -57,16 +57,20 @@ typedef struct lb_record
     uint64_t line;     /* of its first byte, from 1 */
     uint64_t offset;   /* of its first byte in the decompressed stream */
     bool is_text;      /* plain text, not JSON */
-    bool is_continued; /* of text: the next record goes on where this one ends */
+    bool is_continued; /* of text: there is more of it, in the next record */
 } lb_record;
 
 typedef struct lb_record_reader lb_record_reader;
 
+/* The name of plain text: *.txt, or that with .gz or .zst behind it. */
+bool lb_path_is_text(const char *path);
+
 /* PATH: JSON Lines (a record a line, blank lines skipped), a JSON array (a record an element),
- * plain text (a name in .txt, before .gz or .zst; a record a piece of at most 64 KiB, cut after an
- * empty line where there is one), or "-" for standard input (a pipe by another name is refused:
- * sources are read again); gzip and zstd are recognised by their first bytes. Streams: memory is
- * bounded by the largest record (at most 256 MiB). A byte-order mark is skipped. */
+ * plain text by its name (a record a piece of at most 64 KiB that ends with a paragraph, a line or
+ * a word where it can, else with a character; a piece that is white space alone is skipped), or "-"
+ * for standard input (a pipe by another name is refused: sources are read again); gzip and zstd are
+ * recognised by their first bytes. Streams: memory is bounded by the largest record (at most 256
+ * MiB). A byte-order mark is skipped. */
 lobass_status lb_record_reader_open(lb_record_reader **reader, const char *path,
                                     lobass_error *error);
 /* *HAS_RECORD false: the end. A file whose frame is broken (an array that is cut off, bytes between

@@ -244,25 +244,43 @@ static bool is_blank(const lb_record_reader *reader, size_t size)
     return at == size;
 }
 
+/* *GOES_ON: more than white space stands behind the first SIZE bytes. */
+static lobass_status look_behind(lb_record_reader *reader, size_t size, bool *goes_on,
+                                 lobass_error *error)
+{
+    bool is_there = true;
+    size_t at = size;
+    LB_TRY(need(reader, at, &is_there, error));
+    while (is_there && is_space(byte_at(reader, at)))
+    {
+        at++;
+        LB_TRY(need(reader, at, &is_there, error));
+        LB_TRY(check_limit(reader, at, error));
+    }
+    *goes_on = is_there;
+    return LOBASS_OK;
+}
+
 static lobass_status next_text(lb_record_reader *reader, lb_record *record, bool *has_record,
                                lobass_error *error)
 {
     bool is_there = true;
-    do
+    while (is_there)
     {
         LB_TRY(need(reader, TEXT_BYTES, &is_there, error));
         const size_t size = is_there ? find_cut(reader) : held(reader);
-        if (is_blank(reader, size))
+        if (!is_blank(reader, size))
         {
-            consume(reader, size);
-            continue;
+            bool is_continued = false;
+            LB_TRY(look_behind(reader, size, &is_continued, error));
+            deliver(reader, record, size, size);
+            record->is_text = true;
+            record->is_continued = is_continued;
+            *has_record = true;
+            return LOBASS_OK;
         }
-        deliver(reader, record, size, size);
-        record->is_text = true;
-        record->is_continued = is_there;
-        *has_record = true;
-        return LOBASS_OK;
-    } while (is_there);
+        consume(reader, size);
+    }
     return LOBASS_OK;
 }
 
@@ -456,6 +474,11 @@ static bool has_ending(const char *path, const char *ending)
     return strip_ending(path, &size, ending);
 }
 
+bool lb_path_is_text(const char *path)
+{
+    return has_ending(path, ".txt");
+}
+
 /* Skips a byte-order mark and looks at the first byte that is not space. */
 static lobass_status choose_frame(lb_record_reader *reader, lobass_error *error)
 {
@@ -508,7 +531,7 @@ lobass_status lb_record_reader_open(lb_record_reader **reader, const char *path,
     made->line = 1;
     made->next = next_line;
     made->is_json_name = has_ending(path, ".json");
-    made->is_text_name = has_ending(path, ".txt");
+    made->is_text_name = lb_path_is_text(path);
     lobass_status status = lb_stream_open(&made->stream, path, error);
     if (status == LOBASS_OK)
     {

@@ -29,6 +29,22 @@ static lobass_status check_arguments(const lobass_prepare_options *options, loba
     return LOBASS_OK;
 }
 
+/* Examples to choose from are records; a text is one only where windows are cut of it. */
+static lobass_status check_kinds(const lb_preparer *p, lobass_error *error)
+{
+    for (size_t i = 0; i < p->options->n_data && !p->options->format.cuts_windows; i++)
+    {
+        if (lb_path_is_text(p->sources[i].path))
+        {
+            return lb_fail(error, LOBASS_UNSUPPORTED,
+                           "%s: plain text is for training and evaluation on data files; expected "
+                           "records, such as lines of {\"text\": \"...\"}",
+                           p->sources[i].path);
+        }
+    }
+    return LOBASS_OK;
+}
+
 /* ---- the end ----------------------------------------------------------------------------------
  */
 
@@ -156,6 +172,7 @@ static lobass_status prepare_with(lb_preparer *p, lobass_prepare_result *result,
     char *tokenization = NULL;
     LB_TRY(check_arguments(p->options, error));
     LB_TRY(lb_sources_name(&p->sources, p->options->data, p->options->n_data, error));
+    LB_TRY(check_kinds(p, error));
     LB_TRY(lb_prepare_model_read(p, error));
     LB_TRY(store_open(p, &has_begun, error));
     LB_TRY(lb_step_clock_begin(&p->clock, p->store, "prepare", error));

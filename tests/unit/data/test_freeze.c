@@ -4,6 +4,7 @@
  * strings of one character a token:
  *   tokens  the byte itself; / newline, # NUL, @ ":T", ^ BOS, $ EOS
  *   flags   b BOS, F first of a response, R response, E end token (small letters: not scored), .
+ *           or, scored, *
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,6 +55,7 @@ static char flag_letter(uint8_t flags)
         char letter;
     } letters[] = {
         {0, '.'},
+        {LOBASS_TOKEN_SCORED, '*'},
         {LOBASS_TOKEN_BOS, 'b'},
         {LOBASS_TOKEN_RESPONSE, 'r'},
         {LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_SCORED, 'R'},
@@ -120,6 +122,8 @@ typedef struct example
 #define SKIP .eos = LOBASS_EOS_SKIP
 #define LAST .turns = LOBASS_TURNS_LAST
 #define CUT(n) .max_length = (n)
+#define ALL .scored = LOBASS_SCORED_ALL
+#define WINDOWS(n) .cuts_windows = true, .max_length = (n)
 #define BARE_REASON "the response has no token that can be scored"
 #define NO_TEXT "no text in any scored turn"
 
@@ -215,6 +219,30 @@ static const example examples[] = {
      0,
      LOBASS_ROW_NO_SCORED_TOKEN,
      "the prompt has 8 tokens, max length 6"},
+    /* prompts too: everything but what nothing predicts, and end tokens where they are skipped */
+    {FULL, {ALL}, ONE, "^p/ok$", "b**FRE", 5, LOBASS_ROW_OK, NULL},
+    {FULL, {ALL, SKIP}, ONE, "^p/ok", "b**FR", 4, LOBASS_ROW_OK, NULL},
+    {BARE, {ALL}, ONE, "p/ok", ".*FR", 3, LOBASS_ROW_OK, NULL},
+    {FULL, {ALL, LAST}, TWO, "^p/x$/q/a1$", "b**FE***FRE", 10, LOBASS_ROW_OK, NULL},
+    {FULL, {ALL, SKIP}, TWO, "^p/x$/q/a1", "b**Fe***FR", 8, LOBASS_ROW_OK, NULL},
+    {FULL, {ALL}, CONTEXT, "^q/a$/z/b$", "b**FE***FE", 9, LOBASS_ROW_OK, NULL},
+    {FULL, {ALL}, TRAILING, "^q/a$/z", "b**FE**", 6, LOBASS_ROW_OK, NULL},
+    {FULL, {ALL}, EMPTY, "^p/$", "b..s", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
+    {FULL, {ALL, CUT(3)}, ONE, "^p/", "b**", 2, LOBASS_ROW_TRUNCATED, NULL},
+    /* rows that windows are cut of stay whole if they are scored as a whole */
+    {FULL, {WINDOWS(3)}, "{\"text\":\"abcd\"}", "^abcd$", "bFRRRE", 5, LOBASS_ROW_OK, NULL},
+    {FULL, {WINDOWS(3), SKIP}, "{\"text\":\"abcd\"}", "^abcd", "bFRRR", 4, LOBASS_ROW_OK, NULL},
+    {FULL, {WINDOWS(3), ALL}, ONE, "^p/ok$", "b**FRE", 5, LOBASS_ROW_OK, NULL},
+    {FULL, {WINDOWS(5)}, ONE, "^p/ok", "b..FR", 2, LOBASS_ROW_TRUNCATED, NULL},
+    {FULL,
+     {WINDOWS(3)},
+     ONE,
+     "^p/",
+     "b..",
+     0,
+     LOBASS_ROW_NO_SCORED_TOKEN,
+     "the prompt has 3 tokens, max length 3"},
+    {BARE, {WINDOWS(3)}, "{\"text\":\"a\"}", "a", "f", 0, LOBASS_ROW_NO_SCORED_TOKEN, BARE_REASON},
     /* no text */
     {FULL, {CUT(512)}, EMPTY, "^p/$", "b..s", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
     {FULL, {CUT(512)}, BLANK, "^p/ /$", "b..fre", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
@@ -339,6 +367,50 @@ static void test_hand_worked_rows(void **state)
         assert_true(row.hash[0] == hash.high && row.hash[1] == hash.low);
         assert_int_equal(row.row, 3);
         assert_int_equal(row.line, 9);
+        lb_freezer_free(freezer);
+    }
+}
+
+/* Plain text, a piece after the other: an end token stands behind the last alone. */
+static void test_plain_text(void **state)
+{
+    (void)state;
+    static const struct
+    {
+        int kind;
+        const char *text;
+        bool is_continued;
+        const char *tokens, *flags;
+    } texts[] = {
+        {FULL, "{\"a\n<s>", true, "^{\"a/<s>", "bFRRRRRR"},
+        {FULL, "{}", false, "^{}$", "bFRE"},
+        {FULL, " :T ", false, "^ @ $", "bFRRE"},
+        {BARE, "ab", true, "ab", "fR"},
+        {BARE, "ab", false, "ab", "fR"},
+    };
+    const lobass_format_options options = {WINDOWS(3)};
+    lobass_row row = {0};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    {
+        lb_freezer *freezer = make_freezer(texts[i].kind, &options, -1);
+        lb_record record = {.data = texts[i].text,
+                            .size = strlen(texts[i].text),
+                            .is_text = true,
+                            .is_continued = texts[i].is_continued};
+        lobass_error error = {0};
+        print_message("text %zu\n", i);
+        assert_int_equal(lb_freezer_freeze(freezer, &row, &record, &error), LOBASS_OK);
+        assert_int_equal(row.status, LOBASS_ROW_OK);
+        check_row(&row, texts[i].tokens, texts[i].flags);
+        /* What is no text is a bad record of its own. */
+        record.data = "a\xC3(";
+        record.size = 3;
+        assert_int_equal(lb_freezer_freeze(freezer, &row, &record, &error), LOBASS_OK);
+        assert_int_equal(row.status, LOBASS_ROW_BAD_RECORD);
+        assert_non_null(strstr(row.reason, "byte 1"));
+        freeze(freezer, &row, "{\"text\":\"ab\"}"); /* JSON goes on nowhere */
+        check_row(&row, texts[i].kind == FULL ? "^ab$" : "ab",
+                  texts[i].kind == FULL ? "bFRE" : "fR");
         lb_freezer_free(freezer);
     }
 }
@@ -491,6 +563,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hand_worked_rows),
+        cmocka_unit_test(test_plain_text),
         cmocka_unit_test(test_end_token_of_the_config),
         cmocka_unit_test(test_missing_template_is_alpaca),
         cmocka_unit_test(test_refused_options),
