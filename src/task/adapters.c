@@ -161,14 +161,17 @@ lobass_status lb_adapter_fingerprint(lb_hash *hash, const char *base, const char
 lobass_status lb_adapter_identify(char **path, lb_hash *weights, lb_store *store,
                                   const char *folder, const lb_config *config, lobass_error *error)
 {
-    lobass_tokenizer *tokenizer = NULL;
-    bool has_tokenizer = false;
     LB_TRY(mix(weights, folder, error));
     *path = realpath(folder, NULL);
-    if (*path == NULL)
-    {
-        return lb_fail_errno(error, folder, "resolve");
-    }
+    return *path == NULL ? lb_fail_errno(error, folder, "resolve")
+                         : lb_adapter_check(store, folder, config, error);
+}
+
+lobass_status lb_adapter_check(lb_store *store, const char *folder, const lb_config *config,
+                               lobass_error *error)
+{
+    lobass_tokenizer *tokenizer = NULL;
+    bool has_tokenizer = false;
     LB_TRY(lb_tokenizer_look(&has_tokenizer, folder, error));
     if (!has_tokenizer)
     {

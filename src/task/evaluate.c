@@ -62,6 +62,8 @@ static lobass_status model_open(evaluator *e, lobass_error *error)
                          lb_model_use_for_scoring(e->compute, e->dtype), error));
     if (options->adapter != NULL)
     {
+        LB_TRY(
+            lb_adapter_check(e->held_out.reader.store, options->adapter, &e->model->config, error));
         LB_TRY(lb_lora_load(e->model, options->adapter, e->dtype, error));
     }
     const size_t longest = e->held_out.longest;

@@ -14,30 +14,40 @@
 /* ---- bytes ------------------------------------------------------------------------------------
  */
 
+/* Those of a stretch of scored tokens are what the text up to its end has more than the text up to
+ * its beginning. */
 static lobass_status row_bytes(uint64_t *n_bytes, const lobass_row *row,
                                const lobass_tokenizer *tokenizer, lobass_error *error)
 {
-    char *text = NULL;
-    size_t size = 0;
+    lobass_status status = LOBASS_OK;
+    bool is_within = false; /* a stretch */
     size_t n_ids = 0;
     int32_t *ids = lb_alloc(row->n_tokens, sizeof *ids, error);
     if (ids == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    for (size_t t = 0; t < row->n_tokens; t++)
+    for (size_t t = 0; t <= row->n_tokens; t++)
     {
-        const unsigned flags = row->flags[t];
-        const bool is_text = (flags & (LOBASS_TOKEN_BOS | LOBASS_TOKEN_END)) == 0;
-        if (is_text && (flags & LOBASS_TOKEN_SCORED) != 0)
+        const unsigned flags = t < row->n_tokens ? row->flags[t] : 0;
+        const bool is_scored = (flags & LOBASS_TOKEN_SCORED) != 0;
+        if ((flags & (LOBASS_TOKEN_BOS | LOBASS_TOKEN_END)) != 0)
+        {
+            continue;
+        }
+        if (is_scored != is_within)
+        {
+            size_t size = 0;
+            LB_TRY_GOTO(lb_tokenizer_count_bytes(&size, tokenizer, ids, n_ids, error));
+            *n_bytes = is_scored ? *n_bytes - size : *n_bytes + size;
+            is_within = is_scored;
+        }
+        if (t < row->n_tokens)
         {
             ids[n_ids++] = row->ids[t];
         }
     }
-    const lobass_status status =
-        lobass_tokenizer_decode(&text, &size, tokenizer, ids, n_ids, error);
-    *n_bytes += status == LOBASS_OK ? size : 0;
-    free(text);
+done:
     free(ids);
     return status;
 }
@@ -100,7 +110,8 @@ static lobass_status windows_plan(lb_held_out *h, size_t pack_tokens, lobass_err
         n_most = n_tokens > n_most ? n_tokens : n_most;
     }
     h->nll = lb_alloc(n_most, sizeof *h->nll, error);
-    return h->nll == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+    h->sums = lb_alloc(h->n_windows, sizeof *h->sums, error);
+    return h->nll == NULL || h->sums == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 
 static lobass_status rows_find(lb_held_out *h, const lobass_tokenizer *tokenizer,
@@ -120,9 +131,9 @@ static lobass_status rows_find(lb_held_out *h, const lobass_tokenizer *tokenizer
     if (h->n_windows == 0)
     {
         status = lb_fail(error, LOBASS_BAD_ARGUMENT,
-                         "%s: none of its %zu records can be scored: expected at least one with "
+                         "%s%s: none of the %zu records can be scored: expected at least one with "
                          "the status ok or truncated",
-                         h->sources[0].path, n_rows);
+                         h->sources[0].path, h->n_sources > 1 ? " and other files" : "", n_rows);
         goto done;
     }
     LB_TRY_GOTO(windows_plan(h, pack_tokens, error));
@@ -163,6 +174,7 @@ done:
 
 void lb_held_out_close(lb_held_out *h)
 {
+    free(h->sums);
     free(h->nll);
     lb_batch_builder_free(&h->builder);
     lb_plan_free(h->plan);
@@ -191,10 +203,9 @@ static lobass_status pack_score(lb_held_out *h, lb_decoder *decoder, const lb_pa
     LB_TRY(lb_decoder_forward(decoder, &h->builder.batch, h->nll, error));
     for (size_t i = 0; i < pack->n_rows; i++)
     {
-        const lb_window *window = &h->windows[pack->rows[i]];
-        lobass_evaluation *source = &h->of_sources[h->row_sources[window->row]];
-        source->sum_nll += lb_losses_sum(nll, window->n_scored);
-        nll += window->n_scored;
+        const size_t n_scored = h->windows[pack->rows[i]].n_scored;
+        h->sums[pack->rows[i]] = lb_losses_sum(nll, n_scored);
+        nll += n_scored;
     }
     return LOBASS_OK;
 }
@@ -203,10 +214,6 @@ lobass_status lb_held_out_run(lb_held_out *h, lb_decoder *decoder, lb_stage *sta
                               lobass_error *error)
 {
     uint64_t n_done = 0;
-    for (size_t i = 0; i < h->n_sources; i++)
-    {
-        h->of_sources[i].sum_nll = 0;
-    }
     for (size_t i = 0; i < lb_plan_count(h->plan); i++)
     {
         const lb_pack pack = lb_plan_at(h->plan, i);
@@ -216,6 +223,14 @@ lobass_status lb_held_out_run(lb_held_out *h, lb_decoder *decoder, lb_stage *sta
         {
             LB_TRY(lb_stage_advance(stage, n_done, pack.n_tokens, NAN, error));
         }
+    }
+    for (size_t i = 0; i < h->n_sources; i++)
+    {
+        h->of_sources[i].sum_nll = 0;
+    }
+    for (size_t i = 0; i < h->n_windows; i++)
+    {
+        h->of_sources[h->row_sources[h->windows[i].row]].sum_nll += h->sums[i];
     }
     return LOBASS_OK;
 }

@@ -2,7 +2,7 @@
  *
  * Loss on held-out data: prepared rows, cut in windows and planned in packs once, scored as often
  * as asked under the weights that a decoder has at that moment. Sums are taken in double, window
- * after window in the order of the plan, so that they do not depend on the number of threads.
+ * after window in the order of the data: neither threads nor packs show in them.
  */
 #ifndef LB_TASK_HELD_OUT_H
 #define LB_TASK_HELD_OUT_H
@@ -22,11 +22,12 @@ typedef struct lb_held_out
     uint32_t longest; /* tokens of the longest window: the least capacity of a decoder */
     uint64_t n_tokens;
     lb_batch_builder builder;
-    float *nll; /* [the most scored tokens of a pack] */
+    float *nll;   /* [the most scored tokens of a pack] */
+    double *sums; /* [n_windows] nats */
 } lb_held_out;
 
-/* Opens the rows of RUN, which LB_TOKENIZER was prepared with, in packs of at most PACK_TOKENS; {0}
- * before. Release with lb_held_out_close() whatever came of it. */
+/* Opens the rows of RUN, which must have been prepared with MODEL's tokenizer, in packs of at most
+ * PACK_TOKENS; {0} before. Release with lb_held_out_close() whatever came of it. */
 lobass_status lb_held_out_open(lb_held_out *held_out, const char *run, const char *model,
                                size_t pack_tokens, lobass_error *error);
 void lb_held_out_close(lb_held_out *held_out);

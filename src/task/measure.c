@@ -488,6 +488,7 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
     (void)snprintf(m->stage_name, sizeof m->stage_name, "measure %s", m->options->name);
     (void)snprintf(m->machine_fact, sizeof m->machine_fact, LB_FACT_MACHINE, m->options->name);
     LB_TRY(lb_store_open(&m->store, m->options->run, LB_STORE_WRITE, error));
+    LB_TRY(check_rows_are_whole(m, error));
     LB_TRY(lb_step_clock_begin(&m->clock, m->store, m->stage_name, error));
     LB_TRY(model_identify(m, error));
     LB_TRY(name_claim(m, error));
@@ -499,7 +500,6 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
                         " are removed",
                         m->options->run);
     }
-    LB_TRY(check_rows_are_whole(m, error));
     LB_TRY(rows_plan(m, observer, error));
     if (m->n_done < m->n_due || m->options->verify > 0)
     {

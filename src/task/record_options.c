@@ -64,10 +64,12 @@ lobass_status lb_format_options_to_json(char **text, const lobass_format_options
     lb_json_put_text(&writer, "boundary", boundary_names[options->boundary]);
     lb_json_put_text(&writer, "turns", turns_names[options->turns]);
     lb_json_put_boolean(&writer, "mark_duplicates", options->mark_duplicates);
-    if (options->cuts_windows)
+    /* What came later stands only where it is not as it always was: the options of a run that was
+     * prepared before stay the same bytes. */
+    if (options->cuts_windows || options->scored != LOBASS_SCORED_RESPONSES)
     {
         lb_json_put_text(&writer, "scored", scored_names[options->scored]);
-        lb_json_put_boolean(&writer, "cuts_windows", true);
+        lb_json_put_boolean(&writer, "cuts_windows", options->cuts_windows);
     }
     lb_json_close(&writer, '}');
     return hand_over(text, &buffer, writer.status);
@@ -111,7 +113,7 @@ static lobass_status options_read(lobass_format_options *options, const json_t *
     LB_TRY(
         lb_json_boolean(object, where, "mark_duplicates", false, &options->mark_duplicates, error));
     LB_TRY(lb_json_boolean(object, where, "cuts_windows", true, &options->cuts_windows, error));
-    if (options->cuts_windows)
+    if (json_object_get(object, "scored") != NULL)
     {
         LB_TRY(read_choice(&scored, object, where, "scored", scored_names, error));
     }
@@ -132,6 +134,19 @@ lobass_status lb_format_options_from_json(lobass_format_options *options, const 
     *options = lobass_format_options_default();
     const lobass_status status = options_read(options, object, where, error);
     json_decref(object);
+    return status;
+}
+
+lobass_status lb_format_options_load(lobass_format_options *options, lb_store *store,
+                                     lobass_error *error)
+{
+    char *text = NULL;
+    *options = lobass_format_options_default();
+    LB_TRY(lb_store_fact_load(&text, store, LB_FACT_OPTIONS, error));
+    const lobass_status status =
+        text == NULL ? LOBASS_OK
+                     : lb_format_options_from_json(options, text, lb_store_path(store), error);
+    free(text);
     return status;
 }
 

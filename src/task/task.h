@@ -48,6 +48,9 @@ lobass_status lb_format_options_to_json(char **text, const lobass_format_options
 /* WHERE opens the messages. template_name is a static string. */
 lobass_status lb_format_options_from_json(lobass_format_options *options, const char *text,
                                           const char *where, lobass_error *error);
+/* Those that the rows of STORE were made with; the defaults where there are none yet. */
+lobass_status lb_format_options_load(lobass_format_options *options, lb_store *store,
+                                     lobass_error *error);
 /* Fills in what the model decides: the template where none was named (a chat template that is not
  * supported gives a warning and "alpaca") and max_length, cut at the model's limit. */
 lobass_status lb_format_options_resolve(lobass_format_options *options,
@@ -104,8 +107,11 @@ lobass_status lb_adapter_look(bool *is_there, const char *folder, lobass_error *
 /* What lb_fingerprint_compute() is for a model: of the model BASE with the adapter in FOLDER. */
 lobass_status lb_adapter_fingerprint(lb_hash *hash, const char *base, const char *folder,
                                      lobass_error *error);
-/* Mixes the adapter in FOLDER into WEIGHTS, the hash of its base; *PATH, its whole path, is yours:
- * free(). One that brings a tokenizer must have been trained with that of the run in STORE. */
+/* An adapter that brings a tokenizer must have been trained with that of the run in STORE. */
+lobass_status lb_adapter_check(lb_store *store, const char *folder, const lb_config *config,
+                               lobass_error *error);
+/* Checks the adapter in FOLDER and mixes it into WEIGHTS, the hash of its base; *PATH, its whole
+ * path, is yours: free(). */
 lobass_status lb_adapter_identify(char **path, lb_hash *weights, lb_store *store,
                                   const char *folder, const lb_config *config, lobass_error *error);
 /* Notes the adapter (NULL: none) that the losses NAME are measured with; and back, PATH yours. */

@@ -9,15 +9,10 @@
 
 lobass_status lb_window_length_load(uint32_t *length, lb_store *store, lobass_error *error)
 {
-    char *text = NULL;
-    lobass_format_options options = lobass_format_options_default();
-    LB_TRY(lb_store_fact_load(&text, store, LB_FACT_OPTIONS, error));
-    const lobass_status status =
-        text == NULL ? LOBASS_OK
-                     : lb_format_options_from_json(&options, text, lb_store_path(store), error);
-    free(text);
+    lobass_format_options options;
+    LB_TRY(lb_format_options_load(&options, store, error));
     *length = options.cuts_windows ? options.max_length : UINT32_MAX;
-    return status;
+    return LOBASS_OK;
 }
 
 /* ---- which there are --------------------------------------------------------------------------

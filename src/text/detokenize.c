@@ -28,7 +28,8 @@ typedef struct context
     const lb_detokenizer *step;
     const piece_list *input;
     piece_list *output; /* has room for as many ends as the input has */
-    bool is_single; /* one piece on its own: bytes stay bytes, ends of a text are not looked at */
+    bool keeps_bytes;   /* also where they are no characters */
+    bool keeps_ends;    /* what a tokenizer puts before a text is part of it */
     lobass_error *error;
 } context;
 
@@ -90,7 +91,7 @@ static lobass_status apply_byte_level(const context *c)
     {
         LB_TRY(append_bytes(c, piece_at(c->input, i)));
     }
-    if (!c->is_single)
+    if (!c->keeps_bytes)
     {
         bytes = c->output->text;
         c->output->text = (lb_buffer){0};
@@ -141,7 +142,7 @@ static lobass_status end_bytes(const context *c, size_t from)
     {
         return LOBASS_OK;
     }
-    if (!c->is_single && lb_utf8_valid_size(text->data + from, n_bytes) != n_bytes)
+    if (!c->keeps_bytes && lb_utf8_valid_size(text->data + from, n_bytes) != n_bytes)
     {
         text->size = from;
         for (size_t i = 0; i < n_bytes; i++)
@@ -208,7 +209,7 @@ static lobass_status apply_strip(const context *c)
         const lb_view piece = piece_at(c->input, i);
         size_t from = 0;
         size_t to = piece.size;
-        if (!c->is_single)
+        if (!c->keeps_ends)
         {
             for (int64_t n = 0; n < strip->start && to - from >= strip->text_size &&
                                 memcmp(piece.data + from, strip->text, strip->text_size) == 0;
@@ -296,7 +297,7 @@ static lobass_status apply_metaspace(const context *c)
 {
     for (size_t i = 0; i < c->input->count; i++)
     {
-        const bool drops = i == 0 && c->step->prefix != LB_PREFIX_NEVER && !c->is_single;
+        const bool drops = i == 0 && c->step->prefix != LB_PREFIX_NEVER && !c->keeps_ends;
         LB_TRY(replace_all(c, piece_at(c->input, i), &c->step->pattern, " ", drops ? 0 : 1));
         end_piece(c->output);
     }
@@ -371,9 +372,9 @@ static lobass_status collect_pieces(piece_list *list, const lobass_tokenizer *to
     return LOBASS_OK;
 }
 
-/* The text of IDS; with IS_SINGLE the bytes of one piece wherever it stands. */
+/* The text of IDS, or its bytes. */
 static lobass_status decode(lb_buffer *text, const lobass_tokenizer *tokenizer, const int32_t *ids,
-                            size_t n_ids, bool is_single, lobass_error *error)
+                            size_t n_ids, bool keeps_bytes, bool keeps_ends, lobass_error *error)
 {
     piece_list lists[2] = {{{0}, NULL, 0}, {{0}, NULL, 0}};
     lobass_status status = LOBASS_OK;
@@ -392,7 +393,7 @@ static lobass_status decode(lb_buffer *text, const lobass_tokenizer *tokenizer, 
     for (size_t i = 0; i < tokenizer->detokenizers.n_steps; i++)
     {
         const lb_detokenizer *step = &tokenizer->detokenizers.steps[i];
-        const context c = {step, &lists[last], &lists[1 - last], is_single, error};
+        const context c = {step, &lists[last], &lists[1 - last], keeps_bytes, keeps_ends, error};
         lb_buffer_clear(&lists[1 - last].text);
         lists[1 - last].count = 0;
         LB_TRY_GOTO(((const detail *)step->kind->detail)->apply(&c));
@@ -426,7 +427,7 @@ lobass_status lobass_tokenizer_decode(char **text, size_t *size_bytes,
 {
     lb_buffer buffer = {0};
 
-    LB_TRY(decode(&buffer, tokenizer, ids, n_ids, false, error));
+    LB_TRY(decode(&buffer, tokenizer, ids, n_ids, false, false, error));
     return hand_over(text, size_bytes, &buffer, error);
 }
 
@@ -436,6 +437,17 @@ lobass_status lobass_tokenizer_piece_text(char **text, size_t *size_bytes,
 {
     lb_buffer buffer = {0};
 
-    LB_TRY(decode(&buffer, tokenizer, &id, 1, true, error));
+    LB_TRY(decode(&buffer, tokenizer, &id, 1, true, true, error));
     return hand_over(text, size_bytes, &buffer, error);
+}
+
+lobass_status lb_tokenizer_count_bytes(size_t *n_bytes, const lobass_tokenizer *tokenizer,
+                                       const int32_t *ids, size_t n_ids, lobass_error *error)
+{
+    lb_buffer buffer = {0};
+    const lobass_status status = decode(&buffer, tokenizer, ids, n_ids, true, false, error);
+
+    *n_bytes = buffer.size;
+    lb_buffer_free(&buffer);
+    return status;
 }

@@ -42,6 +42,10 @@ lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *te
                                 size_t size_bytes, const size_t *splits, size_t n_splits,
                                 bool is_joint, size_t *n_before, lobass_error *error);
 
+/* The bytes of the text that begins with IDS, also where they end in the middle of a character. */
+lobass_status lb_tokenizer_count_bytes(size_t *n_bytes, const lobass_tokenizer *tokenizer,
+                                       const int32_t *ids, size_t n_ids, lobass_error *error);
+
 /* What the tokenizer and its configuration say about the ends of a text. */
 typedef struct lb_special_ids
 {

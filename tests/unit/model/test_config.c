@@ -61,6 +61,30 @@ static void test_defaults(void **state)
     assert_true(config.rope_theta == 10000.0);
     assert_int_equal(LB_ROPE_NONE, config.rope_scaling);
     assert_int_equal(-1, config.eos);
+    assert_int_equal(LB_F32, config.torch_dtype);
+}
+
+/* What a new model is stored in; a model that exists says so itself, so that no name is wrong. */
+static void test_dtypes(void **state)
+{
+    static const struct
+    {
+        const char *changes;
+        lb_dtype dtype;
+    } cases[] = {{"{\"torch_dtype\": \"float32\"}", LB_F32},
+                 {"{\"torch_dtype\": \"float16\"}", LB_F16},
+                 {"{\"torch_dtype\": \"bfloat16\"}", LB_BF16},
+                 {"{\"dtype\": \"bfloat16\"}", LB_BF16},
+                 {"{\"dtype\": \"float16\", \"torch_dtype\": \"bfloat16\"}", LB_F16},
+                 {"{\"torch_dtype\": \"float64\"}", LB_F32},
+                 {"{\"torch_dtype\": null}", LB_F32},
+                 {"{\"torch_dtype\": 16}", LB_F32}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    {
+        print_message("%s\n", cases[i].changes);
+        assert_int_equal(cases[i].dtype, load_changed(cases[i].changes).torch_dtype);
+    }
 }
 
 static void test_every_field(void **state)
@@ -260,11 +284,9 @@ static void test_bad_input(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_field),
-        cmocka_unit_test(test_a_file_instead_of_a_folder),
-        cmocka_unit_test(test_rope_fields),
-        cmocka_unit_test(test_frequencies),
+        cmocka_unit_test(test_defaults),    cmocka_unit_test(test_dtypes),
+        cmocka_unit_test(test_every_field), cmocka_unit_test(test_a_file_instead_of_a_folder),
+        cmocka_unit_test(test_rope_fields), cmocka_unit_test(test_frequencies),
         cmocka_unit_test(test_bad_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,8 +89,10 @@ static inline void check_same_files(const char *a, const char *b)
     free(text);
 }
 
-/* FOLDER/NAME: a model of one layer with the demo's tokenizer. */
-static inline void model_make_as(const char *name, uint64_t seed, unsigned n_vocabulary)
+/* FOLDER/NAME: a model of one layer with the tokenizer of a file or folder, in fp32; EOS is what
+ * its configuration says, "null" or an id. */
+static inline void model_make_with(const char *name, const char *tokenizer, const char *eos,
+                                   uint64_t seed, unsigned n_vocabulary)
 {
     char config[1024];
     lobass_error error = {0};
@@ -101,11 +103,15 @@ static inline void model_make_as(const char *name, uint64_t seed, unsigned n_voc
                    "\"num_key_value_heads\": 1, \"max_position_embeddings\": 96, "
                    "\"rms_norm_eps\": 1e-05, \"rope_theta\": 10000.0, \"hidden_act\": \"silu\", "
                    "\"tie_word_embeddings\": true, \"initializer_range\": 0.2, "
-                   "\"eos_token_id\": 0, \"torch_dtype\": \"float32\"}",
-                   n_vocabulary);
+                   "\"eos_token_id\": %s, \"torch_dtype\": \"float32\"}",
+                   n_vocabulary, eos);
     file_make("config.json", config);
-    check_ok(lobass_init(place("config.json"), RUN_TOKENIZER, place(name), seed, true, &error),
-             &error);
+    check_ok(lobass_init(place("config.json"), tokenizer, place(name), seed, true, &error), &error);
+}
+
+static inline void model_make_as(const char *name, uint64_t seed, unsigned n_vocabulary)
+{
+    model_make_with(name, RUN_TOKENIZER, "0", seed, n_vocabulary);
 }
 
 static inline int run_setup(void **state)

@@ -108,12 +108,47 @@ static void test_format_options_recorded(void **state)
     assert_int_equal(back.boundary, LOBASS_BOUNDARY_JOINT);
     assert_int_equal(back.turns, LOBASS_TURNS_LAST);
     assert_true(back.mark_duplicates);
+    assert_int_equal(back.scored, LOBASS_SCORED_RESPONSES);
+    assert_false(back.cuts_windows);
     free(text);
     check_refused(lb_format_options_from_json(&back,
                                               "{\"template\": \"plain\", \"max_length\": 77, "
                                               "\"eos\": \"never\"}",
                                               "run", &error),
                   LOBASS_BAD_FORMAT, &error, "\"eos\"", "never");
+}
+
+/* What is scored and whether windows are cut stands behind the options of every run, and only where
+ * it is not as it is in a run: each of the four comes back. */
+static void test_pretraining_options_recorded(void **state)
+{
+    static const char begin[] = "{\"template\": \"plain\", \"max_length\": 512, \"eos\": "
+                                "\"count\", \"boundary\": \"split\", \"turns\": \"all\", "
+                                "\"mark_duplicates\": false";
+    static const char *const ends[2][2] = {
+        {"}", ", \"scored\": \"responses\", \"cuts_windows\": true}"},
+        {", \"scored\": \"all\", \"cuts_windows\": false}",
+         ", \"scored\": \"all\", \"cuts_windows\": true}"}};
+    lobass_error error = {0};
+    (void)state;
+    for (unsigned i = 0; i < 4; i++)
+    {
+        lobass_format_options options = lobass_format_options_default();
+        lobass_format_options back;
+        lb_buffer wanted = {0};
+        char *text = NULL;
+        options.template_name = "plain";
+        options.scored = (lobass_scored)(i / 2);
+        options.cuts_windows = i % 2 == 1;
+        check_ok(lb_buffer_print(&wanted, &error, "%s%s", begin, ends[i / 2][i % 2]), &error);
+        check_ok(lb_format_options_to_json(&text, &options, &error), &error);
+        assert_string_equal(text, wanted.data);
+        check_ok(lb_format_options_from_json(&back, text, "run", &error), &error);
+        assert_int_equal(back.scored, options.scored);
+        assert_int_equal(back.cuts_windows, options.cuts_windows);
+        free(text);
+        lb_buffer_free(&wanted);
+    }
 }
 
 static void test_options_compared(void **state)
@@ -205,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_score_names),
         cmocka_unit_test(test_format_options_recorded),
         cmocka_unit_test(test_no_end_token),
+        cmocka_unit_test(test_pretraining_options_recorded),
         cmocka_unit_test(test_options_compared),
         cmocka_unit_test(test_recipe),
     };
