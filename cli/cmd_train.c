@@ -25,10 +25,14 @@ static void print_result(const void *given, const void *made)
            cli_number(steps, result->n_steps), cli_duration(seconds, result->elapsed_seconds));
     printf("loss         %.4f at the first step, %.4f at the last (nats per scored token)\n",
            result->first_loss, result->last_loss);
-    if (!isnan(result->held_out_loss))
+    if (isfinite(result->held_out_loss))
     {
-        printf("held out     %.4f nats per scored token, %.4f bits per byte\n",
-               result->held_out_loss, result->held_out_bits_per_byte);
+        printf("held out     %.4f nats per scored token", result->held_out_loss);
+        if (isfinite(result->held_out_bits_per_byte))
+        {
+            printf(", %.4f bits per byte", result->held_out_bits_per_byte);
+        }
+        printf("\n");
     }
     cli_field_print("written", options->output);
 }
@@ -195,6 +199,10 @@ int cmd_train(const cli_call *call)
     if (code < 0)
     {
         code = take_arguments(&options, &parser);
+    }
+    if (code < 0 && held_out.count == 0 && cli_option_is_given(&parser, "evaluate-every"))
+    {
+        code = cli_wrong_usage(&parser, "option --evaluate-every needs --held-out");
     }
     if (code < 0)
     {

@@ -87,7 +87,8 @@ typedef struct lobass_train_options
     size_t n_data;
     const char *output;           /* the folder to write; appears whole or not at all */
     lobass_format_options format; /* for data files; a run brings its own */
-    const char *const *held_out;  /* [n_held_out] data files; their loss goes into the log */
+    const char *const *held_out;  /* [n_held_out] data files, made into rows as what is trained on
+                                     is; their loss goes into the log */
     size_t n_held_out;
     uint32_t evaluate_every; /* steps between two evaluations; 0: a twentieth of the training. There
                                 is one at the end in any case */
@@ -126,8 +127,8 @@ LOBASS_API lobass_status lobass_train(const lobass_train_options *options,
                                       lobass_error *error);
 
 /* Writes OUTPUT, a model of the shapes in the file CONFIG with random weights (normal, standard
- * deviation initializer_range, norm gains 1) and the tokenizer of TOKENIZER (file or folder).
- */
+ * deviation initializer_range, norm gains 1), stored in its torch_dtype (fp32 where it names none
+ * that lobass knows), and the tokenizer of TOKENIZER (file or folder). */
 LOBASS_API lobass_status lobass_init(const char *config, const char *tokenizer, const char *output,
                                      uint64_t seed, bool overwrite, lobass_error *error);
 

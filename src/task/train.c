@@ -203,6 +203,7 @@ static lobass_status check_overwritten(const lobass_train_options *options, cons
 {
     const char *const read[] = {options->model, options->run};
     LB_TRY(lb_model_folder_check(p->output, read, sizeof read / sizeof *read, error));
+    LB_TRY(lb_model_folder_check(p->output, options->held_out, options->n_held_out, error));
     return lb_model_folder_check(p->output, options->data, options->n_data, error);
 }
 
@@ -243,6 +244,22 @@ static lobass_status partial_open(const lobass_train_options *options, const pla
 /* ---- the stages -------------------------------------------------------------------------------
  */
 
+/* Held-out data are made as the rows that are trained on were. */
+static lobass_status format_find(lobass_format_options *format, const lobass_train_options *options,
+                                 lobass_error *error)
+{
+    lb_store *store = NULL;
+    *format = options->format;
+    if (options->run == NULL)
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(lb_store_open(&store, options->run, LB_STORE_READ, error));
+    const lobass_status status = lb_format_options_load(format, store, error);
+    lb_store_close(store);
+    return status;
+}
+
 /* DATA as the rows of the run FOLDER. What is scored as a whole is cut in windows. */
 static lobass_status rows_prepare(const lobass_train_options *options, const char *const *data,
                                   size_t n_data, const char *folder,
@@ -250,14 +267,38 @@ static lobass_status rows_prepare(const lobass_train_options *options, const cha
 {
     lobass_prepare_options prepare = lobass_prepare_options_default();
     lobass_prepare_result result;
+    LB_TRY(format_find(&prepare.format, options, error));
     prepare.model = options->model;
     prepare.data = data;
     prepare.n_data = n_data;
     prepare.run = folder;
-    prepare.format = options->format;
     prepare.format.cuts_windows = true;
     prepare.n_threads = options->n_threads;
     return lobass_prepare(&prepare, observer, &result, error);
+}
+
+static lobass_status held_out_check(const lobass_train_options *options,
+                                    const lobass_observer *observer, lobass_error *error)
+{
+    for (size_t i = 0; i < options->n_held_out * options->n_data; i++)
+    {
+        const char *held_out = options->held_out[i / options->n_data];
+        const char *data = options->data[i % options->n_data];
+        if (strcmp(held_out, "-") == 0 && strcmp(data, "-") == 0)
+        {
+            return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                           "-: standard input was named to train on and to hold out; it can be "
+                           "read once");
+        }
+        if (lb_path_is_within(held_out, data)) /* it is the same file */
+        {
+            lb_observer_log(observer, LOBASS_LOG_WARNING,
+                            "train: %s is trained on and held out: its loss says nothing about "
+                            "other data",
+                            held_out);
+        }
+    }
+    return LOBASS_OK;
 }
 
 static void describe_adapter(const lb_trainer *trainer, const lobass_observer *observer)
@@ -327,7 +368,7 @@ static lobass_status steps_take(lb_trainer *trainer, const places *p,
     {
         lb_train_step step;
         LB_TRY(lb_trainer_step(trainer, &step, error));
-        if (!isnan(step.held_out_loss))
+        if (isfinite(step.held_out_loss))
         {
             lb_observer_log(observer, LOBASS_LOG_NOTE,
                             "train: after step %llu, held out: %.4f nats a token, %.4f bits a byte",
@@ -404,14 +445,15 @@ static lobass_status train_in(const lobass_train_options *options, const places 
     lobass_status status = LOBASS_OK;
     lb_trainer *trainer = NULL;
     const bool is_done = !options->overwrite && is_left_behind(p);
-    if (options->run == NULL)
-    {
-        LB_TRY(rows_prepare(options, options->data, options->n_data, p->rows, observer, error));
-    }
-    if (options->n_held_out > 0)
+    LB_TRY(held_out_check(options, observer, error));
+    if (options->n_held_out > 0) /* first: it is small, and what is wrong with it shows at once */
     {
         LB_TRY(rows_prepare(options, options->held_out, options->n_held_out, p->held_out, observer,
                             error));
+    }
+    if (options->run == NULL)
+    {
+        LB_TRY(rows_prepare(options, options->data, options->n_data, p->rows, observer, error));
     }
     LB_TRY_GOTO(trainer_open(&trainer, options, p, error));
     if (!is_done)

@@ -35,6 +35,12 @@ static lobass_status file_hash(const char *path, char text[LB_HASH_TEXT_SIZE], l
     return LOBASS_OK;
 }
 
+/* Absent where it is none; false: no memory. */
+static bool put_finite(json_t *object, const char *key, double value)
+{
+    return !isfinite(value) || json_object_set_new(object, key, json_real(value)) == 0;
+}
+
 static json_t *state_to_json(const lb_trainer *trainer, const char *weights_hash,
                              const char *log_hash)
 {
@@ -43,9 +49,8 @@ static json_t *state_to_json(const lb_trainer *trainer, const char *weights_hash
                                "step", (json_int_t)state->step, "first_loss", state->first_loss,
                                "last_loss", state->last_loss, "options", trainer->record,
                                weights_file, weights_hash, log_file, log_hash);
-    if (object != NULL && isfinite(state->held_out_loss) &&
-        (json_object_set_new(object, held_out_loss, json_real(state->held_out_loss)) != 0 ||
-         json_object_set_new(object, held_out_bits, json_real(state->held_out_bits_per_byte)) != 0))
+    if (object != NULL && (!put_finite(object, held_out_loss, state->held_out_loss) ||
+                           !put_finite(object, held_out_bits, state->held_out_bits_per_byte)))
     {
         json_decref(object);
         object = NULL;
@@ -189,6 +194,20 @@ static lobass_status options_check(const lb_trainer *trainer, const json_t *stat
     return status;
 }
 
+/* What an earlier call held out is not the loss of a training that goes on without. */
+static lobass_status held_out_read(lb_trainer *trainer, const json_t *state, const char *state_path,
+                                   lobass_error *error)
+{
+    lb_train_state *own = &trainer->state;
+    if (trainer->held_out.n_windows == 0)
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(lb_json_real(state, state_path, held_out_loss, true, &own->held_out_loss, error));
+    return lb_json_real(state, state_path, held_out_bits, true, &own->held_out_bits_per_byte,
+                        error);
+}
+
 static lobass_status state_read(lb_trainer *trainer, const json_t *state, const char *state_path,
                                 const char *folder, lobass_error *error)
 {
@@ -201,10 +220,7 @@ static lobass_status state_read(lb_trainer *trainer, const json_t *state, const 
                            error));
     LB_TRY(lb_json_real(state, state_path, "first_loss", false, &trainer->state.first_loss, error));
     LB_TRY(lb_json_real(state, state_path, "last_loss", false, &trainer->state.last_loss, error));
-    LB_TRY(
-        lb_json_real(state, state_path, held_out_loss, true, &trainer->state.held_out_loss, error));
-    LB_TRY(lb_json_real(state, state_path, held_out_bits, true,
-                        &trainer->state.held_out_bits_per_byte, error));
+    LB_TRY(held_out_read(trainer, state, state_path, error));
     LB_TRY(hash_check(state, state_path, folder, weights_file, error));
     LB_TRY(hash_check(state, state_path, folder, log_file, error));
     LB_TRY(log_read(trainer, folder, error));

@@ -164,11 +164,11 @@ static lobass_status log_begin(lb_trainer *trainer, lobass_error *error)
                                  error);
 }
 
-/* A comma, and nothing more for NaN. */
+/* A comma, and nothing more for what is not finite. */
 static lobass_status log_put(lb_buffer *log, double value, lobass_error *error)
 {
     LB_TRY(lb_buffer_append_text(log, ",", error));
-    return isnan(value) ? LOBASS_OK : lb_json_append_real(log, value, error);
+    return isfinite(value) ? lb_json_append_real(log, value, error) : LOBASS_OK;
 }
 
 static lobass_status step_log(lb_trainer *trainer, const lb_train_step *step, uint64_t epoch,

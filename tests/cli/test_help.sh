@@ -19,7 +19,7 @@ has_option() # COMMAND OPTION [DEFAULT]
 
 expect 0 "$LOBASS" --help
 cp out overview
-for command in run prepare measure train select scores compare show init tokens info bench; do
+for command in run prepare measure train evaluate select scores compare show init tokens info bench; do
     says overview "  $command "
     expect 0 "$LOBASS" "$command" --help
     cp out help
@@ -34,7 +34,7 @@ for command in run prepare measure train select scores compare show init tokens 
     [ "$widest" -le 80 ] || fail "help of $command is $widest columns wide"
 done
 
-for command in prepare train run; do
+for command in prepare train run evaluate; do
     has_option $command template alpaca
     has_option $command max-length 512
     has_option $command eos count
@@ -44,6 +44,12 @@ for command in prepare train run; do
     has_option $command mark-duplicates
     has_option $command threads 0
 done
+has_option train steps "as many as the epochs have"
+has_option train held-out none
+has_option train evaluate-every "a twentieth of all"
+has_option train scored responses
+has_option evaluate scored responses
+has_option evaluate adapter none
 for command in train run; do
     has_option $command epochs 3
     has_option $command batch-size 128

@@ -93,6 +93,18 @@ static void test_results(void **state)
     options.train.n_epochs = 2;
     check_refused(lobass_run_all(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
                   "results/reference", "\"epochs\": 1, now 2");
+    /* What the training came to is read from its log. */
+    options.train.n_epochs = 1;
+    file_make(
+        "results/reference/train_log.csv",
+        "step,epoch,loss,learning_rate,gradient_norm,tokens,held_out_loss,"
+        "held_out_bits_per_byte\n1,1,2.5,0.1,1,7,,\n2,1,1.75,0.1,1,7,3.5,\n3,1,1.25,0,1,7,,\n");
+    check_ok(lobass_run_all(&options, NULL, &again, &error), &error);
+    assert_int_equal(again.train.n_steps, 3);
+    assert_true(again.train.first_loss == 2.5 && again.train.last_loss == 1.25);
+    file_make("results/reference/train_log.csv", "step,epoch,loss\n1,1,2.5,0.1\n2,1;0.5\n");
+    check_refused(lobass_run_all(&options, NULL, &again, &error), LOBASS_BAD_FORMAT, &error,
+                  "results/reference/train_log.csv", "found \"2,1;0.5");
 }
 
 /* To try another recipe costs another training and no more. */

@@ -118,9 +118,8 @@ static bool train_killed(const fixture *f, useconds_t microseconds)
     return WIFEXITED(wait_status);
 }
 
-static void test_killed_again_and_again(void **state)
+static void kill_again_and_again(fixture *f)
 {
-    fixture *f = *state;
     useconds_t microseconds = 1500;
     unsigned n_killed = 0;
     f->options.checkpoint_seconds = 0;
@@ -132,6 +131,27 @@ static void test_killed_again_and_again(void **state)
     }
     assert_in_range(n_killed, 1, 10000);
     check_as_uninterrupted(f);
+}
+
+static void test_killed_again_and_again(void **state)
+{
+    kill_again_and_again(*state);
+}
+
+/* The evaluations of held-out data too stand in the log as if nothing had happened. */
+static void test_killed_with_held_out_data(void **state)
+{
+    fixture *f = *state;
+    char path[PATH_SIZE];
+    const char *const list[] = {path};
+    path_print(path, f->folder, "held_out.txt");
+    text_write(path, "A text that is longer than a window of the model: the old baker plays by "
+                     "the grey river, and the river plays by the old grey stone of the baker.");
+    f->options.held_out = list;
+    f->options.n_held_out = 1;
+    f->options.evaluate_every = 5;
+    f->options.format.max_length = 32;
+    kill_again_and_again(f);
 }
 
 static void test_killed_while_moving_checkpoint(void **state)
@@ -348,11 +368,17 @@ static void test_unreadable_checkpoint_is_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TRAIN_TEST(test_cancelled_at_every_step), TRAIN_TEST(test_cancelled_between_checkpoints),
-        TRAIN_TEST(test_killed_again_and_again),  TRAIN_TEST(test_killed_while_moving_checkpoint),
-        TRAIN_TEST(test_killed_after_move),       TRAIN_TEST(test_other_options_are_refused),
-        TRAIN_TEST(test_overwriting_goes_on_too), TRAIN_TEST(test_other_model_or_rows_are_refused),
-        TRAIN_TEST(test_damage_is_refused),       TRAIN_TEST(test_unreadable_checkpoint_is_kept),
+        TRAIN_TEST(test_cancelled_at_every_step),
+        TRAIN_TEST(test_cancelled_between_checkpoints),
+        TRAIN_TEST(test_killed_again_and_again),
+        TRAIN_TEST(test_killed_with_held_out_data),
+        TRAIN_TEST(test_killed_while_moving_checkpoint),
+        TRAIN_TEST(test_killed_after_move),
+        TRAIN_TEST(test_other_options_are_refused),
+        TRAIN_TEST(test_overwriting_goes_on_too),
+        TRAIN_TEST(test_other_model_or_rows_are_refused),
+        TRAIN_TEST(test_damage_is_refused),
+        TRAIN_TEST(test_unreadable_checkpoint_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
