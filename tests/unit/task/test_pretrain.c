@@ -77,42 +77,43 @@ static void check_same_in(const char *a, const char *b, const char *name)
 
 typedef struct line
 {
-    unsigned step, epoch, n_tokens;
-    double loss, rate, norm, held_out_loss, bits; /* of the last two NaN: an empty cell */
+    unsigned epoch, n_tokens;
+    double loss, rate, held_out_loss, bits; /* of the last two NaN: an empty cell */
 } line;
+
+/* The number at *AT, or NaN for an empty cell; *AT then stands behind the comma or line break. */
+static double cell_read(const char **at)
+{
+    char *end = NULL;
+    const bool is_empty = **at == ',' || **at == '\n';
+    const double value = is_empty ? NAN : strtod(*at, &end);
+    end = is_empty ? (char *)*at : end;
+    assert_true(*end == ',' || *end == '\n');
+    *at = end + 1;
+    return value;
+}
 
 static size_t log_read(line lines[MOST_LINES], const char *output)
 {
+    static const char header[] = "step,epoch,loss,learning_rate,gradient_norm,tokens,"
+                                 "held_out_loss,held_out_bits_per_byte\n";
     char *path = in_folder(output, "train_log.csv");
     char *text = file_text(path);
     size_t count = 0;
-    const char *header = "step,epoch,loss,learning_rate,gradient_norm,tokens,held_out_loss,"
-                         "held_out_bits_per_byte\n";
     assert_int_equal(strncmp(text, header, strlen(header)), 0);
     for (const char *at = text + strlen(header); *at != '\0'; count++)
     {
         assert_true(count < MOST_LINES);
         line *l = &lines[count];
-        int n_read = 0;
-        l->held_out_loss = NAN;
-        l->bits = NAN;
-        assert_int_equal(sscanf(at, "%u,%u,%lf,%lf,%lf,%u,%n", &l->step, &l->epoch, &l->loss,
-                                &l->rate, &l->norm, &l->n_tokens, &n_read),
-                         6);
-        at += n_read;
-        if (*at != ',')
-        {
-            assert_int_equal(sscanf(at, "%lf%n", &l->held_out_loss, &n_read), 1);
-            at += n_read;
-        }
-        assert_int_equal(*at++, ',');
-        if (*at != '\n')
-        {
-            assert_int_equal(sscanf(at, "%lf%n", &l->bits, &n_read), 1);
-            at += n_read;
-        }
-        assert_int_equal(*at++, '\n');
-        assert_int_equal(l->step, count + 1);
+        assert_true(cell_read(&at) == (double)(count + 1));
+        l->epoch = (unsigned)cell_read(&at);
+        l->loss = cell_read(&at);
+        l->rate = cell_read(&at);
+        assert_true(cell_read(&at) > 0); /* the gradient's norm */
+        l->n_tokens = (unsigned)cell_read(&at);
+        l->held_out_loss = cell_read(&at);
+        l->bits = cell_read(&at);
+        assert_int_equal(at[-1], '\n');
     }
     free(text);
     free(path);
@@ -138,7 +139,9 @@ static void test_windows_are_rows(void **state)
         (void)lb_buffer_append_text(&records, "{\"text\": ", NULL);
         for (size_t i = first; i < first + n; i++)
         {
-            text[i] = (text[i] & 0x80) != 0 ? '?' : text[i]; /* a window may begin in a character */
+            text[i] =
+                (char)((text[i] & 0x80) != 0 ? '?'
+                                             : text[i]); /* a window may begin in a character */
         }
         (void)lb_json_append_text(&records, text + first, n, NULL);
         (void)lb_buffer_append_text(&records, "}\n", NULL);
@@ -198,7 +201,7 @@ static void test_steps(void **state)
     for (size_t i = 0; i < sizeof n_steps / sizeof *n_steps; i++)
     {
         char output[64];
-        line lines[MOST_LINES];
+        line lines[MOST_LINES] = {{0}};
         training t;
         uint64_t n_tokens = 0;
         (void)snprintf(output, sizeof output, "steps-%u", n_steps[i]);
@@ -286,7 +289,7 @@ static void test_held_out(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     {
         char output[64];
-        line lines[MOST_LINES];
+        line lines[MOST_LINES] = {{0}};
         training t;
         const unsigned *next = cases[i].evaluated;
         (void)snprintf(output, sizeof output, "held-%zu", i);
@@ -346,7 +349,7 @@ static void test_held_out_as_the_run(void **state)
 /* Scored tokens without a byte of text have a loss and no bits per byte; checkpoints keep that. */
 static void test_held_out_without_bytes(void **state)
 {
-    line lines[MOST_LINES];
+    line lines[MOST_LINES] = {{0}};
     training t;
     (void)state;
     held_out_make();
@@ -376,7 +379,7 @@ static void test_going_on_with_and_without(void **state)
     const lobass_observer observer = {.progress = cancel_training};
     training t;
     training plain;
-    line lines[MOST_LINES];
+    line lines[MOST_LINES] = {{0}};
     lobass_error error = {0};
     (void)state;
     held_out_make();
