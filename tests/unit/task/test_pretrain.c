@@ -237,10 +237,13 @@ static void test_steps(void **state)
 static void held_out_make(void)
 {
     char *text = text_words(N_WINDOWS * (LENGTH - 1) - 4, 1);
-    char *other = text_words(100, 2);
+    char *held = text_words(100, 2);
+    char *other = text_words(80, 3);
     file_make("text.txt", text);
-    file_make("held.txt", other);
+    file_make("held.txt", held);
+    file_make("other.txt", other);
     free(other);
+    free(held);
     free(text);
 }
 
@@ -396,6 +399,18 @@ static void test_going_on_with_and_without(void **state)
     check_same_in(t.options.output, plain.options.output, "model.safetensors");
     const size_t n = log_read(lines, t.options.output);
     assert_true(isfinite(lines[0].held_out_loss) && isnan(lines[n - 1].held_out_loss));
+    /* -f takes other held-out data, and goes on all the same. */
+    training_make(&t, "full", "text.txt", "begun-with-other");
+    hold_out(&t, "held.txt");
+    assert_int_equal(lobass_train(&t.options, &observer, NULL, &error), LOBASS_CANCELLED);
+    hold_out(&t, "other.txt");
+    t.options.overwrite = true;
+    train(&t);
+    check_same_in(t.options.output, plain.options.output, "model.safetensors");
+    check_last_evaluation(&t, &t.options.format);
+    const double before = lines[0].held_out_loss;
+    (void)log_read(lines, t.options.output);
+    assert_true(lines[0].held_out_loss == before); /* of the data that it began with */
     training_make(&t, "full", "text.txt", "begun-without");
     assert_int_equal(lobass_train(&t.options, &observer, NULL, &error), LOBASS_CANCELLED);
     hold_out(&t, "held.txt");
