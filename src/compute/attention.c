@@ -11,6 +11,9 @@
  * they become are multiplied with the values where they are: only a tile's width of the matrix of
  * scores ever exists. A query's result depends on its own keys alone, in their order: not on the
  * queries beside it, nor on which tokens lie in a parent.
+ *
+ * A sequence that goes on from call to call keeps its panels: they have room for what comes, and a
+ * call packs the keys and values of its own tokens alone.
  */
 #include <math.h>
 #include <string.h>
@@ -30,6 +33,7 @@ typedef struct attention
     float *out, *log_sum_exp; /* [m, h*s], [m, h] */
     const float *q, *k, *v;   /* [m, h*s], [n, g*s], [n, g*s] */
     const lb_batch *batch;
+    const lb_kept *kept; /* [n_sequences]; NULL: nothing stays */
     const uint32_t *queries;
     size_t n_queries;
     size_t h, g, s;
@@ -39,11 +43,12 @@ typedef struct attention
 /* A worker's memory for one sequence and one key/value head. */
 typedef struct workspace
 {
-    float *keys;   /* panels [n_keys / LB_PANEL, s, LB_PANEL] */
-    float *values; /* panels [s / LB_PANEL, n_keys, LB_PANEL] */
+    float *keys;   /* panels [room / LB_PANEL, s, LB_PANEL] */
+    float *values; /* panels [s / LB_PANEL, room, LB_PANEL] */
     float *left;   /* [s / BLOCK][tile_rows, STRIDE]: queries */
     float *scores; /* [n_keys / BLOCK][tile_rows, STRIDE] */
-    size_t n_keys; /* of the sequence with its parents */
+    size_t n_keys; /* of the sequence with what comes before it */
+    size_t room;   /* keys that the panels are made for */
 } workspace;
 
 static size_t longest_context(const lb_batch *batch)
@@ -57,13 +62,25 @@ static size_t longest_context(const lb_batch *batch)
     return longest;
 }
 
+/* Floats of the panels of one head, for ROOM keys. */
+static size_t key_floats(size_t room, size_t s)
+{
+    return lb_round_up(room, LB_PANEL) * s;
+}
+
+static size_t value_floats(size_t room, size_t s)
+{
+    return lb_round_up(s, LB_PANEL) * room;
+}
+
 /* Bytes of a worker's memory; with WORK, its parts in MEMORY. */
 static size_t carve(const attention *a, size_t n_keys, workspace *work, char *memory)
 {
     const size_t block_floats = a->kernel->tile_rows * STRIDE;
-    const size_t counts[] = {
-        lb_round_up(n_keys, LB_PANEL) * a->s, lb_round_up(a->s, LB_PANEL) * n_keys,
-        lb_blocks(a->s, BLOCK) * block_floats, lb_blocks(n_keys, BLOCK) * block_floats};
+    const size_t room = a->kept == NULL ? n_keys : 0;
+    const size_t counts[] = {key_floats(room, a->s), value_floats(room, a->s),
+                             lb_blocks(a->s, BLOCK) * block_floats,
+                             lb_blocks(n_keys, BLOCK) * block_floats};
     float **const parts[] = {&work->keys, &work->values, &work->left, &work->scores};
     size_t total = 0;
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
@@ -96,7 +113,7 @@ static void pack_own(const attention *a, workspace *work, size_t sequence, size_
         for (size_t j = 0; j < a->s; j += LB_PANEL)
         {
             const size_t n_columns = lb_min(LB_PANEL, a->s - j);
-            float *panel = work->values + j * work->n_keys + key * LB_PANEL;
+            float *panel = work->values + j * work->room + key * LB_PANEL;
             memcpy(panel, v + i * a->g * a->s + j, n_columns * sizeof *panel);
             memset(panel + n_columns, 0, (LB_PANEL - n_columns) * sizeof *panel);
         }
@@ -108,6 +125,7 @@ static void pack_own(const attention *a, workspace *work, size_t sequence, size_
 static void pack_context(const attention *a, workspace *work, size_t sequence, size_t kv_head)
 {
     size_t first = work->n_keys;
+    work->room = work->n_keys;
     memset(work->keys + work->n_keys / LB_PANEL * LB_PANEL * a->s, 0,
            (lb_round_up(work->n_keys, LB_PANEL) - work->n_keys / LB_PANEL * LB_PANEL) * a->s *
                sizeof *work->keys);
@@ -116,6 +134,17 @@ static void pack_context(const attention *a, workspace *work, size_t sequence, s
         first -= a->batch->starts[at + 1] - a->batch->starts[at];
         pack_own(a, work, at, kv_head, first);
     }
+}
+
+/* The same where the panels stay: the sequence's own go behind those that are there. */
+static void continue_context(const attention *a, workspace *work, size_t sequence, size_t kv_head)
+{
+    const lb_kept *kept = &a->kept[sequence];
+    const size_t n_keys = key_floats(kept->capacity, a->s);
+    work->room = kept->capacity;
+    work->keys = kept->memory + kv_head * (n_keys + value_floats(kept->capacity, a->s));
+    work->values = work->keys + n_keys;
+    pack_own(a, work, sequence, kv_head, lb_batch_offset(a->batch, sequence));
 }
 
 /* scores[n_rows, n_keys] = left keys^T */
@@ -171,7 +200,7 @@ static void gather(const attention *a, const workspace *work, float *out, size_t
         for (size_t key = 0; key < n_keys; key += BLOCK)
         {
             a->kernel->multiply(out + j, a->h * a->s, work->scores + key / BLOCK * block_floats,
-                                work->values + j * work->n_keys + key * LB_PANEL,
+                                work->values + j * work->room + key * LB_PANEL,
                                 lb_min(BLOCK, n_keys - key), n_rows, lb_min(LB_PANEL, a->s - j),
                                 key > 0);
         }
@@ -243,14 +272,14 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     const size_t start = a->batch->starts[sequence];
     const size_t first = first_query(a, start);
     const size_t last = first_query(a, a->batch->starts[sequence + 1]);
-    if (first == last)
+    if (first == last && a->kept == NULL)
     {
         return;
     }
     const size_t n_before = lb_batch_offset(a->batch, sequence);
     workspace work = {.n_keys = n_before + a->batch->starts[sequence + 1] - start};
     (void)carve(a, work.n_keys, &work, (char *)lb_scratch_worker(a->scratch, worker));
-    pack_context(a, &work, sequence, kv_head);
+    (a->kept == NULL ? pack_context : continue_context)(a, &work, sequence, kv_head);
     const size_t n_tiles = lb_blocks(last - first, a->kernel->tile_rows);
     for (size_t tile = 0; tile < n_tiles; tile++)
     {
@@ -274,6 +303,15 @@ lobass_status lb_attention_forward(lb_compute *c, float *out, float *log_sum_exp
                                    const uint32_t *queries, size_t n_queries, size_t h, size_t g,
                                    size_t s, lobass_error *error)
 {
+    return lb_attention_continued(c, out, log_sum_exp, q, k, v, batch, NULL, queries, n_queries, h,
+                                  g, s, error);
+}
+
+lobass_status lb_attention_continued(lb_compute *c, float *out, float *log_sum_exp, const float *q,
+                                     const float *k, const float *v, const lb_batch *batch,
+                                     const lb_kept *kept, const uint32_t *queries, size_t n_queries,
+                                     size_t h, size_t g, size_t s, lobass_error *error)
+{
     attention a = {.scratch = c->scratch,
                    .kernel = &c->scratch->tiles->fp32,
                    .out = out,
@@ -282,6 +320,7 @@ lobass_status lb_attention_forward(lb_compute *c, float *out, float *log_sum_exp
                    .k = k,
                    .v = v,
                    .batch = batch,
+                   .kept = kept,
                    .queries = queries,
                    .n_queries = n_queries,
                    .h = h,
@@ -292,5 +331,17 @@ lobass_status lb_attention_forward(lb_compute *c, float *out, float *log_sum_exp
     LB_TRY(
         lb_scratch_reserve(c->scratch, carve(&a, longest_context(batch), &unused, NULL), 0, error));
     lb_pool_run(c->pool, batch->n_sequences * g, forward_chunk, &a);
+    return LOBASS_OK;
+}
+
+lobass_status lb_kept_count(size_t *count, size_t capacity, size_t g, size_t s, lobass_error *error)
+{
+    size_t a_head = 0;
+    if (capacity > UINT32_MAX - LB_PANEL || s > UINT32_MAX - LB_PANEL ||
+        !lb_size_add(key_floats(capacity, s), value_floats(capacity, s), &a_head) ||
+        !lb_size_multiply(a_head, g, count))
+    {
+        return lb_fail_memory(error, SIZE_MAX);
+    }
     return LOBASS_OK;
 }

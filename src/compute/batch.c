@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What follows from the parents of a batch's sequences.
+ * What follows from what a batch's sequences go on from.
  */
 #include "compute/compute.h"
 
 size_t lb_batch_offset(const lb_batch *batch, size_t sequence)
 {
-    size_t n_before = 0;
+    size_t n_before = batch->n_kept == NULL ? 0 : batch->n_kept[sequence];
     uint32_t parent = lb_batch_parent(batch, sequence);
     while (parent != LB_NO_PARENT)
     {

@@ -16,6 +16,7 @@
         .embedding_backward = lb_embedding_backward, .rms_norm_forward = lb_rms_norm_forward, \
         .rms_norm_backward = lb_rms_norm_backward, .rope_forward = lb_rope_forward,           \
         .rope_backward = lb_rope_backward, .attention_forward = lb_attention_forward,         \
+        .attention_continued = lb_attention_continued,                                        \
         .attention_backward = lb_attention_backward, .swiglu_forward = lb_swiglu_forward,     \
         .swiglu_backward = lb_swiglu_backward, .add = lb_add,                                 \
         .cross_entropy_forward = lb_cross_entropy_forward,                                    \

@@ -28,6 +28,8 @@ typedef struct lb_batch
     size_t n_sequences;
     const uint32_t *starts;  /* [n_sequences + 1], ascending from 0 to n_tokens */
     const uint32_t *parents; /* [n_sequences], an earlier one or LB_NO_PARENT; NULL: none has */
+    const uint32_t *n_kept;  /* [n_sequences] tokens that come before a sequence's own and are not
+                                in the batch: attention_continued. NULL: none */
     size_t n_scored;
     const uint32_t *scored; /* [n_scored], ascending: the token is predicted from the one before it,
                                in its sequence or at the end of its parent */
@@ -39,6 +41,17 @@ static inline uint32_t lb_batch_parent(const lb_batch *batch, size_t sequence)
 {
     return batch->parents == NULL ? LB_NO_PARENT : batch->parents[sequence];
 }
+
+/* Where the keys and values of a sequence stay for the calls to come, of one layer. */
+typedef struct lb_kept
+{
+    float *memory;   /* [lb_kept_count()], zero at first; in the order that attention reads */
+    size_t capacity; /* tokens that it has room for */
+} lb_kept;
+
+/* Values that CAPACITY tokens with g heads of size s take. */
+lobass_status lb_kept_count(size_t *count, size_t capacity, size_t g, size_t s,
+                            lobass_error *error);
 
 /* Tokens that come before a sequence's own. */
 size_t lb_batch_offset(const lb_batch *batch, size_t sequence);
@@ -119,6 +132,13 @@ typedef struct lb_ops
                                        const lb_batch *batch, const uint32_t *queries,
                                        size_t n_queries, size_t h, size_t g, size_t s,
                                        lobass_error *error);
+    /* The same for sequences that go on from call to call and have no parents: KEPT[n_sequences]
+     * hold the keys and values of the batch's n_kept tokens, and take in those of the batch. */
+    lobass_status (*attention_continued)(lb_compute *c, float *out, float *log_sum_exp,
+                                         const float *q, const float *k, const float *v,
+                                         const lb_batch *batch, const lb_kept *kept,
+                                         const uint32_t *queries, size_t n_queries, size_t h,
+                                         size_t g, size_t s, lobass_error *error);
     /* All tokens are queries; a batch whose sequences have parents is not supported. */
     lobass_status (*attention_backward)(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
                                         const float *grad_out, const float *out,

@@ -235,6 +235,10 @@ lobass_status lb_attention_forward(lb_compute *c, float *out, float *log_sum_exp
                                    const float *k, const float *v, const lb_batch *batch,
                                    const uint32_t *queries, size_t n_queries, size_t h, size_t g,
                                    size_t s, lobass_error *error);
+lobass_status lb_attention_continued(lb_compute *c, float *out, float *log_sum_exp, const float *q,
+                                     const float *k, const float *v, const lb_batch *batch,
+                                     const lb_kept *kept, const uint32_t *queries, size_t n_queries,
+                                     size_t h, size_t g, size_t s, lobass_error *error);
 lobass_status lb_attention_backward(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
                                     const float *grad_out, const float *out,
                                     const float *log_sum_exp, const float *q, const float *k,

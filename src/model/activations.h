@@ -98,10 +98,19 @@ struct lb_decoder
     lb_head_activations head;
     lb_token_rows rows;
     lb_gradients gradients; /* training only */
-    float *logits_input;    /* [block, d], made by the first lb_decoder_logits */
-    float *logits;          /* [block, v] */
-    char *memory;           /* all arrays but the last two */
+    /* Of sequences that go on from call to call; NULL in all other forwards. */
+    lb_cache *const *caches;
+    lb_kept *kept;       /* [max_tokens] of the layer at hand, made by the first lb_decoder_next */
+    uint32_t *n_kept;    /* [max_tokens] with it */
+    float *logits_input; /* [block, d], made by the first lb_decoder_logits */
+    float *logits;       /* [block, v] */
+    char *memory;        /* all other arrays */
 };
+
+/* Whether N_TOKENS more fit; where a layer's part is; counts the tokens that all layers took in. */
+lobass_status lb_cache_reserve(const lb_cache *cache, size_t n_tokens, lobass_error *error);
+lb_kept lb_cache_layer(const lb_cache *cache, size_t layer);
+void lb_cache_advance(lb_cache *cache, size_t n_tokens);
 
 /* Allocates DECODER's arrays for its max_tokens; on failure lb_decoder_free releases what is there.
  */

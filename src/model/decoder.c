@@ -47,6 +47,8 @@ void lb_decoder_free(lb_decoder *decoder)
     {
         return;
     }
+    free(decoder->kept);
+    free(decoder->n_kept);
     free(decoder->logits_input);
     free(decoder->logits);
     free(decoder->memory);
@@ -182,6 +184,27 @@ static void keep_needed(const lb_decoder *decoder, float *x, size_t width)
     }
 }
 
+static lobass_status attend(lb_decoder *decoder, const lb_layer *layer, lb_layer_activations *a,
+                            const lb_batch *batch, const query_rows *queries, lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    const lb_config *config = &decoder->model->config;
+    if (decoder->caches == NULL)
+    {
+        return c->ops->attention_forward(c, a->attention, a->log_sum_exp, a->q, a->k, a->v, batch,
+                                         queries->tokens, queries->n, config->n_heads,
+                                         config->n_kv_heads, config->head_size, error);
+    }
+    for (size_t i = 0; i < batch->n_sequences; i++)
+    {
+        decoder->kept[i] =
+            lb_cache_layer(decoder->caches[i], (size_t)(layer - decoder->model->layers));
+    }
+    return c->ops->attention_continued(c, a->attention, a->log_sum_exp, a->q, a->k, a->v, batch,
+                                       decoder->kept, queries->tokens, queries->n, config->n_heads,
+                                       config->n_kv_heads, config->head_size, error);
+}
+
 static lobass_status forward_attention(lb_decoder *decoder, const lb_layer *layer,
                                        lb_layer_activations *a, const lb_batch *batch,
                                        const query_rows *queries, lobass_error *error)
@@ -205,9 +228,7 @@ static lobass_status forward_attention(lb_decoder *decoder, const lb_layer *laye
                          config->head_size);
     c->ops->rope_forward(c, a->k, decoder->rows.positions, n, frequencies, config->n_kv_heads,
                          config->head_size);
-    LB_TRY(c->ops->attention_forward(c, a->attention, a->log_sum_exp, a->q, a->k, a->v, batch,
-                                     queries->tokens, queries->n, config->n_heads,
-                                     config->n_kv_heads, config->head_size, error));
+    LB_TRY(attend(decoder, layer, a, batch, queries, error));
     LB_TRY(linear(decoder, a->middle, a->attention, layer->o, layer->o_bias, queries->n, error));
     c->ops->add(c, a->middle, a->x, queries->n, config->d_model);
     return LOBASS_OK;
@@ -232,26 +253,23 @@ static lobass_status forward_mlp(lb_decoder *decoder, const lb_layer *layer,
     return LOBASS_OK;
 }
 
-/* X: the rows of all tokens, or of the needed ones alone. */
-static lobass_status forward_head(lb_decoder *decoder, const lb_batch *batch, const float *x,
-                                  bool is_needed_only, lobass_error *error)
+/* The hidden states that the head sees. */
+static void gather_predictors(lb_decoder *decoder, const lb_batch *batch)
 {
     lb_compute *c = decoder->compute;
     const lb_model *model = decoder->model;
     const size_t d = model->config.d_model;
     lb_head_activations *head = &decoder->head;
+    const float *x = decoder->layers[model->config.n_layers - 1].next;
     for (size_t i = 0; i < batch->n_scored; i++)
     {
         const uint32_t token = head->predictors[i];
-        const size_t row = is_needed_only ? decoder->rows.place[token] : token;
+        const size_t row = decoder->use == LB_DECODER_SCORE ? decoder->rows.place[token] : token;
         memcpy(head->gathered + i * d, x + row * d, d * sizeof *x);
     }
     c->ops->rms_norm_forward(c, head->hidden, head->inverse_rms, head->gathered,
                              model->final_norm->matrix.fp32, model->config.norm_epsilon,
                              batch->n_scored, d);
-    return c->ops->cross_entropy_forward(c, head->nll, head->log_sum_exp, head->hidden,
-                                         &model->head->matrix, head->targets, batch->n_scored,
-                                         error);
 }
 
 lobass_status lb_decoder_layer_forward(lb_decoder *decoder, size_t l, const lb_batch *batch,
@@ -280,23 +298,33 @@ static lobass_status forward_layers(lb_decoder *decoder, const lb_batch *batch, 
     return LOBASS_OK;
 }
 
+/* From the tokens to the hidden states of the predictors, which are known. */
+static lobass_status forward_hidden(lb_decoder *decoder, const lb_batch *batch, lobass_error *error)
+{
+    lb_compute *c = decoder->compute;
+    lb_batch_positions(batch, decoder->rows.positions);
+    needed_find(decoder, batch);
+    c->ops->embedding_forward(c, decoder->layers[0].x, &decoder->model->embedding->matrix,
+                              batch->ids, batch->n_tokens);
+    LB_TRY(forward_layers(decoder, batch, error));
+    gather_predictors(decoder, batch);
+    return LOBASS_OK;
+}
+
 lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,
                                  lobass_error *error)
 {
     lb_compute *c = decoder->compute;
-    const lb_model *model = decoder->model;
+    lb_head_activations *head = &decoder->head;
     decoder->n_tokens = 0;
     LB_TRY(check_batch(decoder, batch, error));
     LB_TRY(predictors_find(decoder, batch, error));
     if (batch->n_scored > 0)
     {
-        lb_batch_positions(batch, decoder->rows.positions);
-        needed_find(decoder, batch);
-        c->ops->embedding_forward(c, decoder->layers[0].x, &model->embedding->matrix, batch->ids,
-                                  batch->n_tokens);
-        LB_TRY(forward_layers(decoder, batch, error));
-        LB_TRY(forward_head(decoder, batch, decoder->layers[model->config.n_layers - 1].next,
-                            decoder->use == LB_DECODER_SCORE, error));
+        LB_TRY(forward_hidden(decoder, batch, error));
+        LB_TRY(c->ops->cross_entropy_forward(c, head->nll, head->log_sum_exp, head->hidden,
+                                             &decoder->model->head->matrix, head->targets,
+                                             batch->n_scored, error));
         memcpy(nll, decoder->head.nll, batch->n_scored * sizeof *nll);
     }
     decoder->n_tokens = batch->n_tokens;
@@ -351,6 +379,62 @@ lobass_status lb_decoder_logits(lb_decoder *decoder, const lb_batch *batch, floa
         LB_TRY(c->ops->linear_forward(c, decoder->logits, decoder->logits_input,
                                       &decoder->model->head->matrix, NULL, n, error));
         memcpy(logits + i * n_vocabulary, decoder->logits, n * n_vocabulary * sizeof *logits);
+    }
+    return LOBASS_OK;
+}
+
+/* ---- one token after the other -----------------------------------------------------------------
+ */
+
+static lobass_status prepare_next(lb_decoder *decoder, const lb_batch *batch,
+                                  lb_cache *const *caches, lobass_error *error)
+{
+    if (decoder->use != LB_DECODER_SCORE || batch->parents != NULL || batch->n_kept != NULL)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "next token: expected a decoder for scoring and sequences without parents");
+    }
+    if (decoder->n_kept == NULL)
+    {
+        decoder->n_kept = lb_alloc(decoder->max_tokens, sizeof *decoder->n_kept, error);
+    }
+    if (decoder->kept == NULL)
+    {
+        decoder->kept = lb_alloc(decoder->max_tokens, sizeof *decoder->kept, error);
+    }
+    if (decoder->n_kept == NULL || decoder->kept == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < batch->n_sequences; i++)
+    {
+        LB_TRY(lb_cache_reserve(caches[i], batch->starts[i + 1] - batch->starts[i], error));
+        decoder->n_kept[i] = (uint32_t)lb_cache_count(caches[i]);
+        decoder->head.predictors[i] = batch->starts[i + 1] - 1;
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_decoder_next(lb_decoder *decoder, const lb_batch *batch, lb_cache *const *caches,
+                              float *logits, lobass_error *error)
+{
+    decoder->n_tokens = 0;
+    LB_TRY(check_batch(decoder, batch, error));
+    LB_TRY(prepare_next(decoder, batch, caches, error));
+    lb_batch continued = *batch;
+    continued.n_kept = decoder->n_kept;
+    continued.scored = NULL; /* a predictor a sequence, of a token that is not known yet */
+    continued.n_scored = batch->n_sequences;
+    decoder->caches = caches;
+    const lobass_status status = forward_hidden(decoder, &continued, error);
+    decoder->caches = NULL;
+    LB_TRY(status);
+    decoder->n_tokens = batch->n_tokens;
+    decoder->n_scored = batch->n_sequences;
+    LB_TRY(lb_decoder_logits(decoder, &continued, logits, error));
+    for (size_t i = 0; i < batch->n_sequences; i++)
+    {
+        lb_cache_advance(caches[i], batch->starts[i + 1] - batch->starts[i]);
     }
     return LOBASS_OK;
 }

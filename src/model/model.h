@@ -199,6 +199,23 @@ lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, flo
  * forward of the same batch. */
 lobass_status lb_decoder_logits(lb_decoder *decoder, const lb_batch *batch, float *logits,
                                 lobass_error *error);
+
+/* The keys and values of a sequence's tokens (cache.c): the tokens that follow need no others. */
+typedef struct lb_cache lb_cache;
+
+/* Empty, with room for CAPACITY tokens of a model of these shapes. */
+lobass_status lb_cache_create(lb_cache **cache, const lb_config *config, size_t capacity,
+                              lobass_error *error);
+void lb_cache_free(lb_cache *cache);
+size_t lb_cache_bytes(const lb_config *config, size_t capacity); /* SIZE_MAX: beyond all memory */
+size_t lb_cache_count(const lb_cache *cache);                    /* tokens that it holds */
+/* logits[n_sequences, n_vocabulary] of the token behind the last of each sequence. The batch holds
+ * the tokens that CACHES[n_sequences], all different, do not hold yet, in one call or over several,
+ * and they take them in. It has no parents, scores nothing, and the decoder is one for scoring. The
+ * same bits as a forward of whole sequences where lb_compute_is_invariant(). After a failure the
+ * caches hold what they held. */
+lobass_status lb_decoder_next(lb_decoder *decoder, const lb_batch *batch, lb_cache *const *caches,
+                              float *logits, lobass_error *error);
 /* After a forward of the same batch: adds the gradient of scale * sum(nll) into grads[i], one array
  * a parameter of lb_model_trained(), in its order. */
 lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, float scale,
