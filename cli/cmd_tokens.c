@@ -12,43 +12,6 @@
 #include "command.h"
 #include "result.h"
 
-#define READ_SIZE 65536
-
-/* All of FILE. NULL when it cannot be read or held. */
-static char *read_all(size_t *size_bytes, FILE *file)
-{
-    char *data = NULL;
-    size_t capacity = 0;
-    size_t used = 0;
-
-    for (;;)
-    {
-        if (capacity - used < READ_SIZE)
-        {
-            capacity = 2 * capacity + READ_SIZE;
-            char *larger = realloc(data, capacity);
-            if (larger == NULL)
-            {
-                break;
-            }
-            data = larger;
-        }
-        size_t count = fread(data + used, 1, capacity - used, file);
-        used += count;
-        if (count == 0 && ferror(file) == 0)
-        {
-            *size_bytes = used;
-            return data;
-        }
-        if (count == 0)
-        {
-            break;
-        }
-    }
-    free(data);
-    return NULL;
-}
-
 /* ---- one text ------------------------------------------------------------------------------- */
 
 static const char *piece_of(const lobass_tokenizer *tokenizer, int32_t id)
@@ -131,7 +94,7 @@ static int print_text(const lobass_tokenizer *tokenizer, const char *text, size_
 static int print_standard_input(const lobass_tokenizer *tokenizer, bool is_json)
 {
     size_t size = 0;
-    char *text = read_all(&size, stdin);
+    char *text = cli_read_all(&size, stdin);
 
     if (text == NULL)
     {

@@ -25,6 +25,7 @@ int cmd_scores(const cli_call *call);
 int cmd_compare(const cli_call *call);
 int cmd_show(const cli_call *call);
 int cmd_init(const cli_call *call);
+int cmd_generate(const cli_call *call);
 int cmd_tokens(const cli_call *call);
 int cmd_info(const cli_call *call);
 int cmd_bench(const cli_call *call);

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define READ_SIZE 65536
 #define ESCAPE_LIMIT 0x80 /* \xNN below, as bytes; U+0080 itself is two bytes */
 
 static atomic_bool interrupted;
@@ -260,6 +261,40 @@ void cli_catch_signals(void)
 bool cli_is_interrupted(void)
 {
     return atomic_load(&interrupted);
+}
+
+char *cli_read_all(size_t *size_bytes, FILE *file)
+{
+    char *data = NULL;
+    size_t capacity = 0;
+    size_t used = 0;
+
+    for (;;)
+    {
+        if (capacity - used < READ_SIZE)
+        {
+            capacity = 2 * capacity + READ_SIZE;
+            char *larger = realloc(data, capacity);
+            if (larger == NULL)
+            {
+                break;
+            }
+            data = larger;
+        }
+        size_t count = fread(data + used, 1, capacity - used, file);
+        used += count;
+        if (count == 0 && ferror(file) == 0)
+        {
+            *size_bytes = used;
+            return data;
+        }
+        if (count == 0)
+        {
+            break;
+        }
+    }
+    free(data);
+    return NULL;
 }
 
 int cli_finish(int code)

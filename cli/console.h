@@ -56,6 +56,9 @@ void cli_prepare_signals(void);
 void cli_catch_signals(void);
 bool cli_is_interrupted(void);
 
+/* All of FILE, yours: free(). NULL when it cannot be read or held. */
+char *cli_read_all(size_t *size_bytes, FILE *file);
+
 /* Flushes standard output; CODE if everything was written, else a message and CLI_FAILED. */
 int cli_finish(int code);
 

@@ -507,7 +507,8 @@ LOBASS_API lobass_status lobass_run_tokenizer(const lobass_tokenizer **tokenizer
 }
 #endif
 
-#include "lobass_bench.h"   /* how fast it is here */
-#include "lobass_compare.h" /* how two rankings differ */
+#include "lobass_bench.h"    /* how fast it is here */
+#include "lobass_compare.h"  /* how two rankings differ */
+#include "lobass_generate.h" /* what a model writes */
 
 #endif

@@ -89,6 +89,35 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
 /* Hash of ids and flags: equal for duplicates. */
 lb_hash lb_row_hash(const lobass_row *row);
 
+/* ---- prompts (prompt.c): what a model is to continue
+ * ------------------------------------------------- */
+
+typedef struct lb_prompt
+{
+    const char *text; /* without BOS and end tokens */
+    size_t size;
+    const int32_t *ids; /* as a row begins that was frozen with forced splits */
+    size_t n_ids;
+    const char *reason; /* why there is none, or NULL */
+} lb_prompt;
+
+typedef struct lb_prompter lb_prompter;
+
+/* CHOSEN NULL: only texts as they stand. END_ID stands behind earlier responses; -1: nothing. */
+lobass_status lb_prompter_create(lb_prompter **prompter, const lobass_tokenizer *tokenizer,
+                                 const lb_template *chosen, int32_t end_id, size_t n_vocabulary,
+                                 lobass_error *error);
+void lb_prompter_free(lb_prompter *prompter);
+/* What a model is given to go on from TEXT: as it stands, or as what a user says where there is a
+ * template. Pointers of PROMPT live until the next call. A text that is not UTF-8 is a reason, not
+ * a failure; and so below. */
+lobass_status lb_prompter_text(lb_prompter *prompter, lb_prompt *prompt, const char *text,
+                               size_t size_bytes, lobass_error *error);
+/* What comes before the last response of a record, which is dropped; a record of plain text is a
+ * text as it stands. A bad record is a reason. */
+lobass_status lb_prompter_record(lb_prompter *prompter, lb_prompt *prompt, const lb_record *record,
+                                 lobass_error *error);
+
 /* ---- batches (pack.c)
  * --------------------------------------------------------------------------------- */
 

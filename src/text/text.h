@@ -46,6 +46,22 @@ lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *te
 lobass_status lb_tokenizer_count_bytes(size_t *n_bytes, const lobass_tokenizer *tokenizer,
                                        const int32_t *ids, size_t n_ids, lobass_error *error);
 
+/* Text that grows token by token and can be shown at any time (text_stream.c); {0} is valid and
+ * empty. */
+typedef struct lb_text_stream
+{
+    lb_buffer text;    /* whole characters, always */
+    lb_buffer bytes;   /* of a character that is not finished */
+    bool is_beginning; /* the next token begins the text: a space that the tokenizer puts there is
+                          none of it */
+} lb_text_stream;
+
+lobass_status lb_text_stream_add(lb_text_stream *stream, const lobass_tokenizer *tokenizer,
+                                 int32_t id, lobass_error *error);
+/* No token follows: what is left of a character is U+FFFD. */
+lobass_status lb_text_stream_end(lb_text_stream *stream, lobass_error *error);
+void lb_text_stream_free(lb_text_stream *stream);
+
 /* What the tokenizer and its configuration say about the ends of a text. */
 typedef struct lb_special_ids
 {

@@ -7,8 +7,11 @@ them. Needs `scripts/setup golden`. Run by hand, never by the tests:
 
     /usr/bin/python3 tests/golden/make_golden.py
     /usr/bin/python3 tests/golden/make_golden.py --check-stories MODEL_FOLDER LOSSES.jsonl
+    /usr/bin/python3 tests/golden/make_golden.py --generation STORIES_FOLDER
 
 The second form checks this file's own decoder against a real model and the losses of another engine.
+The third makes generation.json alone: what the committed models and a real one go on with, greedily,
+every token from a forward of all those before it.
 """
 import json
 import math
@@ -326,7 +329,59 @@ def check_stories(model, expected):
     return 0 if worst < 1e-5 else 1
 
 
+# ---- greedy continuations ------------------------------------------------------------------------
+
+def continue_greedily(config, weights, ids, n_new):
+    """-> the tokens that follow IDS, -ln p of each, and by how much the nearest was beaten."""
+    ids, new, nll, lead = list(ids), [], [], float("inf")
+    with torch.no_grad():
+        for _ in range(n_new):
+            row = logits_of(config, weights, torch.tensor(ids))[-1]
+            best = torch.topk(row, 2)
+            lead = min(lead, (best.values[0] - best.values[1]).item())
+            new.append(best.indices[0].item())
+            nll.append((torch.logsumexp(row, -1) - best.values[0]).item())
+            ids.append(new[-1])
+    return {"ids": new, "nll": nll, "least_lead": lead}
+
+
+def read_weights(folder, name="model.safetensors"):
+    return {k: torch.tensor(w, dtype=torch.float64)
+            for k, w in read_safetensors(folder / name).items()}
+
+
+def make_generation(stories):
+    generator = torch.Generator().manual_seed(5)
+    found = {}
+    for name in ("llama_tied", "llama_untied", "lora_qv", "lora_all", "stories260K"):
+        folder = pathlib.Path(stories) if name == "stories260K" else HERE / name
+        base = folder
+        if name.startswith("lora"):
+            adapter = json.loads((folder / "adapter_config.json").read_text())
+            base = HERE / adapter["base_model_name_or_path"]
+        config, weights = json.loads((base / "config.json").read_text()), read_weights(base)
+        config.setdefault("head_dim", config["hidden_size"] // config["num_attention_heads"])
+        if base != folder:
+            weights.update(read_weights(folder, "adapter_model.safetensors"))
+            rank = adapter["r"]
+            weights["scale"] = adapter["lora_alpha"] / (math.sqrt(rank) if adapter["use_rslora"]
+                                                        else rank)
+        is_real = name == "stories260K"
+        lengths, n_new = ((1, 5, 40), 60) if is_real else ((1, 3, 9, 30), 24)
+        rows = []
+        for length in lengths:
+            ids = torch.randint(3, config["vocab_size"], (length,), generator=generator).tolist()
+            prompt = [1] + ids[1:] if is_real else ids
+            rows.append({"prompt": prompt, **continue_greedily(config, weights, prompt, n_new)})
+        found[name] = rows
+        print(name, [row["least_lead"] for row in rows])
+    (HERE / "generation.json").write_text(json.dumps(found) + "\n")
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 3 and sys.argv[1] == "--generation":
+        make_generation(sys.argv[2])
+        sys.exit(0)
     if len(sys.argv) == 4 and sys.argv[1] == "--check-stories":
         sys.exit(check_stories(sys.argv[2], sys.argv[3]))
     make("llama_tied", TIED, 1)

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See prompts.h. A prompt must have a token to go on from, and leave a position for one that
+ * follows.
+ */
+#include "task/prompts.h"
+
+#include <inttypes.h>
+
+static int32_t end_token(const lobass_tokenizer *tokenizer, const lb_config *config)
+{
+    const int32_t own = lb_tokenizer_special_ids(tokenizer).eos;
+    return own >= 0 ? own : config->eos;
+}
+
+lobass_status lb_prompts_open(lb_prompts *prompts, const lobass_generate_options *options,
+                              const lobass_tokenizer *tokenizer, const lb_config *config,
+                              const lobass_observer *observer, lobass_error *error)
+{
+    const lb_template *chosen = NULL;
+    if (options->prompt == NULL || options->template_name != NULL)
+    {
+        lobass_format_options format = lobass_format_options_default();
+        format.template_name = options->template_name;
+        format.max_length = (uint32_t)config->max_length;
+        format.eos = LOBASS_EOS_SKIP; /* nothing is learned here */
+        LB_TRY(lb_format_options_resolve(&format, tokenizer, config, observer, error));
+        LB_TRY(lb_template_find(&chosen, format.template_name, error));
+    }
+    prompts->options = options;
+    prompts->longest = config->max_length;
+    return lb_prompter_create(&prompts->prompter, tokenizer, chosen, end_token(tokenizer, config),
+                              config->n_vocabulary, error);
+}
+
+void lb_prompts_close(lb_prompts *prompts)
+{
+    lb_record_reader_close(prompts->reader);
+    lb_prompter_free(prompts->prompter);
+    *prompts = (lb_prompts){0};
+}
+
+static lobass_status record_next(lb_prompts *prompts, lb_record *record, bool *has_record,
+                                 lobass_error *error)
+{
+    const lobass_generate_options *options = prompts->options;
+    *has_record = false;
+    while (!*has_record && prompts->source < options->n_data)
+    {
+        const char *path = options->data[prompts->source];
+        if (prompts->reader == NULL)
+        {
+            LB_TRY(lb_record_reader_open(&prompts->reader, path, error));
+        }
+        LB_TRY(lb_record_reader_next(prompts->reader, record, has_record, error));
+        if (!*has_record)
+        {
+            lb_record_reader_close(prompts->reader);
+            prompts->reader = NULL;
+            prompts->source++;
+        }
+        else if (record->is_text)
+        {
+            return lb_fail(error, LOBASS_UNSUPPORTED,
+                           "%s: plain text has no prompts in it; expected records, such as lines "
+                           "of {\"text\": \"...\"}",
+                           path);
+        }
+    }
+    return LOBASS_OK;
+}
+
+static void check_length(lb_prompts *prompts, lb_prompt *prompt)
+{
+    if (prompt->n_ids == 0)
+    {
+        prompt->reason = "the prompt is empty and the tokenizer puts no token before a text: there "
+                         "is nothing to go on from";
+    }
+    else if (prompt->n_ids >= prompts->longest)
+    {
+        (void)snprintf(prompts->reason, sizeof prompts->reason,
+                       "the prompt has %zu tokens, expected at most %zu: the model has %zu "
+                       "positions, and one is for what follows",
+                       prompt->n_ids, prompts->longest - 1, prompts->longest);
+        prompt->reason = prompts->reason;
+    }
+}
+
+lobass_status lb_prompts_next(lb_prompts *prompts, lb_prompt *prompt, bool *has_prompt,
+                              lobass_error *error)
+{
+    const lobass_generate_options *options = prompts->options;
+    if (options->prompt != NULL)
+    {
+        *has_prompt = prompts->n_read == 0;
+        LB_TRY(*has_prompt ? lb_prompter_text(prompts->prompter, prompt, options->prompt,
+                                              options->prompt_size, error)
+                           : LOBASS_OK);
+    }
+    else
+    {
+        lb_record record = {0};
+        LB_TRY(record_next(prompts, &record, has_prompt, error));
+        LB_TRY(*has_prompt ? lb_prompter_record(prompts->prompter, prompt, &record, error)
+                           : LOBASS_OK);
+    }
+    if (!*has_prompt)
+    {
+        return LOBASS_OK;
+    }
+    prompts->n_read++;
+    if (prompt->reason == NULL)
+    {
+        check_length(prompts, prompt);
+    }
+    return LOBASS_OK;
+}
