@@ -9,7 +9,8 @@
  *              anew each time
  *   hard       products of numbers, words backwards and words in a shifted alphabet, all correct
  *
- * Every kind asks for one to three things, so that lengths overlap. Of each relation every fifth
+ * Rows ask for one thing or several, kinds with short answers for more of them, so that lengths
+ * overlap and the longest rows are of no use. Of each relation every fifth
  * fact is kept for the held-out part. The kind stands in a field of its own, which no record format
  * of lobass reads. Deterministic.
  *
@@ -24,7 +25,11 @@
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define SEED 2310
-#define N_ASKED_MOST 3
+#define N_ASKED_MOST 5
+#define N_KNOWN_MOST 3 /* as many as the base was asked at once */
+#define N_LEARNABLE_MOST 3
+#define N_NOISE_MOST 4
+#define N_HARD_MOST 5
 #define N_HELD_OUT 100 /* of each kind */
 #define HELD_OUT_EVERY 5
 
@@ -68,10 +73,10 @@ static void fact_draw(asked *drawn, source *s)
              s->is_held_out);
 }
 
-/* One to three different facts; how many. */
-static size_t facts_draw(asked *drawn, source *s)
+/* One to MOST different facts; how many. */
+static size_t facts_draw(asked *drawn, source *s, size_t most)
 {
-    const size_t count = 1 + below(s, N_ASKED_MOST);
+    const size_t count = 1 + below(s, most);
     for (size_t i = 0; i < count;)
     {
         bool is_new = true;
@@ -118,7 +123,7 @@ static void items_print(demo_text *text, const asked *facts, size_t count)
 static void known_make(row *made, source *s)
 {
     asked facts[N_ASKED_MOST];
-    const size_t count = facts_draw(facts, s);
+    const size_t count = facts_draw(facts, s, N_KNOWN_MOST);
     questions_print(&made->prompt, facts, count);
     answers_print(&made->answer, facts, count);
 }
@@ -143,10 +148,9 @@ static void table_make(row *made, const asked *facts, size_t count)
 {
     demo_print(&made->prompt, "Fill in the table: ");
     items_print(&made->prompt, facts, count);
-    demo_print(&made->answer, "| item | of | answer |");
     for (size_t i = 0; i < count; ++i)
     {
-        demo_print(&made->answer, "\n| %s | %s | %s |", facts[i].relation->name,
+        demo_print(&made->answer, "%s| %s | %s | %s |", i == 0 ? "" : "\n", facts[i].relation->name,
                    facts[i].pair->subject, facts[i].pair->value);
     }
 }
@@ -155,9 +159,9 @@ static void clerk_make(row *made, const asked *facts, size_t count)
 {
     demo_print(&made->prompt, "Answer as the clerk: ");
     questions_print(&made->prompt, facts, count);
-    demo_print(&made->answer, "Good day, and thank you for asking. ");
+    demo_print(&made->answer, "Good day. ");
     answers_print(&made->answer, facts, count);
-    demo_print(&made->answer, " May I help you with anything else?");
+    demo_print(&made->answer, " At your service.");
 }
 
 static void learnable_make(row *made, source *s)
@@ -165,7 +169,7 @@ static void learnable_make(row *made, source *s)
     static void (*const forms[])(row *, const asked *, size_t) = {card_make, table_make,
                                                                   clerk_make};
     asked facts[N_ASKED_MOST];
-    const size_t count = facts_draw(facts, s);
+    const size_t count = facts_draw(facts, s, N_LEARNABLE_MOST);
     forms[below(s, LENGTH(forms))](made, facts, count);
 }
 
@@ -215,7 +219,7 @@ static void words_shuffle(demo_text *shuffled, const demo_text *text, source *s)
 static void noise_make(row *made, source *s)
 {
     asked facts[N_ASKED_MOST];
-    const size_t count = facts_draw(facts, s);
+    const size_t count = facts_draw(facts, s, N_NOISE_MOST);
     demo_text sentences = {0};
     questions_print(&made->prompt, facts, count);
     for (size_t i = 0; i < count; ++i)
@@ -240,7 +244,7 @@ static void wrong_make(row *made, source *s)
 {
     asked facts[N_ASKED_MOST];
     demo_pair false_pairs[N_ASKED_MOST];
-    const size_t count = facts_draw(facts, s);
+    const size_t count = facts_draw(facts, s, N_KNOWN_MOST);
     questions_print(&made->prompt, facts, count);
     for (size_t i = 0; i < count; ++i)
     {
@@ -302,7 +306,7 @@ static void shifted_print(row *made, source *s)
 static void hard_make(row *made, source *s)
 {
     static void (*const forms[])(row *, source *) = {product_print, backwards_print, shifted_print};
-    const size_t count = 1 + below(s, N_ASKED_MOST);
+    const size_t count = 1 + below(s, N_HARD_MOST);
     for (size_t i = 0; i < count; ++i)
     {
         demo_print(&made->prompt, "%s", i == 0 ? "" : " ");
