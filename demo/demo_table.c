@@ -1,233 +1,374 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads the scores of a run and the kinds of the rows it was made from, and prints which kinds were
- * chosen: of each kind its share of the set, of the selection, and of as many of the longest rows
- * (what choosing by length alone would give), with mean losses and scores. Fails when the learnable
- * kind does not lead the selection.
+ * Prints what the demo found, for a terminal of 80 columns, or writes it all to
+ * FOLDER/summary.json; demo_figures.h says which files of FOLDER it reads. Fails where the
+ * learnable kind does not lead the selection.
  *
- *   demo_table RUN/scores.jsonl sft.jsonl
+ *   demo_table FOLDER examples|kinds|arms|sweep|summary
  */
+#include "demo_figures.h"
+
+#include <math.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
+#define WIDTH 80
+#define EXAMPLE_INDENT 11
 
-static const char *const kinds[] = {"known", "learnable", "noise", "wrong"};
-#define N_KINDS (sizeof kinds / sizeof kinds[0])
-#define LEARNABLE 1
-#define LINE_SIZE 65536
-
-typedef struct scored_row
+static const char *learnable(void)
 {
-    unsigned kind;
-    json_int_t n_tokens;
-    double initial_loss, reference_loss, learnability;
-    bool is_selected;
-} scored_row;
+    return demo_kinds[DEMO_LEARNABLE];
+}
 
-typedef struct row_table
+static double real(const json_t *object, const char *name)
 {
-    scored_row *rows; /* [count] */
-    size_t count, capacity;
-} row_table;
+    return json_number_value(json_object_get(object, name));
+}
 
-/* What is printed of one kind; sums over its rows. */
-typedef struct kind_sums
-{
-    size_t n_rows, n_selected, n_longest;
-    double n_tokens, initial_loss, reference_loss, learnability;
-} kind_sums;
-
-/* ---- reading ----------------------------------------------------------------------------------
+/* ---- text --------------------------------------------------------------------------------------
  */
 
-/* The object on the next line; NULL at the end. A line that is none ends the program. */
-static json_t *line_load(FILE *file, const char *path, size_t number)
+/* How much of TEXT stands on a line: up to a space or a line's end within MOST, if there is one. */
+static size_t line_size(const char *text, size_t most)
 {
-    static char line[LINE_SIZE];
-    json_error_t cause;
-    if (fgets(line, sizeof line, file) == NULL)
+    size_t size = strcspn(text, "\n");
+    if (size > most)
     {
-        return NULL;
-    }
-    json_t *object = json_loads(line, 0, &cause);
-    if (object == NULL)
-    {
-        (void)fprintf(stderr, "demo_table: %s:%zu: %s\n", path, number, cause.text);
-        exit(EXIT_FAILURE);
-    }
-    return object;
-}
-
-static bool kind_find(const json_t *record, unsigned *kind)
-{
-    const char *name = json_string_value(json_object_get(record, "kind"));
-    for (*kind = 0; *kind < N_KINDS; ++*kind)
-    {
-        if (name != NULL && strcmp(name, kinds[*kind]) == 0)
+        for (size = most; size > 0 && text[size] != ' '; --size)
         {
-            return true;
         }
     }
-    return false;
+    return size > 0 || *text == '\n' ? size : most;
 }
 
-/* False where a row lacks what the table needs. */
-static bool row_read(scored_row *row, const json_t *scores, const json_t *record)
+/* TEXT in lines of INDENT spaces; LABEL stands in those of the first. */
+static void wrapped_print(int indent, const char *label, const char *text)
 {
-    const json_t *initial = json_object_get(scores, "initial_loss");
-    const json_t *reference = json_object_get(scores, "reference_loss");
-    const json_t *learnability = json_object_get(scores, "learnability");
-    row->n_tokens = json_integer_value(json_object_get(scores, "n_tokens"));
-    row->initial_loss = json_number_value(initial);
-    row->reference_loss = json_number_value(reference);
-    row->learnability = json_number_value(learnability);
-    row->is_selected = json_is_true(json_object_get(scores, "selected"));
-    return kind_find(record, &row->kind) && json_is_number(initial) && json_is_number(reference) &&
-           json_is_number(learnability);
+    do
+    {
+        const size_t size = line_size(text, (size_t)(WIDTH - indent));
+        (void)printf("%-*s%.*s\n", indent, label, (int)size, text);
+        text += size + (text[size] != '\0' ? 1 : 0);
+        label = "";
+    } while (*text != '\0');
 }
 
-static void row_append(row_table *table, const scored_row *row)
+static __attribute__((format(printf, 1, 2))) void paragraph_print(const char *format, ...)
 {
-    if (table->count == table->capacity)
-    {
-        table->capacity = table->capacity == 0 ? 1024 : 2 * table->capacity;
-        scored_row *grown = realloc(table->rows, table->capacity * sizeof *grown);
-        if (grown == NULL)
-        {
-            (void)fprintf(stderr, "demo_table: out of memory\n");
-            exit(EXIT_FAILURE);
-        }
-        table->rows = grown;
-    }
-    table->rows[table->count++] = *row;
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    (void)printf("\n");
+    wrapped_print(0, "", text);
 }
 
-/* Both files are in the order of the data, a line a record. *N_UNSCORED counts the others. */
-static void table_load(row_table *table, size_t *n_unscored, const char *scores_path,
-                       const char *records_path)
-{
-    FILE *scores_file = fopen(scores_path, "r");
-    FILE *records_file = fopen(records_path, "r");
-    if (scores_file == NULL || records_file == NULL)
-    {
-        perror(scores_file == NULL ? scores_path : records_path);
-        exit(EXIT_FAILURE);
-    }
-    for (size_t number = 1;; ++number)
-    {
-        scored_row row;
-        json_t *scores = line_load(scores_file, scores_path, number);
-        json_t *record = line_load(records_file, records_path, number);
-        if (scores != NULL && record != NULL && row_read(&row, scores, record))
-        {
-            row_append(table, &row);
-        }
-        else if (scores != NULL && record != NULL)
-        {
-            ++*n_unscored;
-        }
-        const bool is_end = scores == NULL || record == NULL;
-        json_decref(scores);
-        json_decref(record);
-        if (is_end)
-        {
-            break;
-        }
-    }
-    (void)fclose(records_file);
-    (void)fclose(scores_file);
-}
-
-/* ---- printing ----------------------------------------------------------------------------------
+/* ---- examples ----------------------------------------------------------------------------------
  */
 
-static int longer_first(const void *a, const void *b)
+static int examples_print(const demo_set *set)
 {
-    const scored_row *first = a;
-    const scored_row *second = b;
-    return (first->n_tokens < second->n_tokens) - (first->n_tokens > second->n_tokens);
-}
-
-static size_t sums_make(kind_sums sums[N_KINDS], row_table *table)
-{
-    size_t n_selected = 0;
-    for (size_t i = 0; i < table->count; ++i)
+    for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
     {
-        const scored_row *row = &table->rows[i];
-        kind_sums *sum = &sums[row->kind];
-        sum->n_rows++;
-        sum->n_selected += row->is_selected ? 1 : 0;
-        sum->n_tokens += (double)row->n_tokens;
-        sum->initial_loss += row->initial_loss;
-        sum->reference_loss += row->reference_loss;
-        sum->learnability += row->learnability;
-        n_selected += row->is_selected ? 1 : 0;
-    }
-    qsort(table->rows, table->count, sizeof *table->rows, longer_first);
-    for (size_t i = 0; i < n_selected; ++i)
-    {
-        sums[table->rows[i].kind].n_longest++;
-    }
-    return n_selected;
-}
-
-static double percent(size_t part, size_t whole)
-{
-    return whole == 0 ? 0 : 100.0 * (double)part / (double)whole;
-}
-
-static void sums_print(const kind_sums sums[N_KINDS], size_t n_rows, size_t n_selected)
-{
-    (void)printf("\n%-10s %5s %7s %9s %7s   %8s %12s %9s %12s\n", "", "", "of the", "of the",
-                 "of the", "mean", "mean initial", "reference", "mean");
-    (void)printf("%-10s %5s %7s %9s %7s   %8s %12s %9s %12s\n", "kind", "rows", "set", "selection",
-                 "longest", "tokens", "loss", "loss", "learnability");
-    for (size_t i = 0; i < N_KINDS; ++i)
-    {
-        const kind_sums *sum = &sums[i];
-        const double n = sum->n_rows == 0 ? 1 : (double)sum->n_rows;
-        (void)printf("%-10s %5zu %6.1f%% %8.1f%% %6.1f%%   %8.1f %12.3f %9.3f %12.3f\n", kinds[i],
-                     sum->n_rows, percent(sum->n_rows, n_rows),
-                     percent(sum->n_selected, n_selected), percent(sum->n_longest, n_selected),
-                     sum->n_tokens / n, sum->initial_loss / n, sum->reference_loss / n,
-                     sum->learnability / n);
-    }
-}
-
-int main(int argc, char **argv)
-{
-    row_table table = {0};
-    kind_sums sums[N_KINDS] = {0};
-    size_t n_unscored = 0;
-    if (argc != 3)
-    {
-        (void)fprintf(stderr, "usage: demo_table RUN/scores.jsonl sft.jsonl\n");
-        return 2;
-    }
-    table_load(&table, &n_unscored, argv[1], argv[2]);
-    const size_t n_selected = sums_make(sums, &table);
-    sums_print(sums, table.count, n_selected);
-    free(table.rows);
-    if (n_unscored > 0)
-    {
-        (void)printf("%zu rows have no score\n", n_unscored);
-    }
-    const double share = percent(sums[LEARNABLE].n_selected, n_selected);
-    const double expected = percent(sums[LEARNABLE].n_rows, table.count);
-    (void)printf(
-        "\nOf the %zu rows chosen, %.1f%% are of the learnable kind; by chance it would be "
-        "%.1f%%.\n",
-        n_selected, share, expected);
-    for (size_t i = 0; i < N_KINDS; ++i)
-    {
-        if (n_selected == 0 || (i != LEARNABLE && sums[i].n_selected >= sums[LEARNABLE].n_selected))
+        const json_t *record = set->examples[kind];
+        const char *prompt = json_string_value(json_object_get(record, "instruction"));
+        const char *answer = json_string_value(json_object_get(record, "output"));
+        if (prompt != NULL && answer != NULL)
         {
-            (void)fprintf(stderr, "demo_table: the learnable kind does not lead the selection\n");
-            return EXIT_FAILURE;
+            (void)printf("\n");
+            wrapped_print(EXAMPLE_INDENT, demo_kinds[kind], prompt);
+            wrapped_print(EXAMPLE_INDENT, "        ->", answer);
         }
     }
     return EXIT_SUCCESS;
+}
+
+/* ---- kinds -------------------------------------------------------------------------------------
+ */
+
+static void shares_print(json_t *kinds, const json_t *directions)
+{
+    static const int width[DEMO_N_SCORES] = {12, 9, 9, 9, 9};
+    const char *name;
+    json_t *kind;
+    (void)printf("\n%-10s %6s %7s%s\n", "", "", "of the", " of the selection by");
+    (void)printf("%-10s %6s %7s", "kind", "rows", "set");
+    for (size_t i = 0; i < DEMO_N_SCORES; ++i)
+    {
+        (void)printf(" %*s", width[i], demo_scores[i]);
+    }
+    (void)printf("\n%-25s", "");
+    for (size_t i = 0; i < DEMO_N_SCORES; ++i)
+    {
+        (void)printf(" %*s", width[i],
+                     json_string_value(json_object_get(directions, demo_scores[i])));
+    }
+    (void)printf("\n");
+    json_object_foreach(kinds, name, kind)
+    {
+        const json_t *shares = json_object_get(kind, "share_in_selection");
+        (void)printf("%-10s %6.0f %6.1f%%", name, real(kind, "rows"),
+                     100 * real(kind, "share_in_set"));
+        for (size_t i = 0; i < DEMO_N_SCORES; ++i)
+        {
+            (void)printf(" %*.1f%%", width[i] - 1, 100 * real(shares, demo_scores[i]));
+        }
+        (void)printf("\n");
+    }
+}
+
+static void means_print(json_t *kinds)
+{
+    static const char *const members[] = {"tokens", "initial_loss", "reference_loss",
+                                          "learnability"};
+    const char *name;
+    json_t *kind;
+    (void)printf("\n%-10s %10s %15s %15s %15s\n", "mean of", "scored", "initial loss",
+                 "reference loss", "learnability");
+    (void)printf("%-10s %10s %15s %15s %15s\n", "the kind", "tokens", "nats a token",
+                 "nats a token", "drop / initial");
+    json_object_foreach(kinds, name, kind)
+    {
+        (void)printf("%-10s", name);
+        for (size_t i = 0; i < sizeof members / sizeof members[0]; ++i)
+        {
+            const json_t *value = json_object_get(kind, members[i]);
+            if (value == NULL)
+            {
+                (void)printf(" %*s", i == 0 ? 10 : 15, "-");
+            }
+            else
+            {
+                (void)printf(" %*.*f", i == 0 ? 10 : 15, i == 0 ? 1 : 3, json_number_value(value));
+            }
+        }
+        (void)printf("\n");
+    }
+}
+
+/* Of the run's selection, and of the set; 0 where the set has none of the kind. */
+static double share(const json_t *kinds, size_t kind)
+{
+    const json_t *of = json_object_get(kinds, demo_kinds[kind]);
+    return real(json_object_get(of, "share_in_selection"), demo_scores[0]);
+}
+
+static double share_in_set(const json_t *kinds, size_t kind)
+{
+    return real(json_object_get(kinds, demo_kinds[kind]), "share_in_set");
+}
+
+/* Whether more of the selection is learnable than of any other kind. */
+static bool learnable_leads(const json_t *kinds)
+{
+    for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
+    {
+        if (kind != DEMO_LEARNABLE && share(kinds, kind) >= share(kinds, DEMO_LEARNABLE))
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int kinds_print(const demo_set *set)
+{
+    json_t *kinds = demo_kinds_make(set);
+    json_t *settings = demo_settings_make(set);
+    const bool leads = learnable_leads(kinds);
+    shares_print(kinds, json_object_get(settings, "directions"));
+    means_print(kinds);
+    paragraph_print(
+        "Of the rows chosen by %s %.1f%% are %s, and %.1f%% are noise or wrong; drawn at "
+        "random it would be %.1f%% and %.1f%%.",
+        demo_scores[0], 100 * share(kinds, DEMO_LEARNABLE), learnable(),
+        100 * (share(kinds, DEMO_NOISE) + share(kinds, DEMO_WRONG)),
+        100 * share_in_set(kinds, DEMO_LEARNABLE),
+        100 * (share_in_set(kinds, DEMO_NOISE) + share_in_set(kinds, DEMO_WRONG)));
+    json_decref(settings);
+    json_decref(kinds);
+    if (!leads)
+    {
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "demo_table: the kind \"%s\" does not lead the selection\n",
+                      learnable());
+    }
+    return leads ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* ---- arms --------------------------------------------------------------------------------------
+ */
+
+/* LOSSES of every kind of the set, in columns. */
+static void losses_print(const json_t *losses, const demo_set *set)
+{
+    for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
+    {
+        if (set->counts[kind] > 0)
+        {
+            (void)printf(" %9.3f", real(losses, demo_kinds[kind]));
+        }
+    }
+    (void)printf("\n");
+}
+
+static void arm_print(const char *name, const json_t *arm, const demo_set *set)
+{
+    const size_t n_seeds = json_object_size(json_object_get(arm, "seeds"));
+    (void)printf("%-10s %5.0f %5.0f %7.0f", name, real(arm, "rows"), real(arm, "steps"),
+                 real(arm, "tokens"));
+    losses_print(json_object_get(arm, "mean"), set);
+    if (n_seeds > 1)
+    {
+        (void)printf("  range over %2zu seeds        ", n_seeds);
+        losses_print(json_object_get(arm, "range"), set);
+    }
+}
+
+/* Like "2.345 (range 0.012)": of held-out rows of the learnable kind. */
+static void arm_loss_print(const char *name, const json_t *arm)
+{
+    (void)printf("%s %.3f", name, real(json_object_get(arm, "mean"), learnable()));
+    if (json_object_size(json_object_get(arm, "seeds")) > 1)
+    {
+        (void)printf(" (range %.3f)", real(json_object_get(arm, "range"), learnable()));
+    }
+}
+
+/* The arm "top" against another. */
+static void arms_compare(const json_t *arms, const char *name)
+{
+    const json_t *top = json_object_get(arms, "top");
+    const json_t *other = json_object_get(arms, name);
+    const double drop = real(json_object_get(other, "mean"), learnable()) -
+                        real(json_object_get(top, "mean"), learnable());
+    (void)printf("  ");
+    arm_loss_print("top", top);
+    (void)printf(", ");
+    arm_loss_print(name, other);
+    (void)printf(": top is %.3f %s\n", fabs(drop), drop > 0 ? "lower" : "higher");
+}
+
+static int arms_print(const demo_set *set)
+{
+    json_t *arms = demo_arms_make(set);
+    json_t *settings = demo_settings_make(set);
+    const json_t *recipe = json_object_get(settings, "recipe");
+    const char *name;
+    json_t *arm;
+    (void)printf("\n%-30s %s\n", "", " held-out loss, nats per scored token");
+    (void)printf("%-10s %5s %5s %7s", "arm", "rows", "steps", "tokens");
+    for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
+    {
+        if (set->counts[kind] > 0)
+        {
+            (void)printf(" %9s", demo_kinds[kind]);
+        }
+    }
+    (void)printf("\n");
+    json_object_foreach(arms, name, arm)
+    {
+        arm_print(name, arm, set);
+    }
+    paragraph_print(
+        "top: the %.3g%% that were chosen. random: as many rows, drawn anew for each seed. "
+        "everything: the reference model of the run. tokens: the scored ones of the rows. Every "
+        "arm begins at the base and has the same recipe: %.0f epochs, batches of %.0f rows, a "
+        "learning "
+        "rate of %g. So a small arm sees each of its rows as often, and takes fewer steps.",
+        100 * real(settings, "amount"), real(recipe, "epochs"), real(recipe, "batch_size"),
+        real(recipe, "learning_rate"));
+    (void)printf("\nHeld-out rows of the kind \"%s\":\n", learnable());
+    arms_compare(arms, "random");
+    arms_compare(arms, "everything");
+    json_decref(settings);
+    json_decref(arms);
+    return EXIT_SUCCESS;
+}
+
+/* ---- the sweep ---------------------------------------------------------------------------------
+ */
+
+static int sweep_print(const demo_set *set)
+{
+    json_t *points = demo_sweep_make(set);
+    size_t i;
+    json_t *point;
+    (void)printf("\n%-29s %s\n", "reference", "of the selection");
+    (void)printf("%13s %7s %7s", "learning rate", "epochs", "steps");
+    for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
+    {
+        if (set->counts[kind] > 0)
+        {
+            (void)printf(" %9s", demo_kinds[kind]);
+        }
+    }
+    (void)printf("\n");
+    json_array_foreach(points, i, point)
+    {
+        const json_t *shares = json_object_get(point, "share_in_selection");
+        (void)printf("%13g %7.0f %7.0f", real(point, "learning_rate"), real(point, "epochs"),
+                     real(point, "steps"));
+        for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
+        {
+            if (set->counts[kind] > 0)
+            {
+                (void)printf(" %8.1f%%", 100 * real(shares, demo_kinds[kind]));
+            }
+        }
+        (void)printf("\n");
+    }
+    json_decref(points);
+    return EXIT_SUCCESS;
+}
+
+/* ---- summary -----------------------------------------------------------------------------------
+ */
+
+static int summary_write(const demo_set *set)
+{
+    char path[1024];
+    json_t *summary =
+        json_pack("{s:o, s:o, s:o, s:o}", "settings", demo_settings_make(set), "kinds",
+                  demo_kinds_make(set), "arms", demo_arms_make(set), "sweep", demo_sweep_make(set));
+    (void)snprintf(path, sizeof path, "%s/summary.json", set->folder);
+    const int failed = json_dump_file(summary, path, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_decref(summary);
+    if (failed != 0)
+    {
+        (void)fprintf(stderr, "demo_table: %s: cannot be written\n", path);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+static const struct
+{
+    const char *name;
+    int (*make)(const demo_set *set);
+} sections[] = {{"examples", examples_print},
+                {"kinds", kinds_print},
+                {"arms", arms_print},
+                {"sweep", sweep_print},
+                {"summary", summary_write}};
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc == 3 && i < sizeof sections / sizeof sections[0]; ++i)
+    {
+        if (strcmp(argv[2], sections[i].name) == 0)
+        {
+            demo_set set;
+            demo_set_load(&set, argv[1]);
+            const int code = sections[i].make(&set);
+            demo_set_free(&set);
+            return code;
+        }
+    }
+    (void)fprintf(stderr, "usage: demo_table FOLDER examples|kinds|arms|sweep|summary\n");
+    return 2;
 }
