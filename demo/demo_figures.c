@@ -462,9 +462,9 @@ static json_t *point_make(const demo_set *set, path manifest_path, path scores_p
             mean_put(losses, demo_kinds[kind], sums[kind].reference_loss, sums[kind].n_measured);
         }
     }
-    json_t *point = json_pack("{s:f, s:f, s:O, s:o, s:o}", "learning_rate",
-                              number(manifest, "train/recipe/learning_rate", &manifest_path),
-                              "epochs", number(manifest, "train/recipe/epochs", &manifest_path),
+    json_t *point = json_pack("{s:O, s:O, s:O, s:o, s:o}", "learning_rate",
+                              member(manifest, "train/recipe/learning_rate", &manifest_path),
+                              "epochs", member(manifest, "train/recipe/epochs", &manifest_path),
                               "steps", member(manifest, "train/steps", &manifest_path),
                               "share_in_selection", shares, "reference_loss", losses);
     json_decref(manifest);

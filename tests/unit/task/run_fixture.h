@@ -20,7 +20,7 @@
 #include "task/prepare_private.h"
 #include "unit/base/scratch.h"
 
-#define RUN_TOKENIZER TEST_SOURCE_DIR "/demo/tokenizer.json"
+#define RUN_TOKENIZER TEST_SOURCE_DIR "/tests/tokenizer.json"
 
 /* The path of NAME in the test's folder; valid for the next hundred calls. */
 static inline const char *place(const char *name)

@@ -21,7 +21,7 @@
 #include "task/train_private.h"
 
 #define FIXTURE_ROWS 40
-#define FIXTURE_TOKENIZER TEST_SOURCE_DIR "/demo/tokenizer.json"
+#define FIXTURE_TOKENIZER TEST_SOURCE_DIR "/tests/tokenizer.json"
 #define PATH_SIZE 512
 
 typedef struct fixture
