@@ -87,7 +87,7 @@ same before after
 # The same records in another order, in one file, with another tokenizer and vocabulary.
 cat b.jsonl a.jsonl >c.jsonl
 sed 's/"vocab_size": *[0-9]*/"vocab_size": 512/' "$fixtures/config.json" >config.json
-"$LOBASS" init --like config.json --tokenizer "$root/demo/tokenizer.json" -o tokens >/dev/null
+"$LOBASS" init --like config.json --tokenizer "$root/tests/tokenizer.json" -o tokens >/dev/null
 expect 0 "$LOBASS" prepare tokens c.jsonl -o run-tokens -q
 expect 0 "$LOBASS" compare run-model run-tokens --by random -k 30 --json --list 1000
 says out '"same_order": false'
