@@ -70,7 +70,7 @@ expect 0 "$LOBASS" compare run other_run -k "$amount" --json
 overlap=$(sed 's/.*"selected": {"amount": "[^"]*", \([^}]*\)}, "depths".*/{\1}/' out >overlap &&
     number overlap overlap)
 chance=$(number overlap_by_chance overlap)
-spearman=$(sed 's/, "kendall".*//' out >head && number spearman head)
+spearman=$(sed 's/, "kendall".*//' out >ranks && number spearman ranks)
 echo "the two bases choose the same rows in $overlap (by chance $chance); rank correlation $spearman"
 at_most "$overlap" 0.25 "overlap of the selections of two bases"
 at_most "$spearman" 0.5 "rank correlation of two bases"

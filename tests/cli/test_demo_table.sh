@@ -147,9 +147,9 @@ lacks out hard
 # ---- a method that failed
 
 make_demo
-scores "0 1 4 9" >d/run/scores.jsonl
+scores "0 1 2 4" >d/run/scores.jsonl
 expect 1 "$table" d kinds
-says out "50.0%"
+says out "75.0%"
 says err 'demo_table: the kind "learnable" does not lead the selection'
 
 # ---- what is missing or broken, in one line
