@@ -8,7 +8,7 @@ all:
 	cmake --preset release >/dev/null
 	cmake --build --preset release
 
-# Makes a base model and a set with known answers, runs the whole method, prints what was chosen.
+# Runs the whole method on demo/base and a set with known answers; prints what was chosen, and whether it helps.
 demo: all
 	demo/run
 
