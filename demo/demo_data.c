@@ -3,18 +3,20 @@
  * Writes a fine-tuning set in which it is known what the base model can know, learn or not learn:
  *
  *   known      questions about facts (facts.c), as it was asked them while it was pretrained
- *   learnable  the same facts in three forms that it has never seen: a card, a table, a clerk
+ *   learnable  the same facts in a form that it has never seen: a card; with FORMS 2 or 3 some of
+ *              them in a table, or by a clerk
  *   noise      such questions, answered with unrelated sentences or with words in disorder
  *   wrong      such questions, answered in the right form with a value of another subject, drawn
  *              anew each time
  *   hard       products of numbers, words backwards and words in a shifted alphabet, all correct
  *
  * Rows ask for one thing or several, kinds with short answers for more of them, so that lengths
- * overlap and the longest rows are of no use. Of each relation every fifth
- * fact is kept for the held-out part. The kind stands in a field of its own, which no record format
+ * overlap and the longest rows are of no use. The rows held out are drawn like those of the set,
+ * but for prompts that the set has. The kind stands in a field of its own, which no record format
  * of lobass reads. Deterministic.
  *
- *   demo_data FOLDER      makes FOLDER/sft.jsonl, and FOLDER/heldout_KIND.jsonl of each kind
+ *   demo_data FOLDER [FORMS]      makes FOLDER/sft.jsonl, and FOLDER/heldout_KIND.jsonl of each
+ * kind
  */
 #include "demo_text.h"
 #include "facts.h"
@@ -30,8 +32,8 @@
 #define N_LEARNABLE_MOST 3
 #define N_NOISE_MOST 4
 #define N_HARD_MOST 5
+#define N_FORMS_MOST 3
 #define N_HELD_OUT 100 /* of each kind */
-#define HELD_OUT_EVERY 5
 
 /* What a row asks for. */
 typedef struct asked
@@ -51,7 +53,7 @@ typedef struct row
 typedef struct source
 {
     uint64_t random;
-    bool is_held_out;
+    size_t n_forms; /* of the learnable kind */
 } source;
 
 static size_t below(source *s, size_t bound)
@@ -64,13 +66,9 @@ static size_t below(source *s, size_t bound)
 
 static void fact_draw(asked *drawn, source *s)
 {
-    do
-    {
-        drawn->relation = &demo_relations[below(s, demo_n_relations)];
-        drawn->pair = &drawn->relation->pairs[below(s, drawn->relation->n_pairs)];
-        drawn->form = below(s, N_QUESTION_FORMS);
-    } while (((size_t)(drawn->pair - drawn->relation->pairs) % HELD_OUT_EVERY == 0) !=
-             s->is_held_out);
+    drawn->relation = &demo_relations[below(s, demo_n_relations)];
+    drawn->pair = &drawn->relation->pairs[below(s, drawn->relation->n_pairs)];
+    drawn->form = below(s, N_QUESTION_FORMS);
 }
 
 /* One to MOST different facts; how many. */
@@ -128,7 +126,7 @@ static void known_make(row *made, source *s)
     answers_print(&made->answer, facts, count);
 }
 
-/* ---- learnable: three new forms ----------------------------------------------------------------
+/* ---- learnable: new forms ----------------------------------------------------------------------
  */
 
 static void card_make(row *made, const asked *facts, size_t count)
@@ -168,9 +166,10 @@ static void learnable_make(row *made, source *s)
 {
     static void (*const forms[])(row *, const asked *, size_t) = {card_make, table_make,
                                                                   clerk_make};
+    _Static_assert(LENGTH(forms) == N_FORMS_MOST, "as the usage says");
     asked facts[N_ASKED_MOST];
     const size_t count = facts_draw(facts, s, N_LEARNABLE_MOST);
-    forms[below(s, LENGTH(forms))](made, facts, count);
+    forms[below(s, s->n_forms)](made, facts, count);
 }
 
 /* ---- noise -------------------------------------------------------------------------------------
@@ -347,53 +346,81 @@ static row row_make(size_t kind, source *s)
     return made;
 }
 
-static void set_write(const char *folder)
+/* The rows of the set, in the order they were made. */
+typedef struct row_set
 {
-    static row rows[N_ROWS_MOST];
-    source s = {.random = SEED};
-    size_t n_rows = 0;
+    row rows[N_ROWS_MOST];
+    size_t n_rows;
+} row_set;
+
+static void set_make(row_set *set, source *s)
+{
     for (size_t kind = 0; kind < LENGTH(kinds); ++kind)
     {
         for (size_t i = 0; i < kinds[kind].n_rows; ++i)
         {
-            rows[n_rows++] = row_make(kind, &s);
+            set->rows[set->n_rows++] = row_make(kind, s);
         }
     }
-    FILE *file = demo_file_open(folder, "sft.jsonl");
-    for (size_t left = n_rows; left > 0; --left)
-    {
-        const size_t chosen = below(&s, left);
-        row_write(file, &rows[chosen]);
-        rows[chosen] = rows[left - 1];
-    }
-    demo_file_close(file, "sft.jsonl");
 }
 
-static void held_out_write(const char *folder, size_t kind)
+static bool has_prompt(const row_set *set, const row *wanted)
 {
-    source s = {.random = SEED + 1 + kind, .is_held_out = true};
+    size_t i = 0;
+    while (i < set->n_rows && strcmp(set->rows[i].prompt.data, wanted->prompt.data) != 0)
+    {
+        ++i;
+    }
+    return i < set->n_rows;
+}
+
+static void held_out_write(const char *folder, size_t kind, const row_set *set, size_t n_forms)
+{
+    source s = {.random = SEED + 1 + kind, .n_forms = n_forms};
     demo_text name = {0};
     demo_print(&name, "heldout_%s.jsonl", kinds[kind].name);
     FILE *file = demo_file_open(folder, name.data);
-    for (size_t i = 0; i < N_HELD_OUT; ++i)
+    for (size_t n_written = 0; n_written < N_HELD_OUT;)
     {
         const row made = row_make(kind, &s);
-        row_write(file, &made);
+        if (!has_prompt(set, &made))
+        {
+            row_write(file, &made);
+            ++n_written;
+        }
     }
     demo_file_close(file, name.data);
 }
 
+/* Shuffles the set while it is written. */
+static void set_write(const char *folder, row_set *set, source *s)
+{
+    FILE *file = demo_file_open(folder, "sft.jsonl");
+    for (size_t left = set->n_rows; left > 0; --left)
+    {
+        const size_t chosen = below(s, left);
+        row_write(file, &set->rows[chosen]);
+        set->rows[chosen] = set->rows[left - 1];
+    }
+    demo_file_close(file, "sft.jsonl");
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2)
+    static row_set set;
+    const size_t n_forms = argc == 3 ? strtoul(argv[2], NULL, 10) : 1;
+    if (argc < 2 || argc > 3 || n_forms < 1 || n_forms > N_FORMS_MOST)
     {
-        (void)fprintf(stderr, "usage: demo_data FOLDER\n");
+        (void)fprintf(stderr, "usage: demo_data FOLDER [FORMS], FORMS from 1 to %d\n",
+                      N_FORMS_MOST);
         return 2;
     }
-    set_write(argv[1]);
+    source s = {.random = SEED, .n_forms = n_forms};
+    set_make(&set, &s);
     for (size_t kind = 0; kind < LENGTH(kinds); ++kind)
     {
-        held_out_write(argv[1], kind);
+        held_out_write(argv[1], kind, &set, n_forms);
     }
+    set_write(argv[1], &set, &s);
     return EXIT_SUCCESS;
 }

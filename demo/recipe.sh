@@ -10,5 +10,5 @@ rate=1e-3         # the highest learning rate
 seeds="1 2 3"     # of the small arms
 
 # Other references: learning rate and epochs. The first are made by demo/run, all by demo/sweep.
-points="2e-4:1 1e-3:1"
-grid="1e-4:1 1e-4:3 3e-4:1 3e-4:3 1e-3:1 1e-3:3 1e-3:8 3e-3:1 3e-3:3"
+points="2e-5:1 1e-4:1"
+grid="1e-5:1 2e-5:1 2e-5:3 1e-4:1 1e-4:3 1e-3:1 1e-3:3 1e-3:8 3e-3:1 3e-3:3"
