@@ -43,15 +43,18 @@ at_most()
 awk 'NR % 4 == 1' sft.jsonl >part.jsonl
 equals "$(lines part.jsonl)" 600 "rows"
 
-# ---- what is chosen: 36 rows. By chance 7 of them would be learnable, and 12 noise or wrong.
+# ---- what is chosen: 36 rows. By chance 7 of them would be learnable, and 12 noise or wrong. A quarter
+# of the set gives a quarter of the reference's steps, so less is learned than in the demo: 32 to 36 and
+# 0 to 3 were seen with learning rates of 5e-4 and 1e-3, batches of 8 and 16, and in fp32; the margin is
+# three rows and one.
 
 choose "$base" run
 equals "$(lines run/selected.jsonl)" 36 "chosen rows"
 learnable=$(rows learnable run/selected.jsonl)
 useless=$(($(rows noise run/selected.jsonl) + $(rows wrong run/selected.jsonl)))
 echo "of 36 chosen rows $learnable learnable, $useless noise or wrong"
-at_least "$learnable" 32 "learnable rows chosen"
-at_most "$useless" 1 "rows chosen that are noise or wrong"
+at_least "$learnable" 29 "learnable rows chosen"
+at_most "$useless" 4 "rows chosen that are noise or wrong"
 
 # ---- another base: random weights of its own, and the learnable rows of the rest of the set
 
