@@ -6,7 +6,7 @@ template=plain    # what the base was pretrained with
 amount=6%         # what is selected
 epochs=3          # of the reference model and of every arm
 batch=16          # rows of one step
-rate=1e-3         # the highest learning rate
+rate=5e-4         # the highest learning rate
 seeds="1 2 3"     # of the small arms
 
 # Other references: learning rate and epochs. The first are made by demo/run, all by demo/sweep.
