@@ -343,8 +343,10 @@ static void print_json(const void *given, const void *made)
 
 int cmd_compare(const cli_call *call)
 {
-    static const cli_task task = {
-        .call = call_library, .print = print_result, .print_json = print_json};
+    static const cli_task task = {.call = call_library,
+                                  .print = print_result,
+                                  .print_json = print_json,
+                                  .keeps_nothing = true};
     lobass_compare_options options = lobass_compare_options_default();
     lobass_comparison *comparison = NULL;
     cli_common common = {.seed = options.seed};

@@ -116,8 +116,10 @@ int cmd_evaluate(const cli_call *call)
     if (code < 0)
     {
         lobass_evaluate_result result = {0};
-        const cli_task task = {
-            .call = call_library, .print = print_result, .print_json = print_json};
+        const cli_task task = {.call = call_library,
+                               .print = print_result,
+                               .print_json = print_json,
+                               .keeps_nothing = true};
         options.model = parser.values[0];
         options.data = parser.values + 1;
         options.n_data = parser.n_values - 1;

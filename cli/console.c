@@ -246,6 +246,7 @@ void cli_catch_signals(void)
     sigemptyset(&taken);
     sigaddset(&taken, SIGINT);
     sigaddset(&taken, SIGTERM);
+    sigaddset(&taken, SIGHUP);
     /* Blocked before there is any other thread: those inherit it. */
     pthread_sigmask(SIG_BLOCK, &taken, NULL);
     if (pthread_create(&thread, NULL, take_signals, &taken) == 0)

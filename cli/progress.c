@@ -264,6 +264,12 @@ int cli_task_run(const cli_task *task, const void *options, void *result, const 
     cli_progress_start(&progress, common);
     if (task->call(options, &progress.observer, result, &error) != LOBASS_OK)
     {
+        if (task->keeps_nothing && error.status == LOBASS_CANCELLED)
+        {
+            cli_progress_end(&progress);
+            cli_message("stopped");
+            return CLI_INTERRUPTED;
+        }
         return cli_progress_fail(&progress, common, task->goes_on_overwriting, &error);
     }
     cli_progress_end(&progress);

@@ -37,6 +37,7 @@ typedef struct cli_task
     void (*print)(const void *options, const void *result);
     void (*print_json)(const void *options, const void *result);
     bool goes_on_overwriting; /* see cli_progress_fail() */
+    bool keeps_nothing;       /* stopped, it begins anew */
 } cli_task;
 
 /* Calls it under observation and prints its result or why it failed; returns the exit code. */

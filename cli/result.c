@@ -106,7 +106,14 @@ void cli_selection_json(cli_json *json, const lobass_select_options *options,
 void cli_recipe_json(cli_json *json, const lobass_train_options *options)
 {
     cli_json_object(json, "recipe");
-    cli_json_uint(json, "epochs", options->n_epochs);
+    if (options->n_steps > 0)
+    {
+        cli_json_uint(json, "steps", options->n_steps);
+    }
+    else
+    {
+        cli_json_uint(json, "epochs", options->n_epochs);
+    }
     cli_json_uint(json, "batch_size", options->batch_size);
     cli_json_real(json, "learning_rate", options->learning_rate);
     cli_json_real(json, "warmup", options->warmup_ratio);

@@ -89,6 +89,7 @@ static lobass_status evaluate_with(evaluator *e, lobass_error *error)
     lb_stage_begin(&stage, e->observer, "evaluate", "windows", 0, e->held_out.n_windows);
     LB_TRY(lb_held_out_run(&e->held_out, e->decoder, &stage, error));
     LB_TRY(lb_stage_end(&stage, error));
+    LB_TRY(lb_held_out_check(&e->held_out, error));
     result->total = lb_held_out_total(&e->held_out);
     result->n_sources = e->held_out.n_sources;
     result->sources = e->held_out.of_sources;

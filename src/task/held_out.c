@@ -235,6 +235,21 @@ lobass_status lb_held_out_run(lb_held_out *h, lb_decoder *decoder, lb_stage *sta
     return LOBASS_OK;
 }
 
+lobass_status lb_held_out_check(const lb_held_out *h, lobass_error *error)
+{
+    for (size_t i = 0; i < h->n_windows; i++)
+    {
+        if (!isfinite(h->sums[i]))
+        {
+            const uint64_t row = h->windows[i].row;
+            return lb_fail(error, LOBASS_NUMERIC,
+                           "%s: row %llu: its loss is not finite; expected a number",
+                           h->of_sources[h->row_sources[row]].name, (unsigned long long)row);
+        }
+    }
+    return LOBASS_OK;
+}
+
 lobass_evaluation lb_held_out_total(const lb_held_out *h)
 {
     lobass_evaluation total = {.name = "all"};

@@ -34,6 +34,9 @@ void lb_held_out_close(lb_held_out *held_out);
 /* Scores everything once. STAGE, where it is not NULL, is told of the windows. */
 lobass_status lb_held_out_run(lb_held_out *held_out, lb_decoder *decoder, lb_stage *stage,
                               lobass_error *error);
+/* After a run: LOBASS_NUMERIC names the source and row of the first window whose loss is not
+ * finite. */
+lobass_status lb_held_out_check(const lb_held_out *held_out, lobass_error *error);
 /* All sources in one. */
 lobass_evaluation lb_held_out_total(const lb_held_out *held_out);
 

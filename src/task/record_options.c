@@ -171,18 +171,18 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
     }
     LB_TRY(lb_template_find(&chosen, name != NULL ? name : "alpaca", error));
     options->template_name = lb_template_name(chosen);
-    if (options->max_length < MAX_LENGTH_LEAST)
-    {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT,
-                       "option \"max_length\": expected at least %d tokens, found %u",
-                       MAX_LENGTH_LEAST, (unsigned)options->max_length);
-    }
     if (options->max_length > config->max_length)
     {
         lb_observer_log(observer, LOBASS_LOG_NOTE,
                         "max length %u is above the model's own limit; using %zu",
                         (unsigned)options->max_length, config->max_length);
         options->max_length = (uint32_t)config->max_length;
+    }
+    if (options->max_length < MAX_LENGTH_LEAST)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "option \"max_length\": expected at least %d tokens, found %u",
+                       MAX_LENGTH_LEAST, (unsigned)options->max_length);
     }
     return LOBASS_OK;
 }

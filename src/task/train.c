@@ -277,28 +277,55 @@ static lobass_status rows_prepare(const lobass_train_options *options, const cha
     return lobass_prepare(&prepare, observer, &result, error);
 }
 
+static lobass_status held_out_compare(const char *held_out, const char *data,
+                                      const lobass_observer *observer, lobass_error *error)
+{
+    if (strcmp(held_out, "-") == 0 && strcmp(data, "-") == 0)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "-: standard input was named to train on and to hold out; it can be read "
+                       "once");
+    }
+    if (lb_path_is_within(held_out, data)) /* it is the same file */
+    {
+        lb_observer_log(observer, LOBASS_LOG_WARNING,
+                        "train: %s is trained on and held out: its loss says nothing about other "
+                        "data",
+                        held_out);
+    }
+    return LOBASS_OK;
+}
+
+/* What is held out should not be what is trained on: the data files, or those of the run. */
 static lobass_status held_out_check(const lobass_train_options *options,
                                     const lobass_observer *observer, lobass_error *error)
 {
-    for (size_t i = 0; i < options->n_held_out * options->n_data; i++)
+    lb_store *store = NULL;
+    lb_store_source *sources = NULL;
+    size_t n_sources = options->n_data;
+    lobass_status status = LOBASS_OK;
+    if (options->n_held_out == 0)
     {
-        const char *held_out = options->held_out[i / options->n_data];
-        const char *data = options->data[i % options->n_data];
-        if (strcmp(held_out, "-") == 0 && strcmp(data, "-") == 0)
-        {
-            return lb_fail(error, LOBASS_BAD_ARGUMENT,
-                           "-: standard input was named to train on and to hold out; it can be "
-                           "read once");
-        }
-        if (lb_path_is_within(held_out, data)) /* it is the same file */
-        {
-            lb_observer_log(observer, LOBASS_LOG_WARNING,
-                            "train: %s is trained on and held out: its loss says nothing about "
-                            "other data",
-                            held_out);
-        }
+        return LOBASS_OK;
     }
-    return LOBASS_OK;
+    if (options->run != NULL)
+    {
+        LB_TRY_GOTO(lb_store_open(&store, options->run, LB_STORE_READ, error));
+        LB_TRY_GOTO(lb_store_sources_load(&sources, &n_sources, store, error));
+    }
+    for (size_t i = 0; i < options->n_held_out * n_sources; i++)
+    {
+        const char *data =
+            sources != NULL ? sources[i % n_sources].path : options->data[i % n_sources];
+        LB_TRY_GOTO(held_out_compare(options->held_out[i / n_sources], data, observer, error));
+    }
+done:
+    if (sources != NULL)
+    {
+        lb_store_sources_free(sources, n_sources);
+    }
+    lb_store_close(store);
+    return status;
 }
 
 static void describe_adapter(const lb_trainer *trainer, const lobass_observer *observer)
@@ -368,7 +395,13 @@ static lobass_status steps_take(lb_trainer *trainer, const places *p,
     {
         lb_train_step step;
         LB_TRY(lb_trainer_step(trainer, &step, error));
-        if (isfinite(step.held_out_loss))
+        if (isinf(step.held_out_loss))
+        {
+            lb_observer_log(observer, LOBASS_LOG_WARNING,
+                            "train: after step %llu the held-out loss is not finite",
+                            (unsigned long long)trainer->state.step);
+        }
+        else if (!isnan(step.held_out_loss))
         {
             lb_observer_log(observer, LOBASS_LOG_NOTE,
                             "train: after step %llu, held out: %.4f nats a token, %.4f bits a byte",

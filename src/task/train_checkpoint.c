@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STATE_VERSION 1
+#define STATE_VERSION 2 /* 1 had its log as JSON Lines */
 #define LOG_BYTES_MOST ((size_t)1 << 32)
 
 static const char state_file[] = "state.json";

@@ -164,11 +164,15 @@ static lobass_status log_begin(lb_trainer *trainer, lobass_error *error)
                                  error);
 }
 
-/* A comma, and nothing more for what is not finite. */
+/* A comma, and nothing more for NaN: a loss that was not taken. */
 static lobass_status log_put(lb_buffer *log, double value, lobass_error *error)
 {
     LB_TRY(lb_buffer_append_text(log, ",", error));
-    return isfinite(value) ? lb_json_append_real(log, value, error) : LOBASS_OK;
+    if (isinf(value))
+    {
+        return lb_buffer_append_text(log, "inf", error);
+    }
+    return isnan(value) ? LOBASS_OK : lb_json_append_real(log, value, error);
 }
 
 static lobass_status step_log(lb_trainer *trainer, const lb_train_step *step, uint64_t epoch,
@@ -441,8 +445,9 @@ static lobass_status held_out_score(lb_trainer *trainer, lb_train_step *step, lo
 {
     LB_TRY(lb_held_out_run(&trainer->held_out, trainer->decoder, NULL, error));
     const lobass_evaluation total = lb_held_out_total(&trainer->held_out);
-    step->held_out_loss = lobass_evaluation_loss(&total);
-    step->held_out_bits_per_byte = lobass_evaluation_bits_per_byte(&total);
+    const bool is_finite = isfinite(total.sum_nll);
+    step->held_out_loss = is_finite ? lobass_evaluation_loss(&total) : INFINITY;
+    step->held_out_bits_per_byte = is_finite ? lobass_evaluation_bits_per_byte(&total) : INFINITY;
     trainer->state.held_out_loss = step->held_out_loss;
     trainer->state.held_out_bits_per_byte = step->held_out_bits_per_byte;
     return LOBASS_OK;
