@@ -243,10 +243,17 @@ void cli_catch_signals(void)
     static sigset_t taken;
     pthread_t thread;
 
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
     sigemptyset(&taken);
-    sigaddset(&taken, SIGINT);
-    sigaddset(&taken, SIGTERM);
-    sigaddset(&taken, SIGHUP);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+    {
+        struct sigaction inherited;
+        /* What is ignored stays so: nohup, and a job in the background of a script. */
+        if (sigaction(signals[i], NULL, &inherited) == 0 && inherited.sa_handler != SIG_IGN)
+        {
+            sigaddset(&taken, signals[i]);
+        }
+    }
     /* Blocked before there is any other thread: those inherit it. */
     pthread_sigmask(SIG_BLOCK, &taken, NULL);
     if (pthread_create(&thread, NULL, take_signals, &taken) == 0)

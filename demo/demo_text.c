@@ -26,10 +26,12 @@ void demo_print(demo_text *text, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    const int size =
-        vsnprintf(text->data + text->size, DEMO_TEXT_SIZE - text->size, format, arguments);
+    char *end = text->data + text->size;
+    const size_t left = DEMO_TEXT_SIZE - text->size;
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it does not see va_start */
+    const int size = vsnprintf(end, left, format, arguments);
     va_end(arguments);
-    if (size < 0 || (size_t)size >= DEMO_TEXT_SIZE - text->size)
+    if (size < 0 || (size_t)size >= left)
     {
         (void)fprintf(stderr, "demo: a text is longer than %d bytes\n", DEMO_TEXT_SIZE - 1);
         exit(EXIT_FAILURE);

@@ -37,10 +37,11 @@ typedef struct reading
 
 static bool is_blank(const unsigned char *data, size_t size)
 {
+    static const char spaces[] = {' ', '\t', '\r', '\n'};
     bool is_all = true;
     for (size_t i = 0; i < size; i++)
     {
-        is_all = is_all && memchr(" \t\r\n", data[i], 4) != NULL;
+        is_all = is_all && memchr(spaces, data[i], sizeof spaces) != NULL;
     }
     return is_all;
 }

@@ -8,6 +8,26 @@
 : "${BUILD_DIR:?is the build folder}"
 table=$BUILD_DIR/demo_table
 
+# ---- demo/run and demo/sweep refuse before they touch anything
+
+mkdir own
+echo mine >own/summary.json
+refused() # CODE WHAT COMMAND...
+{
+    code=$1
+    what=$2
+    shift 2
+    expect "$code" "$@"
+    says err "$what"
+    equals "$(lines err)" 1 "lines of a refusal"
+}
+refused 1 "holds files that are not of a demo" "$root/demo/run" own
+equals "$(cat own/summary.json)" mine "a file of one's own"
+refused 2 "usage: demo/run" "$root/demo/run" ""
+refused 1 "expected 1, 2 or 3, found 'x'" env DEMO_FORMS=x "$root/demo/run" fresh
+[ ! -e fresh ] || fail "a refused demo made its folder"
+refused 2 "usage: demo/sweep" "$root/demo/sweep" --help
+
 # Rows 0 to 9: the kinds that they are.
 kinds="known known known known learnable learnable learnable noise wrong hard"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# SIGINT and SIGTERM: exit 130, a message that says how to go on, and then the same bytes as without.
+# SIGINT, SIGTERM and SIGHUP: exit 130, a message that says how to go on, and then the same bytes as without.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -14,10 +14,10 @@ train()
 }
 
 train whole 8 || fail "uninterrupted: $(cat whole.err)"
-for signal in INT TERM; do
+for signal in INT TERM HUP; do
     # Background jobs of a shell ignore SIGINT; env restores the default.
     code=0
-    env --default-signal=INT "$LOBASS" train model data.jsonl -o stopped$signal --epochs 8 \
+    env --default-signal=INT,HUP "$LOBASS" train model data.jsonl -o stopped$signal --epochs 8 \
         --batch-size 8 --learning-rate 1e-2 --checkpoint-seconds 0 \
         </dev/null >stopped.out 2>stopped.err &
     process=$!
@@ -34,6 +34,18 @@ for signal in INT TERM; do
     train stopped$signal 8 || fail "going on after SIG$signal: $(cat stopped$signal.err)"
     same whole/model.safetensors stopped$signal/model.safetensors
 done
+
+# What is ignored from the beginning stays ignored, as nohup wants it.
+env --ignore-signal=HUP "$LOBASS" train model data.jsonl -o ignored --epochs 8 --batch-size 8 \
+    --learning-rate 1e-2 --checkpoint-seconds 0 </dev/null >ignored.out 2>ignored.err &
+process=$!
+until [ -e ignored.partial/checkpoint ]; do
+    kill -0 $process 2>/dev/null || fail "the training ended by itself: $(cat ignored.err)"
+    sleep 0.01
+done
+kill -HUP $process 2>/dev/null || fail "the training was over before the signal"
+wait $process || fail "an ignored SIGHUP ended it: $(cat ignored.err)"
+same whole/model.safetensors ignored/model.safetensors
 
 # Nor does a training go on with other input than it began with.
 "$LOBASS" train model - -o fed --epochs 8 --batch-size 8 --learning-rate 1e-2 --checkpoint-seconds 0 \

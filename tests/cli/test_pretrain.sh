@@ -161,6 +161,21 @@ lacks out initial # nothing of it was kept
 expect 0 "$LOBASS" show stopped.partial/rows 0
 expect 1 "$LOBASS" select stopped.partial/rows -k 1
 
+# ---- what is said of a training, and of losses that are no numbers
+
+expect 0 "$LOBASS" train model held.txt -o few --max-length 32 --steps 3 --json -q
+grep -q '"recipe": {"steps": 3, "batch_size"' out || fail "the recipe of --steps: $(cat out)"
+records 20 >other.jsonl
+expect 0 "$LOBASS" prepare model other.jsonl -o other_run -q
+expect 0 "$LOBASS" train model other_run -o leaky --steps 1 --held-out other.jsonl
+says err "is trained on and held out"
+cp -R model broken
+# The last value of the file's last tensor becomes infinite: an fp32 one.
+size=$(wc -c <broken/model.safetensors)
+printf '\000\000\200\177' | dd of=broken/model.safetensors bs=1 seek=$((size - 4)) conv=notrunc 2>/dev/null
+expect 1 "$LOBASS" evaluate broken held.txt -q
+says err "held.txt: row 0: its loss is not finite"
+
 # ---- evaluate stopped
 
 sed -e 's/"hidden_size": [0-9]*/"hidden_size": 1024/' \
