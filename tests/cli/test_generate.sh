@@ -108,7 +108,8 @@ if [ -c /dev/full ]; then
     equals "$code" 1 "exit code on a full disk"
 fi
 records 4000 >many.jsonl
-"$LOBASS" generate model --jsonl many.jsonl --max-tokens 0 --threads 1 >out 2>err &
+# A job in the background ignores SIGINT.
+env --default-signal=INT "$LOBASS" generate model --jsonl many.jsonl --max-tokens 0 --threads 1 >out 2>err &
 process=$!
 for _ in $(seq 200); do
     [ -s out ] && break
