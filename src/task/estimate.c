@@ -344,12 +344,7 @@ lobass_status lobass_run_estimate(const lobass_run_options *options, double seco
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "seconds: expected a number from 0");
     }
     lobass_status status = estimate_with(&e, error);
-    if (e.folder != NULL)
-    {
-        const lobass_status removed =
-            lb_folder_remove(e.folder, status == LOBASS_OK ? error : NULL);
-        status = status == LOBASS_OK ? removed : status;
-    }
+    status = lb_folder_end_temporary(e.folder, status, error);
     free(e.run);
     free(e.folder);
     return status;

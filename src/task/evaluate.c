@@ -109,12 +109,7 @@ lobass_status lobass_evaluate(const lobass_evaluate_options *options,
     lb_model_free(e.model);
     lb_compute_free(e.compute);
     lb_held_out_close(&e.held_out);
-    if (e.folder != NULL)
-    {
-        const lobass_status removed =
-            lb_folder_remove(e.folder, status == LOBASS_OK ? error : NULL);
-        status = status == LOBASS_OK ? removed : status;
-    }
+    status = lb_folder_end_temporary(e.folder, status, error);
     free(e.run);
     free(e.folder);
     return status;

@@ -106,3 +106,13 @@ lobass_status lb_folder_make_temporary(char **folder, const char *name, lobass_e
     *folder = path.data;
     return LOBASS_OK;
 }
+
+lobass_status lb_folder_end_temporary(const char *folder, lobass_status status, lobass_error *error)
+{
+    if (folder == NULL)
+    {
+        return status;
+    }
+    const lobass_status removed = lb_folder_remove(folder, status == LOBASS_OK ? error : NULL);
+    return status == LOBASS_OK ? removed : status;
+}

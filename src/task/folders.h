@@ -16,5 +16,9 @@ lobass_status lb_model_folder_check(const char *folder, const char *const *read,
                                     lobass_error *error);
 /* Makes the folder TMPDIR/NAME-XXXXXX (/tmp where TMPDIR is not set); *FOLDER is yours: free(). */
 lobass_status lb_folder_make_temporary(char **folder, const char *name, lobass_error *error);
+/* Removes FOLDER (NULL: nothing). Returns STATUS, what came of the work in it, and where that is
+ * LOBASS_OK what came of removing. */
+lobass_status lb_folder_end_temporary(const char *folder, lobass_status status,
+                                      lobass_error *error);
 
 #endif

@@ -355,8 +355,7 @@ static lobass_status model_open(generator *g, const lobass_observer *observer, l
     const size_t n_pieces = lobass_tokenizer_count(g->tokenizer);
     g->n_known =
         n_pieces < g->model->config.n_vocabulary ? n_pieces : g->model->config.n_vocabulary;
-    const int32_t own = lb_tokenizer_special_ids(g->tokenizer).eos;
-    g->end_id = own >= 0 ? own : g->model->config.eos;
+    g->end_id = lb_end_token(g->tokenizer, &g->model->config);
     if (g->end_id < 0)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,

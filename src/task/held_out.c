@@ -125,7 +125,14 @@ static lobass_status rows_find(lb_held_out *h, const lobass_tokenizer *tokenizer
     LB_TRY_GOTO(lb_store_summaries_load(&summaries, &n_rows, h->reader.store, error));
     LB_TRY_GOTO(
         lb_trained_rows_find(&is_taken, &n_nonfinite, summaries, n_rows, h->reader.store, error));
-    LB_TRY_GOTO(rows_count(h, summaries, is_taken, n_rows, tokenizer, error));
+    /* In one transaction: a lock a row would cost more than the row. */
+    LB_TRY_GOTO(lb_store_begin(h->reader.store, error));
+    status = rows_count(h, summaries, is_taken, n_rows, tokenizer, error);
+    lb_store_rollback(h->reader.store);
+    if (status != LOBASS_OK)
+    {
+        goto done;
+    }
     LB_TRY_GOTO(lb_windows_find(&h->windows, &h->n_windows, h->reader.store, summaries, is_taken,
                                 n_rows, error));
     if (h->n_windows == 0)

@@ -19,12 +19,6 @@ lobass_status lb_prepare_model_read(lb_preparer *p, lobass_error *error)
     return lb_format_options_to_json(&p->format_json, &p->format, error);
 }
 
-static int32_t end_token(const lb_preparer *p)
-{
-    const int32_t own = lb_tokenizer_special_ids(p->tokenizer).eos;
-    return own >= 0 ? own : p->config.eos;
-}
-
 static lobass_status compare_sources(const lb_preparer *p, const lb_store_source *stored,
                                      size_t n_stored, lobass_error *error)
 {
@@ -87,7 +81,7 @@ lobass_status lb_prepare_compare(lb_preparer *p, bool *has_begun, lobass_error *
         goto done;
     }
     LB_TRY_GOTO(compare_number(p, LB_FACT_VOCABULARY, (int64_t)p->config.n_vocabulary, error));
-    LB_TRY_GOTO(compare_number(p, LB_FACT_EOS, end_token(p), error));
+    LB_TRY_GOTO(compare_number(p, LB_FACT_EOS, lb_end_token(p->tokenizer, &p->config), error));
     LB_TRY_GOTO(lb_store_sources_load(&sources, &n_sources, p->store, error));
     LB_TRY_GOTO(compare_sources(p, sources, n_sources, error));
     for (size_t i = 0; i < n_sources; i++)
@@ -108,7 +102,7 @@ lobass_status lb_prepare_record(const lb_preparer *p, lobass_error *error)
     char eos[32];
     char *model = realpath(p->options->model, NULL);
     (void)snprintf(vocabulary, sizeof vocabulary, "%zu", p->config.n_vocabulary);
-    (void)snprintf(eos, sizeof eos, "%" PRId32, end_token(p));
+    (void)snprintf(eos, sizeof eos, "%" PRId32, lb_end_token(p->tokenizer, &p->config));
     const char *const facts[][2] = {
         {LB_FACT_VERSION, lobass_version()},
         {LB_FACT_MODEL, model != NULL ? model : p->options->model},

@@ -7,12 +7,6 @@
 
 #include <inttypes.h>
 
-static int32_t end_token(const lobass_tokenizer *tokenizer, const lb_config *config)
-{
-    const int32_t own = lb_tokenizer_special_ids(tokenizer).eos;
-    return own >= 0 ? own : config->eos;
-}
-
 lobass_status lb_prompts_open(lb_prompts *prompts, const lobass_generate_options *options,
                               const lobass_tokenizer *tokenizer, const lb_config *config,
                               const lobass_observer *observer, lobass_error *error)
@@ -29,8 +23,8 @@ lobass_status lb_prompts_open(lb_prompts *prompts, const lobass_generate_options
     }
     prompts->options = options;
     prompts->longest = config->max_length;
-    return lb_prompter_create(&prompts->prompter, tokenizer, chosen, end_token(tokenizer, config),
-                              config->n_vocabulary, error);
+    return lb_prompter_create(&prompts->prompter, tokenizer, chosen,
+                              lb_end_token(tokenizer, config), config->n_vocabulary, error);
 }
 
 void lb_prompts_close(lb_prompts *prompts)

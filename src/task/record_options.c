@@ -150,6 +150,12 @@ lobass_status lb_format_options_load(lobass_format_options *options, lb_store *s
     return status;
 }
 
+int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config)
+{
+    const int32_t own = lb_tokenizer_special_ids(tokenizer).eos;
+    return own >= 0 ? own : config->eos;
+}
+
 lobass_status lb_format_options_resolve(lobass_format_options *options,
                                         const lobass_tokenizer *tokenizer, const lb_config *config,
                                         const lobass_observer *observer, lobass_error *error)
@@ -161,8 +167,7 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
         lb_observer_log(observer, LOBASS_LOG_WARNING,
                         "this model has a chat template, which is not supported yet; using alpaca");
     }
-    if (options->eos == LOBASS_EOS_COUNT && lb_tokenizer_special_ids(tokenizer).eos < 0 &&
-        config->eos < 0)
+    if (options->eos == LOBASS_EOS_COUNT && lb_end_token(tokenizer, config) < 0)
     {
         lb_observer_log(
             observer, LOBASS_LOG_WARNING,

@@ -60,6 +60,9 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
  * nor format. DTYPE: what lb_compute_dtype_choose() made of it. The text is yours: free(). */
 lobass_status lb_recipe_to_json(char **text, const lobass_train_options *options, lb_dtype dtype,
                                 lobass_error *error);
+/* What ends a response: the tokenizer's own end token, else the configuration's; -1: none. */
+int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config);
+
 /* LOBASS_CONFLICT naming the first field in which the two objects differ, with both values:
  * "WHERE: made with "max_length": 512, now 256; ...". */
 lobass_status lb_options_compare(const char *recorded, const char *wanted, const char *where,
