@@ -7,7 +7,6 @@
  */
 #include "task/facts.h"
 #include "task/prepare_private.h"
-#include "task/select_private.h"
 
 #include <stdlib.h>
 #include <string.h>

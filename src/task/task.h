@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L4. What a user asks for: prepare, measure, train, score, select, all of them in a row, compare,
- * bench. The public functions of lobass.h live here, one file each; this header holds what those
- * files share.
+ * L4. What is done with a model: prepare, measure, train, evaluate, generate, bench. The public
+ * functions of each live here, a file each; this header holds what those files share.
  */
 #ifndef LB_TASK_H
 #define LB_TASK_H
@@ -130,30 +129,5 @@ bool lb_row_status_is_selectable(lobass_row_status status); /* ok and truncated 
 
 /* The compute dtype that an option means on this machine. LOBASS_UNSUPPORTED by name otherwise. */
 lobass_status lb_compute_dtype_choose(lb_dtype *dtype, lobass_dtype wanted, lobass_error *error);
-
-/* ---- scores (score.c)
- * --------------------------------------------------------------------------------------- */
-
-/* All scores of one row; has[s] tells whether value[s] exists. */
-typedef struct lb_row_scores
-{
-    double value[LOBASS_SCORE_COUNT];
-    bool has[LOBASS_SCORE_COUNT];
-    double initial_loss, reference_loss;
-    bool has_initial, has_reference;
-    lobass_row_status status; /* the row's own, or nonfinite / initial_loss_below_floor */
-} lb_row_scores;
-
-typedef struct lb_scores
-{
-    lb_row_scores *rows;       /* [n_rows] */
-    lb_row_summary *summaries; /* [n_rows] */
-    size_t n_rows;
-} lb_scores;
-
-/* From the stored losses of the models "initial" and "reference"; either may be missing. */
-lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, double floor, uint64_t seed,
-                                lobass_error *error);
-void lb_scores_free(lb_scores *scores);
 
 #endif

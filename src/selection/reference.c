@@ -3,9 +3,9 @@
  * What the training of RUN/reference came to, when it was done by an earlier call: its steps and
  * losses from its log, which lies beside the weights, its rows and tokens from the run.
  */
+#include "selection/selection.h"
 #include "task/facts.h"
 #include "task/prepare_private.h"
-#include "task/select_private.h"
 #include "task/train_private.h"
 
 #include <math.h>

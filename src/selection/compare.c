@@ -5,9 +5,8 @@
  * the other are worked out: what stays of a ranking is 17 bytes a row. Rows are counted by the
  * source they have in the first run; rank correlation is statistics.c's.
  */
-#include "task/compare_private.h"
-#include "task/select_private.h"
-#include "task/statistics.h"
+#include "selection/compare_private.h"
+#include "selection/statistics.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -7,8 +7,8 @@
  * What does not exist is absent in JSON and an empty cell in CSV. The scores `loss` and `length`
  * are initial_loss and n_tokens and are not repeated. Reals read back as the same double.
  */
+#include "selection/selection.h"
 #include "task/json_writer.h"
-#include "task/select_private.h"
 
 #include <inttypes.h>
 #include <string.h>

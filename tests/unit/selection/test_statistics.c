@@ -13,7 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "task/statistics.h"
+#include "selection/statistics.h"
 
 #define N_MOST 65537
 

@@ -1,14 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of selecting share: what must be there (select_check.c), the choice (choose.c),
- * the records' own bytes (select_output.c), where they go (select_files.c), the table of scores
- * (score_table.c), the manifest (manifest.c) and what was recorded of the reference's training
- * (reference.c). select.c puts them together; run_read.c reads them back.
+ * L5. From stored losses to a file to train on: scores (score.c), what must be there
+ * (select_check.c), the choice (choose.c), the records' own bytes (select_output.c), where they go
+ * (select_files.c), the table of scores (score_table.c), the manifest (manifest.c) and what was
+ * recorded of the reference's training (reference.c). select.c puts them together; run_read.c reads
+ * them back, compare.c holds two of them against each other, and run_all.c is the whole method.
  */
-#ifndef LB_TASK_SELECT_PRIVATE_H
-#define LB_TASK_SELECT_PRIVATE_H
+#ifndef LB_SELECTION_H
+#define LB_SELECTION_H
 
 #include "task/task.h"
+
+/* ---- scores (score.c) ------------------------------------------------------------------------ */
+
+/* All scores of one row; has[s] tells whether value[s] exists. */
+typedef struct lb_row_scores
+{
+    double value[LOBASS_SCORE_COUNT];
+    bool has[LOBASS_SCORE_COUNT];
+    double initial_loss, reference_loss;
+    bool has_initial, has_reference;
+    lobass_row_status status; /* the row's own, or nonfinite / initial_loss_below_floor */
+} lb_row_scores;
+
+typedef struct lb_scores
+{
+    lb_row_scores *rows;       /* [n_rows] */
+    lb_row_summary *summaries; /* [n_rows] */
+    size_t n_rows;
+} lb_scores;
+
+/* From the stored losses of the models "initial" and "reference"; either may be missing. */
+lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, double floor, uint64_t seed,
+                                lobass_error *error);
+void lb_scores_free(lb_scores *scores);
 
 /* ---- what must be there (select_check.c) ----------------------------------------------------- */
 

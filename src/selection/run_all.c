@@ -7,9 +7,9 @@
  * The run has one writer at a time, each step for itself; its rows are kept from the end of prepare
  * to the end of all, so that nobody overwrites the run between two steps.
  */
+#include "selection/selection.h"
 #include "task/facts.h"
 #include "task/prepare_private.h"
-#include "task/select_private.h"
 
 #include <math.h>
 #include <stdlib.h>

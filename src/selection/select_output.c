@@ -7,8 +7,8 @@
  * ends in .json): "[\n", records parted by ",\n", "\n]\n", every byte of a record kept. In the
  * order of the data records stream through; ranked ones are put aside, the selected alone.
  */
+#include "selection/selection.h"
 #include "task/prepare_private.h"
-#include "task/select_private.h"
 
 #include <inttypes.h>
 #include <math.h>

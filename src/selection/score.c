@@ -14,6 +14,7 @@
  * loss that is not finite gets the status nonfinite, one whose L_initial is below the floor
  * initial_loss_below_floor; only rows that were selectable change their status.
  */
+#include "selection/selection.h"
 #include "task/facts.h"
 
 #include <inttypes.h>

@@ -7,8 +7,8 @@
  * overwritten is read and compared with what would be written: the same bytes are what an earlier,
  * stopped call has left, and count as written.
  */
+#include "selection/selection.h"
 #include "task/prepare_private.h"
-#include "task/select_private.h"
 
 #include <stdlib.h>
 #include <string.h>

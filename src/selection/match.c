@@ -4,7 +4,7 @@
  * number, which is seen by looking; else both lists are sorted by hash and then by row number, so
  * that repeated records meet in the order of each run.
  */
-#include "task/compare_private.h"
+#include "selection/compare_private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * deviation from the mean rank is a multiple of one half, so that both are exact. Equal rankings
  * give 1 and reversed ones -1 exactly: with a = b the square root of a b is a.
  */
-#include "task/statistics.h"
+#include "selection/statistics.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,10 +5,10 @@
  * machine and the seconds. Also the short form of a selection's options that the database keeps.
  * Timings stand here and in no other file.
  */
+#include "selection/selection.h"
 #include "task/facts.h"
 #include "task/json_writer.h"
 #include "task/prepare_private.h"
-#include "task/select_private.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -4,9 +4,9 @@
  * opened and stay as they were; counts, rows, losses and scores are read when they are asked for,
  * from the last commit of whoever is writing.
  */
+#include "selection/selection.h"
 #include "task/facts.h"
 #include "task/prepare_private.h"
-#include "task/select_private.h"
 
 #include <inttypes.h>
 #include <math.h>

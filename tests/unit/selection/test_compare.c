@@ -5,7 +5,7 @@
  */
 #include "unit/task/run_fixture.h"
 
-#include "task/compare_private.h"
+#include "selection/compare_private.h"
 
 #define N_ROWS 8
 

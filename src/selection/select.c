@@ -5,9 +5,9 @@
  * all, and the choice enters the database last: whatever is killed in between is made again by the
  * same command. The choice that is recorded is the latest, wherever its files went.
  */
+#include "selection/selection.h"
 #include "task/facts.h"
 #include "task/prepare_private.h"
-#include "task/select_private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
  *
  * What the files of comparing share: which rows of two runs are the same record (match.c).
  */
-#ifndef LB_TASK_COMPARE_PRIVATE_H
-#define LB_TASK_COMPARE_PRIVATE_H
+#ifndef LB_SELECTION_COMPARE_PRIVATE_H
+#define LB_SELECTION_COMPARE_PRIVATE_H
 
-#include "task/task.h"
+#include "selection/selection.h"
 
 /* A run's rows, borrowed; the path opens the messages. */
 typedef struct lb_matched_rows

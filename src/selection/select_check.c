@@ -3,8 +3,8 @@
  * What must be there before rows are ranked by a score: a run that was prepared to its end, and the
  * losses that the score is made of, all of them and of models that were measured alike.
  */
+#include "selection/selection.h"
 #include "task/facts.h"
-#include "task/select_private.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -9,7 +9,7 @@
  * the order of their ranks up to the first that does not fit, so that a larger budget keeps every
  * row of a smaller one.
  */
-#include "task/select_private.h"
+#include "selection/selection.h"
 
 #include <float.h>
 #include <math.h>

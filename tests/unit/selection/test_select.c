@@ -4,7 +4,7 @@
  */
 #include "unit/task/run_fixture.h"
 
-#include "task/select_private.h"
+#include "selection/selection.h"
 
 #define N_ROWS 9
 

@@ -5,8 +5,8 @@
  * numbers of one side equal. It is the same for every order of the pairs (rho: within the rounding
  * of its sums, which are exact below 300,000 pairs).
  */
-#ifndef LB_TASK_STATISTICS_H
-#define LB_TASK_STATISTICS_H
+#ifndef LB_SELECTION_STATISTICS_H
+#define LB_SELECTION_STATISTICS_H
 
 #include "base/base.h"
 
