@@ -77,7 +77,7 @@ static void add_options(cli_parser *parser, lobass_run_options *options, cli_com
                                         .value = "RUN",
                                         .help = "the folder of the run and of its results",
                                         .is_required = true});
-    cli_options_add_selection(parser, &options->select);
+    cli_options_add_selection(parser, &options->select.spec);
     cli_options_add_format(parser, &options->prepare.format);
     cli_options_add_training(parser, &options->train);
     cli_options_add_common(parser, common,
@@ -106,8 +106,8 @@ int cmd_run(const cli_call *call)
     int code = cli_parse(&parser, call->argc, call->argv);
     if (code < 0)
     {
-        code =
-            cli_direction_check(&parser, options.select.by, options.select.direction, "direction");
+        code = cli_direction_check(&parser, options.select.spec.by, options.select.spec.direction,
+                                   "direction");
     }
     if (code < 0)
     {
@@ -124,7 +124,7 @@ int cmd_run(const cli_call *call)
         options.n_threads = common.n_threads;
         options.dtype = common.dtype;
         options.train.seed = common.seed;
-        options.select.seed = common.seed;
+        options.select.spec.seed = common.seed;
         options.select.command = line;
         code = run_all(&options, &common);
         free(line);

@@ -76,7 +76,7 @@ static int choose(const lobass_select_options *options, const cli_common *common
 int cmd_select(const cli_call *call)
 {
     lobass_select_options options = lobass_select_options_default();
-    cli_common common = {.seed = options.seed};
+    cli_common common = {.seed = options.spec.seed};
     cli_parser parser = {
         .name = "select",
         .usage = "RUN -k AMOUNT",
@@ -87,7 +87,7 @@ int cmd_select(const cli_call *call)
         .n_most = 1,
     };
 
-    cli_options_add_selection(&parser, &options);
+    cli_options_add_selection(&parser, &options.spec);
     cli_option_add(&parser, (cli_option){.name = "output",
                                          .letter = 'o',
                                          .type = CLI_TEXT,
@@ -102,7 +102,7 @@ int cmd_select(const cli_call *call)
     int code = cli_parse(&parser, call->argc, call->argv);
     if (code < 0)
     {
-        code = cli_direction_check(&parser, options.by, options.direction, "direction");
+        code = cli_direction_check(&parser, options.spec.by, options.spec.direction, "direction");
     }
     if (code < 0 && options.output != NULL && strcmp(options.output, "-") == 0)
     {
@@ -113,7 +113,7 @@ int cmd_select(const cli_call *call)
     {
         char *line = cli_command_line(call->whole_argc, call->whole_argv);
         options.run = parser.values[0];
-        options.seed = common.seed;
+        options.spec.seed = common.seed;
         options.overwrite = common.is_overwriting;
         options.command = line;
         code = choose(&options, &common);

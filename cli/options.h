@@ -98,7 +98,7 @@ void cli_options_add_training(cli_parser *parser, lobass_train_options *train);
 /* After parsing: checks the options of adapters, which say nothing without --lora-rank, and fills
  * in what was left open. -1: go on. */
 int cli_training_check(const cli_parser *parser, lobass_train_options *train);
-void cli_options_add_selection(cli_parser *parser, lobass_select_options *select);
+void cli_options_add_selection(cli_parser *parser, lobass_selection_spec *spec);
 void cli_options_add_comparison(cli_parser *parser, lobass_compare_options *compare);
 /* After parsing: what was not told of the second ranking is that of the first; loss and ppl have no
  * direction of their own. -1: go on. */

@@ -292,36 +292,36 @@ static const cli_choice *direction_choices(void)
     return choices;
 }
 
-void cli_options_add_selection(cli_parser *parser, lobass_select_options *select)
+void cli_options_add_selection(cli_parser *parser, lobass_selection_spec *spec)
 {
     const cli_option rows[] = {
         {.name = "amount",
          .letter = 'k',
          .type = CLI_AMOUNT,
-         .target = &select->amount,
+         .target = &spec->amount,
          .value = "AMOUNT",
          .help = "rows to choose: 800, 6% or 0.06 of all records, 50000tok for a budget of scored "
                  "tokens"},
         {.name = "by",
          .type = CLI_CHOICE,
-         .target = &select->by,
+         .target = &spec->by,
          .choices = score_choices(),
          .help = "the score to choose by"},
         {.name = "direction",
          .type = CLI_CHOICE,
-         .target = &select->direction,
+         .target = &spec->direction,
          .choices = direction_choices(),
          .help = "which end of the score; loss and ppl must be told",
          .fallback = "the score's own"},
         {.name = "floor",
          .type = CLI_REAL,
-         .target = &select->floor,
+         .target = &spec->floor,
          .value = "X",
          .help = "rows with a smaller initial loss (nats per token) are not selectable",
          .highest = LOSS_MOST},
         {.name = "ranked",
          .type = CLI_FLAG,
-         .target = &select->is_ranked,
+         .target = &spec->is_ranked,
          .help = "write the best first instead of in the order of the data"},
     };
 

@@ -72,7 +72,7 @@ void cli_selection_print(const lobass_select_options *options, const lobass_sele
     printf("%-*s %s of %s records, %s scored tokens\n", LABEL_WIDTH, "selected",
            cli_number(rows, result->n_selected), cli_number(records, result->n_records),
            cli_number(tokens, result->n_selected_tokens));
-    printf("%-*s %s, %s first\n", LABEL_WIDTH, "by", score_name(options->by),
+    printf("%-*s %s, %s first\n", LABEL_WIDTH, "by", score_name(options->spec.by),
            direction_name(result));
     if (isfinite(result->cut))
     {
@@ -94,10 +94,10 @@ void cli_selection_json(cli_json *json, const lobass_select_options *options,
 {
     cli_json_uint(json, "selected", result->n_selected);
     cli_json_uint(json, "selected_tokens_scored", result->n_selected_tokens);
-    cli_json_text(json, "score", score_name(options->by));
+    cli_json_text(json, "score", score_name(options->spec.by));
     cli_json_text(json, "direction", direction_name(result));
     cli_json_real(json, "cut", result->cut);
-    cli_seed_json(json, options->seed);
+    cli_seed_json(json, options->spec.seed);
     cli_json_text(json, "output", result->output);
 }
 

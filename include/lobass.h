@@ -302,7 +302,9 @@ typedef enum lobass_amount_kind
 {
     LOBASS_AMOUNT_COUNT,    /* rows */
     LOBASS_AMOUNT_FRACTION, /* of all input records, rounded half up */
-    LOBASS_AMOUNT_TOKENS    /* a budget of scored tokens, never exceeded */
+    LOBASS_AMOUNT_TOKENS,   /* a budget of scored tokens, never exceeded */
+    LOBASS_AMOUNT_ALL,      /* every row that can be selected; no value */
+    LOBASS_AMOUNT_NONE      /* no row; no value */
 } lobass_amount_kind;
 
 typedef struct lobass_amount
@@ -311,42 +313,11 @@ typedef struct lobass_amount
     double value;
 } lobass_amount;
 
-/* Reads "800" (rows), "6%", "0.06" (a number with a point is a share), or "50000tok". */
+/* Reads "800" (rows), "6%", "0.06" (a number with a point is a share), "50000tok", or "all". */
 LOBASS_API lobass_status lobass_amount_parse(const char *text, lobass_amount *amount,
                                              lobass_error *error);
 
-typedef struct lobass_select_options
-{
-    const char *run;
-    lobass_amount amount;
-    lobass_score by;
-    lobass_direction direction;
-    double floor;       /* rows with a smaller initial loss are not selectable (nats) */
-    uint64_t seed;      /* of the score `random` */
-    const char *output; /* NULL: RUN/selected.jsonl; *.json makes a JSON array. STEM.jsonl elsewhere
-                           gets STEM.scores.jsonl and STEM.manifest.json beside it */
-    bool is_ranked;     /* best first instead of the order of the data */
-    bool overwrite;     /* replace an OUTPUT outside the run */
-    const char *command; /* the command line for the manifest, or NULL */
-} lobass_select_options;
-
-typedef struct lobass_select_result
-{
-    uint64_t n_records;
-    uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
-    uint64_t n_selected, n_selected_tokens; /* scored tokens of the selection */
-    double cut;                             /* the score of the last row taken; NaN if none, or a
-                                               ppl beyond all doubles */
-    lobass_direction direction;             /* the one that was used */
-    char output[4096];                      /* the file written */
-    double elapsed_seconds;
-} lobass_select_result;
-
-LOBASS_API lobass_select_options lobass_select_options_default(void);
-/* Chooses rows and writes their records' own bytes, RUN/scores.jsonl and a manifest. */
-LOBASS_API lobass_status lobass_select(const lobass_select_options *options,
-                                       const lobass_observer *observer,
-                                       lobass_select_result *result, lobass_error *error);
+#include "lobass_select.h" /* which rows a selection takes, and where they go */
 
 /* ---- the whole method -----------------------------------------------------------------------
  */

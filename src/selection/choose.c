@@ -113,16 +113,28 @@ uint64_t lb_share_count(double share, size_t n_rows)
     return (uint64_t)floor(rounded * (1 + 4 * DBL_EPSILON));
 }
 
+/* How many rows an amount is; a budget of tokens ends by itself. */
+static uint64_t rows_most(const lb_selection *selection, lobass_amount amount)
+{
+    switch (amount.kind)
+    {
+    case LOBASS_AMOUNT_COUNT:
+        return (uint64_t)amount.value;
+    case LOBASS_AMOUNT_FRACTION:
+        return lb_share_count(amount.value, selection->n_rows);
+    case LOBASS_AMOUNT_NONE:
+        return 0;
+    case LOBASS_AMOUNT_TOKENS:
+    case LOBASS_AMOUNT_ALL:
+        break;
+    }
+    return selection->n_ranked;
+}
+
 static void take(lb_selection *selection, const lb_scores *scores, lobass_score by,
                  lobass_amount amount)
 {
-    uint64_t n_most = selection->n_ranked;
-    if (amount.kind != LOBASS_AMOUNT_TOKENS)
-    {
-        n_most = amount.kind == LOBASS_AMOUNT_COUNT
-                     ? (uint64_t)amount.value
-                     : lb_share_count(amount.value, selection->n_rows);
-    }
+    const uint64_t n_most = rows_most(selection, amount);
     selection->n_wanted = n_most;
     for (size_t i = 0; i < selection->n_ranked && i < n_most; i++)
     {
@@ -146,6 +158,10 @@ static void take(lb_selection *selection, const lb_scores *scores, lobass_score 
 
 static lobass_status check_amount(lobass_amount amount, lobass_error *error)
 {
+    if (amount.kind == LOBASS_AMOUNT_ALL || amount.kind == LOBASS_AMOUNT_NONE)
+    {
+        return LOBASS_OK;
+    }
     const double most = amount.kind == LOBASS_AMOUNT_FRACTION ? 1 : 9007199254740992.0;
     if (!(amount.value > 0 && amount.value <= most))
     {

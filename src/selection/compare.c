@@ -40,11 +40,11 @@ typedef struct comparer
 lobass_compare_options lobass_compare_options_default(void)
 {
     const lobass_select_options select = lobass_select_options_default();
-    const lobass_compare_side side = {.by = select.by, .direction = select.direction};
+    const lobass_compare_side side = {.by = select.spec.by, .direction = select.spec.direction};
     return (lobass_compare_options){.sides = {side, side},
-                                    .amount = select.amount,
-                                    .floor = select.floor,
-                                    .seed = select.seed,
+                                    .amount = select.spec.amount,
+                                    .floor = select.spec.floor,
+                                    .seed = select.spec.seed,
                                     .n_listed = 10};
 }
 

@@ -19,7 +19,9 @@
 
 static const char *const amount_names[] = {[LOBASS_AMOUNT_COUNT] = "count",
                                            [LOBASS_AMOUNT_FRACTION] = "fraction",
-                                           [LOBASS_AMOUNT_TOKENS] = "tokens"};
+                                           [LOBASS_AMOUNT_TOKENS] = "tokens",
+                                           [LOBASS_AMOUNT_ALL] = "all",
+                                           [LOBASS_AMOUNT_NONE] = "none"};
 
 /* ---- the selection's options ------------------------------------------------------------------
  */
@@ -27,19 +29,19 @@ static const char *const amount_names[] = {[LOBASS_AMOUNT_COUNT] = "count",
 static void put_choice(lb_json_writer *writer, const lobass_select_options *options,
                        lobass_direction direction)
 {
-    lb_json_put_text(writer, "score", lobass_score_describe(options->by)->name);
+    lb_json_put_text(writer, "score", lobass_score_describe(options->spec.by)->name);
     lb_json_put_text(writer, "direction", lobass_direction_name(direction));
-    lb_json_put_text(writer, "amount_kind", amount_names[options->amount.kind]);
-    if (options->amount.kind == LOBASS_AMOUNT_FRACTION)
+    lb_json_put_text(writer, "amount_kind", amount_names[options->spec.amount.kind]);
+    if (options->spec.amount.kind == LOBASS_AMOUNT_FRACTION)
     {
-        lb_json_put_real(writer, "amount", options->amount.value);
+        lb_json_put_real(writer, "amount", options->spec.amount.value);
     }
     else
     {
-        lb_json_put_count(writer, "amount", (uint64_t)options->amount.value);
+        lb_json_put_count(writer, "amount", (uint64_t)options->spec.amount.value);
     }
-    lb_json_put_real(writer, "floor", options->floor);
-    lb_json_put_boolean(writer, "ranked", options->is_ranked);
+    lb_json_put_real(writer, "floor", options->spec.floor);
+    lb_json_put_boolean(writer, "ranked", options->spec.is_ranked);
 }
 
 lobass_status lb_selection_to_json(char **text, const lobass_select_options *options,
@@ -51,7 +53,7 @@ lobass_status lb_selection_to_json(char **text, const lobass_select_options *opt
     lb_json_writer writer = lb_json_writer_begin(&buffer, false, error);
     lb_json_open(&writer, NULL, '{');
     put_choice(&writer, options, direction);
-    lb_json_put_seed(&writer, "seed", options->seed);
+    lb_json_put_seed(&writer, "seed", options->spec.seed);
     lb_json_put_text(&writer, "output", output);
     lb_json_close(&writer, '}');
     if (writer.status != LOBASS_OK)
@@ -71,8 +73,8 @@ lobass_status lb_selection_recall(double *floor, uint64_t *seed, bool *has_selec
     char *text = NULL;
     json_t *object = NULL;
     const char *digits = NULL;
-    *floor = defaults.floor;
-    *seed = defaults.seed;
+    *floor = defaults.spec.floor;
+    *seed = defaults.spec.seed;
     LB_TRY(lb_store_fact_load(&text, store, LB_FACT_SELECTION, error));
     *has_selection = text != NULL;
     if (text != NULL)
@@ -241,8 +243,8 @@ static void put_selection(lb_json_writer *writer, const lb_manifest *manifest)
     lb_hash_text(manifest->output_hash, hash);
     lb_json_open(writer, "selection", '{');
     put_choice(writer, manifest->options, selection->direction);
-    lb_json_put_text(writer, "formula", lobass_score_describe(manifest->options->by)->formula);
-    lb_json_put_seed(writer, "seed", manifest->options->seed);
+    lb_json_put_text(writer, "formula", lobass_score_describe(manifest->options->spec.by)->formula);
+    lb_json_put_seed(writer, "seed", manifest->options->spec.seed);
     lb_json_put_count(writer, "rankable", selection->n_ranked);
     lb_json_put_count(writer, "selected", selection->n_selected);
     lb_json_put_count(writer, "selected_tokens", selection->n_selected_tokens);

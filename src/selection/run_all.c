@@ -258,7 +258,8 @@ static lobass_status check_arguments(const lobass_run_options *options, lobass_e
     /* What would fail only in the last step fails now. A run that exists may have made the output
      * itself: then select compares the bytes. */
     LB_TRY(lb_lora_settings_make(&lora, &options->train.lora, error));
-    LB_TRY(lb_direction_resolve(&direction, options->select.by, options->select.direction, error));
+    LB_TRY(lb_direction_resolve(&direction, options->select.spec.by, options->select.spec.direction,
+                                error));
     const char *output = options->select.output;
     const bool is_new = lb_path_look(options->prepare.run) == LB_PATH_MISSING;
     if (output != NULL && !options->select.overwrite && is_new &&

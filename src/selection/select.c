@@ -44,7 +44,7 @@ static lobass_status output_find(selector *s, lobass_error *error)
                        sizeof s->result->output - 1);
     }
     s->output = (lb_select_output){
-        .path = path, .overwrite = s->files.overwrite, .is_ranked = s->options->is_ranked};
+        .path = path, .overwrite = s->files.overwrite, .is_ranked = s->options->spec.is_ranked};
     return LOBASS_OK;
 }
 
@@ -70,7 +70,7 @@ static lobass_status table_write(selector *s, lobass_error *error)
     const lb_score_table table = {.scores = s->scores,
                                   .sources = s->sources,
                                   .n_sources = s->n_sources,
-                                  .floor = s->options->floor,
+                                  .floor = s->options->spec.floor,
                                   .ranks = s->selection->ranks,
                                   .is_selected = s->selection->is_selected};
     table_file file = {.error = error};
@@ -151,7 +151,7 @@ static lobass_status files_write(selector *s, lobass_error *error)
 static void warn_short(const selector *s)
 {
     const lb_selection *selection = s->selection;
-    const bool is_budget = s->options->amount.kind == LOBASS_AMOUNT_TOKENS;
+    const bool is_budget = s->options->spec.amount.kind == LOBASS_AMOUNT_TOKENS;
     if (selection->n_selected == 0 && is_budget && selection->n_ranked > 0)
     {
         const uint64_t best = selection->order[0];
@@ -159,7 +159,7 @@ static void warn_short(const selector *s)
                         "%s: nothing is selected: the best row, %" PRIu64 ", has %" PRIu32
                         " scored tokens, the budget is %.0f",
                         s->options->run, best, s->scores->summaries[best].n_scored,
-                        s->options->amount.value);
+                        s->options->spec.amount.value);
     }
     else if (selection->n_selected == 0)
     {
@@ -185,17 +185,17 @@ static lobass_status select_with(selector *s, lobass_error *error)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "select: expected a run");
     }
-    LB_TRY(lb_floor_check(options->floor, error));
-    LB_TRY(lb_direction_resolve(&s->direction, options->by, options->direction, error));
+    LB_TRY(lb_floor_check(options->spec.floor, error));
+    LB_TRY(lb_direction_resolve(&s->direction, options->spec.by, options->spec.direction, error));
     LB_TRY(lb_store_open(&s->store, options->run, LB_STORE_WRITE, error));
     LB_TRY(lb_step_clock_begin(&s->clock, s->store, "select", error));
     LB_TRY(lb_prepared_check(s->store, error));
     LB_TRY(lb_store_sources_load(&s->sources, &s->n_sources, s->store, error));
     LB_TRY(output_find(s, error));
-    LB_TRY(lb_scores_compute(&s->scores, s->store, options->floor, options->seed, error));
-    LB_TRY(lb_losses_check(s->store, s->scores, options->by, s->observer, error));
-    LB_TRY(lb_selection_choose(&s->selection, s->scores, options->by, s->direction, options->amount,
-                               error));
+    LB_TRY(lb_scores_compute(&s->scores, s->store, options->spec.floor, options->spec.seed, error));
+    LB_TRY(lb_losses_check(s->store, s->scores, options->spec.by, s->observer, error));
+    LB_TRY(lb_selection_choose(&s->selection, s->scores, options->spec.by, s->direction,
+                               options->spec.amount, error));
     warn_short(s);
     result_fill(s);
     return files_write(s, error);

@@ -35,12 +35,17 @@ lobass_measure_options lobass_measure_options_default(void)
     return (lobass_measure_options){.dtype = LOBASS_DTYPE_AUTO};
 }
 
-lobass_select_options lobass_select_options_default(void)
+lobass_selection_spec lobass_selection_spec_default(void)
 {
-    return (lobass_select_options){.amount = {LOBASS_AMOUNT_FRACTION, DEFAULT_FRACTION},
+    return (lobass_selection_spec){.amount = {LOBASS_AMOUNT_FRACTION, DEFAULT_FRACTION},
                                    .by = LOBASS_SCORE_LEARNABILITY,
                                    .direction = LOBASS_DIRECTION_DEFAULT,
                                    .floor = DEFAULT_FLOOR};
+}
+
+lobass_select_options lobass_select_options_default(void)
+{
+    return (lobass_select_options){.spec = lobass_selection_spec_default()};
 }
 
 lobass_run_options lobass_run_options_default(void)
@@ -104,8 +109,8 @@ bool lb_row_status_is_selectable(lobass_row_status status)
 static lobass_status amount_fail(const char *text, const char *why, lobass_error *error)
 {
     return lb_fail(error, LOBASS_BAD_ARGUMENT,
-                   "amount \"%.100s\": %s; expected rows (800), a share (6%% or 0.06) or a budget "
-                   "of scored tokens (50000tok)",
+                   "amount \"%.100s\": %s; expected rows (800), a share (6%% or 0.06), a "
+                   "budget of scored tokens (50000tok) or all",
                    text, why);
 }
 
@@ -113,6 +118,11 @@ lobass_status lobass_amount_parse(const char *text, lobass_amount *amount, lobas
 {
     /* Not strtod alone: it takes blanks, signs, hexadecimal, "inf" and "nan" too. */
     const size_t n_digits = strspn(text, "0123456789.eE+-");
+    if (strcmp(text, "all") == 0)
+    {
+        *amount = (lobass_amount){LOBASS_AMOUNT_ALL, 0};
+        return LOBASS_OK;
+    }
     if (text[0] < '.' || text[0] > '9' || text[0] == '/' || n_digits == 0)
     {
         return amount_fail(text, "not a number", error);

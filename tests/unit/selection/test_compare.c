@@ -259,8 +259,8 @@ static void test_as_select_does(void **state)
         bool *flags = NULL;
         lb_store *store = NULL;
         select.run = place("forty");
-        select.amount = options.amount;
-        select.by = options.sides[side].by;
+        select.spec.amount = options.amount;
+        select.spec.by = options.sides[side].by;
         check_ok(lobass_select(&select, NULL, &result, &error), &error);
         n_selected[side] = result.n_selected;
         check_ok(lb_store_open(&store, select.run, LB_STORE_READ, &error), &error);

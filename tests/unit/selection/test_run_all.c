@@ -21,7 +21,7 @@ static lobass_run_options run_options(const char *run)
     options.train.batch_size = 64;
     options.train.learning_rate = 5e-3;
     options.train.checkpoint_seconds = 0;
-    options.select.amount = (lobass_amount){LOBASS_AMOUNT_COUNT, 40};
+    options.select.spec.amount = (lobass_amount){LOBASS_AMOUNT_COUNT, 40};
     options.dtype = LOBASS_DTYPE_FP32;
     options.n_threads = 1;
     return options;
@@ -367,7 +367,7 @@ static void test_refused_early(void **state)
     lobass_error error = {0};
     (void)state;
     lobass_run_options options = run_options(place("early"));
-    options.select.by = LOBASS_SCORE_LOSS;
+    options.select.spec.by = LOBASS_SCORE_LOSS;
     check_refused(lobass_run_all(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
                   "\"loss\"", "direction");
     options = run_options(place("early"));

@@ -13,7 +13,7 @@ static lobass_select_options select_options(const char *run, double count)
 {
     lobass_select_options options = lobass_select_options_default();
     options.run = run;
-    options.amount = (lobass_amount){LOBASS_AMOUNT_COUNT, count};
+    options.spec.amount = (lobass_amount){LOBASS_AMOUNT_COUNT, count};
     return options;
 }
 
@@ -58,7 +58,7 @@ static void test_json_lines(void **state)
     assert_non_null(strstr(text, R2));
     assert_true(strstr(text, R0) < strstr(text, R2));
     free(text);
-    options.amount.value = 4;
+    options.spec.amount.value = 4;
     (void)selected(&options);
     text = file_text(place("lines/selected.jsonl"));
     assert_non_null(strstr(text, R1 "\n"));
@@ -81,7 +81,7 @@ static void test_pretty_json(void **state)
     (void)selected(&options);
     check_file(options.output, "[\n" PRETTY0 ",\n" R2 ",\n" R3 "\n]\n");
     /* Ranked: 2, 0, 3. */
-    options.is_ranked = true;
+    options.spec.is_ranked = true;
     options.overwrite = true;
     (void)selected(&options);
     check_file(options.output, "[\n" R2 ",\n" PRETTY0 ",\n" R3 "\n]\n");
@@ -144,7 +144,7 @@ static void test_table(void **state)
     lobass_run_close(run);
     losses_put(place("table"), "reference", after);
     lobass_select_options options = select_options(place("table"), 1);
-    options.seed = UINT64_MAX;
+    options.spec.seed = UINT64_MAX;
     (void)selected(&options);
     check_ok(lobass_run_open(&run, place("table"), &error), &error);
     check_ok(lobass_run_scores(run, LOBASS_TABLE_JSONL, collect, &text, &error), &error);
@@ -186,7 +186,7 @@ static void test_same_bytes_again(void **state)
     char *records = file_text(place("same/selected.jsonl"));
     char *table = file_text(place("same/scores.jsonl"));
     lobass_select_options other = select_options(run, 4);
-    other.by = LOBASS_SCORE_LENGTH;
+    other.spec.by = LOBASS_SCORE_LENGTH;
     (void)selected(&other);
     (void)selected(&options);
     check_file(place("same/selected.jsonl"), records);
@@ -203,7 +203,7 @@ static void test_manifest(void **state)
     const char *run = measured("m.jsonl", R0 "\n" R1 "\n" R2 "\n" R3 "\n", "manifest");
     lobass_select_options options = select_options(run, 2);
     options.command = "lobass select \"manifest\" -k 2";
-    options.seed = 12;
+    options.spec.seed = 12;
     (void)selected(&options);
     check_ok(lb_json_load(&manifest, place("manifest/manifest.json"), &error), &error);
     const json_t *selection = json_object_get(manifest, "selection");
@@ -248,9 +248,9 @@ static void test_random_ignores_order(void **state)
     (void)run_prepare("order.jsonl", "order");
     (void)run_prepare("backwards.jsonl", "backwards");
     lobass_select_options options = select_options(place("order"), 12);
-    options.by = LOBASS_SCORE_RANDOM;
-    options.seed = 4;
-    options.is_ranked = true;
+    options.spec.by = LOBASS_SCORE_RANDOM;
+    options.spec.seed = 4;
+    options.spec.is_ranked = true;
     (void)selected(&options);
     options.run = place("backwards");
     (void)selected(&options);
@@ -258,11 +258,11 @@ static void test_random_ignores_order(void **state)
     /* Nested: the 5 best of 12. */
     char *many = file_text(place("order/selected.jsonl"));
     options.run = place("order");
-    options.amount.value = 5;
+    options.spec.amount.value = 5;
     (void)selected(&options);
     char *few = file_text(place("order/selected.jsonl"));
     assert_int_equal(strncmp(few, many, strlen(few)), 0);
-    options.seed = 5;
+    options.spec.seed = 5;
     (void)selected(&options);
     char *other = file_text(place("order/selected.jsonl"));
     assert_string_not_equal(other, few);
@@ -415,7 +415,7 @@ static void test_standard_input_is_data(void **state)
     assert_true(dup2(saved, STDIN_FILENO) >= 0);
     (void)close(saved);
     lobass_select_options options = select_options(place("fed"), 2);
-    options.by = LOBASS_SCORE_LENGTH;
+    options.spec.by = LOBASS_SCORE_LENGTH;
     options.overwrite = true;
     options.output = place("fed-link.jsonl");
     assert_int_equal(symlink(place("fed/sources/stdin.jsonl"), options.output), 0);
@@ -437,8 +437,8 @@ static void test_sidecars(void **state)
     char *records = file_text(place("side/selected.jsonl"));
     char *table = file_text(place("side/scores.jsonl"));
     char *manifest = file_text(place("side/manifest.json"));
-    options.by = LOBASS_SCORE_LENGTH;
-    options.amount.value = 1;
+    options.spec.by = LOBASS_SCORE_LENGTH;
+    options.spec.amount.value = 1;
     options.output = place("other.jsonl");
     (void)selected(&options);
     check_file(place("side/selected.jsonl"), records);
@@ -513,13 +513,13 @@ static void test_resume_with_output(void **state)
         assert_int_equal(lb_path_look(place("again.manifest.json")), LB_PATH_FILE);
     }
     /* Another choice: the file is somebody's. */
-    options.amount.value = 3;
+    options.spec.amount.value = 3;
     check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
                   "again.jsonl", "exists already");
     check_file(place("again.jsonl"), R0 "\n" R2 "\n");
     /* The same records by another score: the table is somebody's. */
     (void)lb_file_write(place("again.scores.jsonl"), "mine", 4, true, &error);
-    options.amount.value = 2;
+    options.spec.amount.value = 2;
     check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
                   "again.scores.jsonl", "exists already");
     check_file(place("again.scores.jsonl"), "mine");
@@ -539,7 +539,7 @@ static void test_too_many_wanted(void **state)
     assert_int_equal(result.n_selected, 3);
     assert_int_equal(l.n_warnings, 1);
     assert_non_null(strstr(l.last, "4 rows were asked for, all 3"));
-    options.amount = (lobass_amount){LOBASS_AMOUNT_FRACTION, 0.01};
+    options.spec.amount = (lobass_amount){LOBASS_AMOUNT_FRACTION, 0.01};
     check_ok(lobass_select(&options, &observer, &result, &error), &error);
     assert_int_equal(result.n_selected, 0);
     assert_true(isnan(result.cut));

@@ -12,7 +12,7 @@ static lobass_select_options select_options(const char *run, double count)
 {
     lobass_select_options options = lobass_select_options_default();
     options.run = run;
-    options.amount = (lobass_amount){LOBASS_AMOUNT_COUNT, count};
+    options.spec.amount = (lobass_amount){LOBASS_AMOUNT_COUNT, count};
     return options;
 }
 
@@ -50,10 +50,10 @@ static void test_missing_losses(void **state)
     losses_put(place("no-losses"), "initial", initial);
     check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
                   "no-losses", "\"reference\"");
-    options.by = LOBASS_SCORE_PPL;
+    options.spec.by = LOBASS_SCORE_PPL;
     check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
                   "\"ppl\"", "direction");
-    options.direction = LOBASS_DIRECTION_MIDDLE;
+    options.spec.direction = LOBASS_DIRECTION_MIDDLE;
     (void)selected(&options);
 }
 
@@ -81,8 +81,8 @@ static void test_two_dtypes(void **state)
     dtype_set(run, "reference", "bf16");
     check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
                   "\"initial\", measured in fp32", "\"reference\", measured in bf16");
-    options.by = LOBASS_SCORE_LOSS;
-    options.direction = LOBASS_DIRECTION_LOWEST;
+    options.spec.by = LOBASS_SCORE_LOSS;
+    options.spec.direction = LOBASS_DIRECTION_LOWEST;
     (void)selected(&options);
     char *table = file_text(place("dtypes/scores.jsonl"));
     assert_non_null(strstr(table, "\"reference_loss\""));

@@ -31,14 +31,15 @@ static void test_amounts(void **state)
     check_amount("100.0%", LOBASS_AMOUNT_FRACTION, 1);
     check_amount("50000tok", LOBASS_AMOUNT_TOKENS, 50000);
     check_amount("1tok", LOBASS_AMOUNT_TOKENS, 1);
+    check_amount("all", LOBASS_AMOUNT_ALL, 0);
 }
 
 static void test_amounts_refused(void **state)
 {
-    static const char *const texts[] = {"",     "0",       "-1",   "+5",     " 5",    "5 ",
-                                        "0%",   "101%",    "1.5",  "0.5tok", "0tok",  "tok",
-                                        "nan",  "inf",     "0x10", "5k",     "6%%",   "1e999",
-                                        "1e17", "5tokens", "%",    ".",      "1,000", "/5"};
+    static const char *const texts[] = {"",     "0",   "-1",     "+5",    " 5",   "5 ",   "0%",
+                                        "101%", "1.5", "0.5tok", "0tok",  "tok",  "nan",  "inf",
+                                        "0x10", "5k",  "6%%",    "1e999", "1e17", "alle", "5tokens",
+                                        "%",    ".",   "1,000",  "/5"};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
     {

@@ -374,9 +374,9 @@ static void test_replaced_ends_selection(void **state)
     (void)measured(&options);
     lobass_select_options select = lobass_select_options_default();
     select.run = options.run;
-    select.by = LOBASS_SCORE_LOSS;
-    select.direction = LOBASS_DIRECTION_LOWEST;
-    select.floor = 0.5;
+    select.spec.by = LOBASS_SCORE_LOSS;
+    select.spec.direction = LOBASS_DIRECTION_LOWEST;
+    select.spec.floor = 0.5;
     check_ok(lobass_select(&select, NULL, NULL, &error), &error);
     options.model = place("later");
     options.overwrite = true;

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A part of lobass.h, which includes it: which rows a selection takes, as one plain struct, and
+ * where they go. The command line fills it, a JSON file fills it, and the manifest holds all of it,
+ * so that the same selection can be made again. docs/FORMATS.md has the JSON.
+ */
+#ifndef LOBASS_SELECT_H
+#define LOBASS_SELECT_H
+
+#include "lobass.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What is taken of one source instead of its part of the whole. */
+typedef struct lobass_source_quota
+{
+    char *name;           /* of the source, as the run names it */
+    lobass_amount amount; /* shares are of this source's own records */
+    bool has_score;       /* false: BY and DIRECTION are those of the whole */
+    lobass_score by;
+    lobass_direction direction;
+} lobass_source_quota;
+
+/* Everything that a selection is. A source with a quota is a group of its own, all others together
+ * are one more, last. Within a group rows are put in an order, best first, and the group's amount
+ * is taken from its beginning: so a larger amount keeps every row of a smaller one. */
+typedef struct lobass_selection_spec
+{
+    lobass_score by;
+    lobass_direction direction;
+    lobass_amount amount;        /* of the sources without a quota; shares are of their records */
+    double floor;                /* rows with a smaller initial loss are not selectable (nats) */
+    uint64_t seed;               /* of the score `random` */
+    bool is_ranked;              /* written best first instead of in the order of the data */
+    lobass_source_quota *quotas; /* [n_quotas], owned: lobass_selection_spec_clear() */
+    size_t n_quotas;
+} lobass_selection_spec;
+
+LOBASS_API lobass_selection_spec lobass_selection_spec_default(void);
+
+typedef struct lobass_select_options
+{
+    const char *run;
+    lobass_selection_spec spec;
+    const char *output; /* NULL: RUN/selected.jsonl; *.json makes a JSON array. STEM.jsonl elsewhere
+                           gets STEM.scores.jsonl and STEM.manifest.json beside it */
+    bool overwrite;     /* replace an OUTPUT outside the run */
+    const char *command; /* the command line for the manifest, or NULL */
+} lobass_select_options;
+
+typedef struct lobass_select_result
+{
+    uint64_t n_records;
+    uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
+    uint64_t n_selected, n_selected_tokens; /* scored tokens of the selection */
+    double cut;                             /* the score of the last row taken; NaN if none, or a
+                                               ppl beyond all doubles */
+    lobass_direction direction;             /* the one that was used */
+    char output[4096];                      /* the file written */
+    double elapsed_seconds;
+} lobass_select_result;
+
+LOBASS_API lobass_select_options lobass_select_options_default(void);
+/* Chooses rows and writes their records' own bytes, RUN/scores.jsonl and a manifest. */
+LOBASS_API lobass_status lobass_select(const lobass_select_options *options,
+                                       const lobass_observer *observer,
+                                       lobass_select_result *result, lobass_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
