@@ -273,9 +273,6 @@ typedef enum lobass_score
     LOBASS_SCORE_RHO_MEAN,     /* the same divided by the number of scored tokens */
     LOBASS_SCORE_LOSS,         /* L_initial */
     LOBASS_SCORE_PPL,          /* exp(L_initial) */
-    LOBASS_SCORE_IFD_LOSS,     /* mean loss given the prompt / of the response alone */
-    LOBASS_SCORE_IFD_PPL,      /* the same of exp(mean loss) */
-    LOBASS_SCORE_EL2N,         /* mean over scored tokens of |p - onehot(token)|, p of initial */
     LOBASS_SCORE_LENGTH,       /* number of scored tokens */
     LOBASS_SCORE_RANDOM,       /* keyed hash of seed and record hash, in [0, 1) */
     LOBASS_SCORE_COUNT

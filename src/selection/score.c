@@ -67,7 +67,6 @@ static lobass_status losses_sum(void *context, uint64_t row, const float *nll, s
         work->sums[row].initial = sum;
         target->initial_loss = sum / (double)n_scored;
         target->has_initial = true;
-        work->scores->n_measured++;
     }
     return LOBASS_OK;
 }

@@ -84,58 +84,28 @@ static lobass_status check_measured(const losses_wanted *wanted, const char *nam
 
 /* A drop from one way of computing to another would be that of the rounding. */
 static lobass_status check_alike(const losses_wanted *wanted, const lb_store_model *initial,
-                                 const lb_store_model *other, const lobass_observer *observer,
+                                 const lb_store_model *reference, const lobass_observer *observer,
                                  lobass_error *error)
 {
     char backends[2][32];
-    if (strcmp(initial->dtype, other->dtype) != 0)
+    if (strcmp(initial->dtype, reference->dtype) != 0)
     {
         return lb_fail(error, LOBASS_CONFLICT,
                        "%s: the score \"%s\" compares \"initial\", measured in %s, with "
-                       "\"%s\", measured in %s; expected one --dtype: measure one of them again "
-                       "(-f)",
-                       wanted->path, wanted->score, initial->dtype, other->name, other->dtype);
+                       "\"reference\", measured in %s; expected one --dtype: measure one of them "
+                       "again (-f)",
+                       wanted->path, wanted->score, initial->dtype, reference->dtype);
     }
     LB_TRY(
         lb_measured_backend_load(backends[0], sizeof backends[0], wanted->store, "initial", error));
-    LB_TRY(lb_measured_backend_load(backends[1], sizeof backends[1], wanted->store, other->name,
+    LB_TRY(lb_measured_backend_load(backends[1], sizeof backends[1], wanted->store, "reference",
                                     error));
     if (strcmp(backends[0], backends[1]) != 0)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
-                        "%s: \"initial\" was measured with the backend %s, \"%s\" with %s, "
+                        "%s: \"initial\" was measured with the backend %s, \"reference\" with %s, "
                         "which round in other ways",
-                        wanted->path, backends[0], other->name, backends[1]);
-    }
-    return LOBASS_OK;
-}
-
-/* What a score is made of. */
-typedef struct score_needs
-{
-    bool initial, reference, unconditional, el2n;
-} score_needs;
-
-static const score_needs needs_of[LOBASS_SCORE_COUNT] = {
-    [LOBASS_SCORE_LEARNABILITY] = {.initial = true, .reference = true},
-    [LOBASS_SCORE_RHO_SUM] = {.initial = true, .reference = true},
-    [LOBASS_SCORE_RHO_MEAN] = {.initial = true, .reference = true},
-    [LOBASS_SCORE_LOSS] = {.initial = true},
-    [LOBASS_SCORE_PPL] = {.initial = true},
-    [LOBASS_SCORE_IFD_LOSS] = {.initial = true, .unconditional = true},
-    [LOBASS_SCORE_IFD_PPL] = {.initial = true, .unconditional = true},
-    [LOBASS_SCORE_EL2N] = {.initial = true, .el2n = true},
-};
-
-static lobass_status check_el2n(const losses_wanted *wanted, lobass_error *error)
-{
-    if (wanted->scores->n_el2n < wanted->scores->n_measured)
-    {
-        return lb_fail(error, LOBASS_NOT_FOUND,
-                       "%s: the score \"%s\" needs el2n beside the losses of \"initial\", and "
-                       "%" PRIu64 " of %" PRIu64 " rows have it; measure \"initial\" again (-f)",
-                       wanted->path, wanted->score, wanted->scores->n_el2n,
-                       wanted->scores->n_measured);
+                        wanted->path, backends[0], backends[1]);
     }
     return LOBASS_OK;
 }
@@ -143,30 +113,34 @@ static lobass_status check_el2n(const losses_wanted *wanted, lobass_error *error
 lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_score by,
                               const lobass_observer *observer, lobass_error *error)
 {
-    const score_needs needs = needs_of[by];
+    static const bool needs_initial[LOBASS_SCORE_COUNT] = {
+        [LOBASS_SCORE_LEARNABILITY] = true, [LOBASS_SCORE_RHO_SUM] = true,
+        [LOBASS_SCORE_RHO_MEAN] = true,     [LOBASS_SCORE_LOSS] = true,
+        [LOBASS_SCORE_PPL] = true,
+    };
+    static const bool needs_reference[LOBASS_SCORE_COUNT] = {
+        [LOBASS_SCORE_LEARNABILITY] = true,
+        [LOBASS_SCORE_RHO_SUM] = true,
+        [LOBASS_SCORE_RHO_MEAN] = true,
+    };
     const losses_wanted wanted = {.store = store,
                                   .scores = scores,
                                   .path = lb_store_path(store),
                                   .score = lobass_score_describe(by)->name};
     lb_store_model initial = {0};
-    lb_store_model other = {0};
+    lb_store_model reference = {0};
     lobass_status status = LOBASS_OK;
-    if (needs.initial)
+    if (needs_initial[by])
     {
         LB_TRY_GOTO(check_measured(&wanted, "initial", &initial, error));
     }
-    if (needs.reference || needs.unconditional)
+    if (needs_reference[by])
     {
-        const char *name = needs.reference ? "reference" : "unconditional";
-        LB_TRY_GOTO(check_measured(&wanted, name, &other, error));
-        LB_TRY_GOTO(check_alike(&wanted, &initial, &other, observer, error));
-    }
-    if (needs.el2n)
-    {
-        LB_TRY_GOTO(check_el2n(&wanted, error));
+        LB_TRY_GOTO(check_measured(&wanted, "reference", &reference, error));
+        LB_TRY_GOTO(check_alike(&wanted, &initial, &reference, observer, error));
     }
 done:
-    lb_store_model_clear(&other);
+    lb_store_model_clear(&reference);
     lb_store_model_clear(&initial);
     return status;
 }

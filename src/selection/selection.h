@@ -28,7 +28,6 @@ typedef struct lb_scores
     lb_row_scores *rows;       /* [n_rows] */
     lb_row_summary *summaries; /* [n_rows] */
     size_t n_rows;
-    uint64_t n_measured, n_el2n; /* rows with losses under "initial", and those with el2n beside */
 } lb_scores;
 
 /* From the stored losses of the models "initial" and "reference"; either may be missing. */
