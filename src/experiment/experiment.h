@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L6. Is the selection good? What an experiment stands on: the paired test (signed_rank.c) and the
- * bootstrap (bootstrap.c), pure functions of numbers.
+ * L6. Is the selection good? The paired test and its correction (signed_rank.c), pure functions of
+ * numbers.
  */
 #ifndef LB_EXPERIMENT_H
 #define LB_EXPERIMENT_H
