@@ -301,7 +301,7 @@ void cli_options_add_selection(cli_parser *parser, lobass_selection_spec *spec)
          .target = &spec->amount,
          .value = "AMOUNT",
          .help = "rows to choose: 800, 6% or 0.06 of all records, 50000tok for a budget of scored "
-                 "tokens"},
+                 "tokens, all"},
         {.name = "by",
          .type = CLI_CHOICE,
          .target = &spec->by,
@@ -354,7 +354,7 @@ void cli_options_add_comparison(cli_parser *parser, lobass_compare_options *comp
          .target = &compare->amount,
          .value = "AMOUNT",
          .help = "rows that each selects: 800, 6% or 0.06 of all records, 50000tok for a budget of "
-                 "scored tokens"},
+                 "scored tokens, all"},
         {.name = "by",
          .type = CLI_CHOICE,
          .target = &compare->sides[0].by,

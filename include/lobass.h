@@ -303,8 +303,7 @@ typedef enum lobass_amount_kind
     LOBASS_AMOUNT_COUNT,    /* rows */
     LOBASS_AMOUNT_FRACTION, /* of all input records, rounded half up */
     LOBASS_AMOUNT_TOKENS,   /* a budget of scored tokens, never exceeded */
-    LOBASS_AMOUNT_ALL,      /* every row that can be selected; no value */
-    LOBASS_AMOUNT_NONE      /* no row; no value */
+    LOBASS_AMOUNT_ALL       /* every row that can be selected; no value */
 } lobass_amount_kind;
 
 typedef struct lobass_amount

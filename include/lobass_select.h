@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A part of lobass.h, which includes it: which rows a selection takes, as one plain struct, and
- * where they go. The command line fills it, a JSON file fills it, and the manifest holds all of it,
- * so that the same selection can be made again. docs/FORMATS.md has the JSON.
+ * where they go.
  */
 #ifndef LOBASS_SELECT_H
 #define LOBASS_SELECT_H
@@ -13,29 +12,16 @@
 extern "C" {
 #endif
 
-/* What is taken of one source instead of its part of the whole. */
-typedef struct lobass_source_quota
-{
-    char *name;           /* of the source, as the run names it */
-    lobass_amount amount; /* shares are of this source's own records */
-    bool has_score;       /* false: BY and DIRECTION are those of the whole */
-    lobass_score by;
-    lobass_direction direction;
-} lobass_source_quota;
-
-/* Everything that a selection is. A source with a quota is a group of its own, all others together
- * are one more, last. Within a group rows are put in an order, best first, and the group's amount
- * is taken from its beginning: so a larger amount keeps every row of a smaller one. */
+/* Everything that a selection is. Rows are put in an order, best first, and the amount is taken
+ * from its beginning: so a larger amount keeps every row of a smaller one. */
 typedef struct lobass_selection_spec
 {
     lobass_score by;
     lobass_direction direction;
-    lobass_amount amount;        /* of the sources without a quota; shares are of their records */
-    double floor;                /* rows with a smaller initial loss are not selectable (nats) */
-    uint64_t seed;               /* of the score `random` */
-    bool is_ranked;              /* written best first instead of in the order of the data */
-    lobass_source_quota *quotas; /* [n_quotas], owned: lobass_selection_spec_clear() */
-    size_t n_quotas;
+    lobass_amount amount;
+    double floor;   /* rows with a smaller initial loss are not selectable (nats) */
+    uint64_t seed;  /* of the score `random` */
+    bool is_ranked; /* written best first instead of in the order of the data */
 } lobass_selection_spec;
 
 LOBASS_API lobass_selection_spec lobass_selection_spec_default(void);

@@ -122,8 +122,6 @@ static uint64_t rows_most(const lb_selection *selection, lobass_amount amount)
         return (uint64_t)amount.value;
     case LOBASS_AMOUNT_FRACTION:
         return lb_share_count(amount.value, selection->n_rows);
-    case LOBASS_AMOUNT_NONE:
-        return 0;
     case LOBASS_AMOUNT_TOKENS:
     case LOBASS_AMOUNT_ALL:
         break;
@@ -158,7 +156,7 @@ static void take(lb_selection *selection, const lb_scores *scores, lobass_score 
 
 static lobass_status check_amount(lobass_amount amount, lobass_error *error)
 {
-    if (amount.kind == LOBASS_AMOUNT_ALL || amount.kind == LOBASS_AMOUNT_NONE)
+    if (amount.kind == LOBASS_AMOUNT_ALL)
     {
         return LOBASS_OK;
     }

@@ -20,8 +20,7 @@
 static const char *const amount_names[] = {[LOBASS_AMOUNT_COUNT] = "count",
                                            [LOBASS_AMOUNT_FRACTION] = "fraction",
                                            [LOBASS_AMOUNT_TOKENS] = "tokens",
-                                           [LOBASS_AMOUNT_ALL] = "all",
-                                           [LOBASS_AMOUNT_NONE] = "none"};
+                                           [LOBASS_AMOUNT_ALL] = "all"};
 
 /* ---- the selection's options ------------------------------------------------------------------
  */
@@ -36,7 +35,7 @@ static void put_choice(lb_json_writer *writer, const lobass_select_options *opti
     {
         lb_json_put_real(writer, "amount", options->spec.amount.value);
     }
-    else
+    else if (options->spec.amount.kind != LOBASS_AMOUNT_ALL)
     {
         lb_json_put_count(writer, "amount", (uint64_t)options->spec.amount.value);
     }

@@ -72,6 +72,7 @@ static void test_directions_and_ties(void **state)
     assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 2), "02");
     assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 3), "023");
     assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 7), "0123568");
+    assert_string_equal(taken(LOBASS_DIRECTION_LOWEST, LOBASS_AMOUNT_ALL, 0), "01234568");
     scores_make((const double[N_ROWS]){5, 1, 5, 3, NAN, 1, 5, NAN, 7}, NULL);
     /* Of an odd number: 1 5 3 0 2 6 8. */
     assert_string_equal(taken(LOBASS_DIRECTION_MIDDLE, LOBASS_AMOUNT_COUNT, 1), "0");
