@@ -174,46 +174,78 @@ void lobass_run_close(lobass_run *run)
     free(run);
 }
 
-/* ---- what it is -------------------------------------------------------------------------------
+/* ---- the latest selection ----------------------------------------------------------------------
  */
 
-static lobass_status selected_count(uint64_t *n_selected, lobass_run *run, size_t n_rows,
-                                    lobass_error *error)
+/* Losses and the selection made of them. */
+typedef struct choice
 {
-    uint64_t *ranks = NULL;
-    bool *is_selected = NULL;
-    *n_selected = 0;
-    LB_TRY(lb_store_selection_load(&ranks, &is_selected, n_rows, run->store, error));
-    for (size_t i = 0; is_selected != NULL && i < n_rows; i++)
+    lb_scores *scores;
+    uint64_t *ranks;   /* [n_rows], or NULL */
+    bool *is_selected; /* [n_rows], or NULL before a selection */
+    double floor;
+} choice;
+
+static lobass_status choice_load(choice *found, lb_store *store, lobass_error *error)
+{
+    uint64_t seed = 0;
+    bool has_selection = false;
+    LB_TRY(lb_selection_recall(&found->floor, &seed, &has_selection, store, error));
+    LB_TRY(lb_scores_compute(&found->scores, store, found->floor, seed, error));
+    if (!has_selection)
     {
-        *n_selected += is_selected[i] ? 1 : 0;
+        return LOBASS_OK;
     }
-    free(ranks);
-    free(is_selected);
-    return LOBASS_OK;
+    const size_t n_rows = found->scores->n_rows;
+    LB_TRY(lb_store_selection_load(&found->ranks, &found->is_selected, n_rows, store, error));
+    if (found->is_selected == NULL)
+    {
+        /* Nothing could be ranked: nothing is selected. */
+        found->is_selected = lb_alloc(n_rows, sizeof *found->is_selected, error);
+    }
+    return found->is_selected == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
+
+/* In one transaction: whoever writes meanwhile cannot set losses beside another selection. */
+static lobass_status choice_read(choice *found, lb_store *store, lobass_error *error)
+{
+    LB_TRY(lb_store_begin(store, error));
+    const lobass_status status = choice_load(found, store, error);
+    lb_store_rollback(store);
+    return status;
+}
+
+static void choice_free(choice *found)
+{
+    free(found->ranks);
+    free(found->is_selected);
+    lb_scores_free(found->scores);
+}
+
+/* ---- what it is -------------------------------------------------------------------------------
+ */
 
 /* With losses at hand the statuses that they decide are known too. */
 static lobass_status counts_read(lobass_run *run, lobass_run_info *info, lobass_error *error)
 {
-    double floor = 0;
-    uint64_t seed = 0;
-    bool has_selection = false;
-    lb_scores *scores = NULL;
+    choice found = {0};
     uint64_t stored_statuses[LOBASS_ROW_STATUS_COUNT] = {0};
-    LB_TRY(lb_selection_recall(&floor, &seed, &has_selection, run->store, error));
-    LB_TRY(lb_scores_compute(&scores, run->store, floor, seed, error));
-    info->n_records = scores->n_rows;
-    lb_summaries_count(scores->summaries, scores->n_rows, stored_statuses, &info->n_tokens,
-                       &info->n_scored_tokens);
-    for (size_t i = 0; i < scores->n_rows; i++)
+    const lobass_status status = choice_read(&found, run->store, error);
+    if (status == LOBASS_OK)
     {
-        info->statuses[scores->rows[i].status]++;
+        const lb_scores *scores = found.scores;
+        info->n_records = scores->n_rows;
+        info->has_selection = found.is_selected != NULL;
+        lb_summaries_count(scores->summaries, scores->n_rows, stored_statuses, &info->n_tokens,
+                           &info->n_scored_tokens);
+        for (size_t i = 0; i < scores->n_rows; i++)
+        {
+            info->statuses[scores->rows[i].status]++;
+            info->n_selected += found.is_selected != NULL && found.is_selected[i] ? 1 : 0;
+        }
     }
-    const size_t n_rows = scores->n_rows;
-    lb_scores_free(scores);
-    info->has_selection = has_selection;
-    return has_selection ? selected_count(&info->n_selected, run, n_rows, error) : LOBASS_OK;
+    choice_free(&found);
+    return status;
 }
 
 lobass_status lobass_run_describe(lobass_run *run, lobass_run_info *info, lobass_error *error)
@@ -280,44 +312,6 @@ lobass_status lobass_run_losses(lobass_run *run, uint64_t row_number, size_t mod
     return LOBASS_OK;
 }
 
-/* Losses and the selection made of them. */
-typedef struct choice
-{
-    lb_scores *scores;
-    uint64_t *ranks;   /* [n_rows], or NULL */
-    bool *is_selected; /* [n_rows], or NULL before a selection */
-    double floor;
-} choice;
-
-static lobass_status choice_load(choice *found, lb_store *store, lobass_error *error)
-{
-    uint64_t seed = 0;
-    bool has_selection = false;
-    LB_TRY(lb_selection_recall(&found->floor, &seed, &has_selection, store, error));
-    LB_TRY(lb_scores_compute(&found->scores, store, found->floor, seed, error));
-    if (!has_selection)
-    {
-        return LOBASS_OK;
-    }
-    const size_t n_rows = found->scores->n_rows;
-    LB_TRY(lb_store_selection_load(&found->ranks, &found->is_selected, n_rows, store, error));
-    if (found->is_selected == NULL)
-    {
-        /* Nothing could be ranked: nothing is selected. */
-        found->is_selected = lb_alloc(n_rows, sizeof *found->is_selected, error);
-    }
-    return found->is_selected == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
-}
-
-/* In one transaction: whoever writes meanwhile cannot set losses beside another selection. */
-static lobass_status choice_read(choice *found, lb_store *store, lobass_error *error)
-{
-    LB_TRY(lb_store_begin(store, error));
-    const lobass_status status = choice_load(found, store, error);
-    lb_store_rollback(store);
-    return status;
-}
-
 lobass_status lobass_run_scores(lobass_run *run, lobass_table_format format, lobass_sink sink,
                                 void *context, lobass_error *error)
 {
@@ -333,9 +327,7 @@ lobass_status lobass_run_scores(lobass_run *run, lobass_table_format format, lob
                                       .is_selected = found.is_selected};
         status = lb_score_table_write(&table, run->store, format, sink, context, error);
     }
-    free(found.ranks);
-    free(found.is_selected);
-    lb_scores_free(found.scores);
+    choice_free(&found);
     return status;
 }
 

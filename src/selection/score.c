@@ -4,15 +4,15 @@
  * of the tokens; N scored tokens a row:
  *     L_m          = (1/N) sum_t nll_m[t]                        for the models initial, reference
  *     learnability = (L_initial - L_reference) / L_initial       none where L_initial < floor
- *     rho_sum      = sum_t nll_initial[t] - sum_t nll_reference[t]
- *     rho_mean     = L_initial - L_reference
- *     loss, ppl    = L_initial, exp(L_initial)
- *     length       = N
- *     random       = XXH3-128(record hash, big-endian; seed), upper half, top 53 bits / 2^53
- * A score that does not exist, or is not finite, is absent; so are the three of both models where
- * these were measured in different dtypes: the drop would be that of the rounding. A row with a
- * loss that is not finite gets the status nonfinite, one whose L_initial is below the floor
- * initial_loss_below_floor; only rows that were selectable change their status.
+ *     drop_P       = sum_{t in P} (nll_initial[t] - nll_reference[t]) / sum_t nll_initial[t], P
+ * being the end tokens, the first tokens of responses, the rest: their sum is learnability rho_sum
+ * = sum_t nll_initial[t] - sum_t nll_reference[t] rho_mean     = L_initial - L_reference loss, ppl
+ * = L_initial, exp(L_initial) length       = N random       = XXH3-128(record hash, big-endian;
+ * seed), upper half, top 53 bits / 2^53 A score that does not exist, or is not finite, is absent;
+ * so are the three of both models where these were measured in different dtypes: the drop would be
+ * that of the rounding. A row with a loss that is not finite gets the status nonfinite, one whose
+ * L_initial is below the floor initial_loss_below_floor; only rows that were selectable change
+ * their status.
  */
 #include "selection/selection.h"
 #include "task/facts.h"
@@ -22,61 +22,97 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sums of a row's losses under both models. */
-typedef struct row_sums
+/* The models that scores are made of. */
+enum
 {
-    double initial, reference;
-} row_sums;
+    INITIAL,
+    REFERENCE,
+    N_MODELS
+};
 
-typedef struct summing
+/* What a scored token is, as the drop is told apart by. */
+enum
 {
-    lb_scores *scores;
-    row_sums *sums; /* [n_rows] */
-    const char *path;
-    bool is_reference;
-    char dtypes[2][8]; /* of initial and reference; "": not measured */
-} summing;
+    PART_END,   /* an end token */
+    PART_FIRST, /* the first token of a response */
+    PART_REST,
+    N_PARTS
+};
 
-static lobass_status losses_sum(void *context, uint64_t row, const float *nll, size_t n_scored,
-                                lobass_error *error)
+/* The losses of a row under one model, in nats. */
+typedef struct loss_sums
 {
-    summing *work = context;
-    const lb_scores *scores = work->scores;
-    /* Rows that a writer added since the summaries were read belong to the next look. */
-    if (row >= scores->n_rows)
+    double total, parts[N_PARTS];
+    bool is_there;
+} loss_sums;
+
+typedef struct scorer
+{
+    lb_store *store;
+    int64_t models[N_MODELS];
+    char dtypes[N_MODELS][8]; /* "": not measured */
+    double floor;
+    uint64_t seed;
+    uint8_t *parts; /* [n_parts] of the row at hand: what each scored token is */
+    size_t n_parts, capacity;
+} scorer;
+
+static lobass_status models_find(scorer *s, lobass_error *error)
+{
+    static const char *const names[N_MODELS] = {"initial", "reference"};
+    for (int m = 0; m < N_MODELS; m++)
     {
-        return LOBASS_OK;
-    }
-    if (n_scored == 0 || n_scored != scores->summaries[row].n_scored)
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT,
-                       "%s: row %" PRIu64 ": %zu stored losses, expected %" PRIu32
-                       ", the number of its scored tokens",
-                       work->path, row, n_scored, scores->summaries[row].n_scored);
-    }
-    const double sum = lb_losses_sum(nll, n_scored);
-    lb_row_scores *target = &scores->rows[row];
-    if (work->is_reference)
-    {
-        work->sums[row].reference = sum;
-        target->reference_loss = sum / (double)n_scored;
-        target->has_reference = true;
-    }
-    else
-    {
-        work->sums[row].initial = sum;
-        target->initial_loss = sum / (double)n_scored;
-        target->has_initial = true;
+        lb_store_model model;
+        lobass_error found;
+        const lobass_status status = lb_store_model_load(&model, s->store, names[m], &found);
+        if (status == LOBASS_NOT_FOUND)
+        {
+            continue;
+        }
+        if (status != LOBASS_OK)
+        {
+            return lb_fail(error, status, "%s", found.message);
+        }
+        s->models[m] = model.id;
+        (void)snprintf(s->dtypes[m], sizeof s->dtypes[m], "%s", model.dtype);
+        lb_store_model_clear(&model);
     }
     return LOBASS_OK;
 }
 
-static lobass_status model_sum(summing *work, lb_store *store, const char *name,
+static lobass_status parts_load(scorer *s, uint64_t number, uint32_t n_scored, lobass_error *error)
+{
+    lobass_row row;
+    LB_TRY(lb_store_row_load(&row, s->store, number, error));
+    LB_TRY(lb_list_reserve((void **)(void *)&s->parts, &s->capacity, row.n_tokens, sizeof *s->parts,
+                           error));
+    s->n_parts = 0;
+    for (size_t t = 0; t < row.n_tokens; t++)
+    {
+        if ((row.flags[t] & LOBASS_TOKEN_SCORED) != 0)
+        {
+            s->parts[s->n_parts++] = (row.flags[t] & LOBASS_TOKEN_END) != 0     ? PART_END
+                                     : (row.flags[t] & LOBASS_TOKEN_FIRST) != 0 ? PART_FIRST
+                                                                                : PART_REST;
+        }
+    }
+    if (s->n_parts != n_scored)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: row %" PRIu64 ": its flags mark %zu scored tokens, expected %" PRIu32,
+                       lb_store_path(s->store), number, s->n_parts, n_scored);
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status sums_load(loss_sums *sums, scorer *s, int model, uint64_t number,
                                lobass_error *error)
 {
-    lb_store_model model;
+    const float *nll = NULL;
+    size_t n_stored = 0;
     lobass_error found;
-    const lobass_status status = lb_store_model_load(&model, store, name, &found);
+    const lobass_status status =
+        lb_store_losses_load(&nll, &n_stored, s->store, s->models[model], number, &found);
     if (status == LOBASS_NOT_FOUND)
     {
         return LOBASS_OK;
@@ -85,11 +121,20 @@ static lobass_status model_sum(summing *work, lb_store *store, const char *name,
     {
         return lb_fail(error, status, "%s", found.message);
     }
-    const int64_t id = model.id;
-    (void)snprintf(work->dtypes[work->is_reference ? 1 : 0], sizeof work->dtypes[0], "%s",
-                   model.dtype);
-    lb_store_model_clear(&model);
-    return lb_store_losses_walk(store, id, losses_sum, work, error);
+    if (n_stored != s->n_parts)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: row %" PRIu64 ": %zu stored losses, expected %zu, the number of its "
+                       "scored tokens",
+                       lb_store_path(s->store), number, n_stored, s->n_parts);
+    }
+    for (size_t t = 0; t < n_stored; t++)
+    {
+        sums->parts[s->parts[t]] += (double)nll[t];
+    }
+    sums->total = lb_losses_sum(nll, n_stored);
+    sums->is_there = true;
+    return LOBASS_OK;
 }
 
 static void set(lb_row_scores *row, lobass_score score, double value)
@@ -108,34 +153,60 @@ static double random_score(const lb_row_summary *summary, uint64_t seed)
     return (double)(lb_hash_bytes(bytes, sizeof bytes, seed).high >> 11) * 0x1p-53;
 }
 
-static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const row_sums *sums,
-                       bool is_comparable, double floor, uint64_t seed)
+/* The three that compare both models, and what learnability is made of. */
+static void drop_score(lb_row_scores *row, const loss_sums *initial, const loss_sums *reference,
+                       bool is_below_floor)
 {
-    const bool has_nonfinite = (row->has_initial && !isfinite(row->initial_loss)) ||
-                               (row->has_reference && !isfinite(row->reference_loss));
+    set(row, LOBASS_SCORE_RHO_SUM, initial->total - reference->total);
+    set(row, LOBASS_SCORE_RHO_MEAN, row->initial_loss - row->reference_loss);
+    if (is_below_floor)
+    {
+        return;
+    }
+    set(row, LOBASS_SCORE_LEARNABILITY,
+        (row->initial_loss - row->reference_loss) / row->initial_loss);
+    row->has_drops = row->has[LOBASS_SCORE_LEARNABILITY];
+    if (row->has_drops)
+    {
+        double drops[N_PARTS];
+        for (int p = 0; p < N_PARTS; p++)
+        {
+            drops[p] = (initial->parts[p] - reference->parts[p]) / initial->total;
+        }
+        row->drop_end = drops[PART_END];
+        row->drop_first = drops[PART_FIRST];
+        row->drop_rest = drops[PART_REST];
+    }
+}
+
+static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const scorer *s,
+                       const loss_sums sums[N_MODELS])
+{
+    const double n_scored = summary->n_scored;
+    const loss_sums *initial = &sums[INITIAL];
+    const loss_sums *reference = &sums[REFERENCE];
+    const bool has_nonfinite = (initial->is_there && !isfinite(initial->total)) ||
+                               (reference->is_there && !isfinite(reference->total));
     row->status = (lobass_row_status)summary->status;
-    row->has_initial = row->has_initial && isfinite(row->initial_loss);
-    row->has_reference = row->has_reference && isfinite(row->reference_loss);
-    const bool is_below_floor = row->has_initial && row->initial_loss < floor;
+    row->has_initial = initial->is_there && isfinite(initial->total);
+    row->has_reference = reference->is_there && isfinite(reference->total);
+    row->initial_loss = row->has_initial ? initial->total / n_scored : 0;
+    row->reference_loss = row->has_reference ? reference->total / n_scored : 0;
+    const bool is_below_floor = row->has_initial && row->initial_loss < s->floor;
     if (summary->n_scored > 0)
     {
-        set(row, LOBASS_SCORE_LENGTH, (double)summary->n_scored);
-        set(row, LOBASS_SCORE_RANDOM, random_score(summary, seed));
+        set(row, LOBASS_SCORE_LENGTH, n_scored);
+        set(row, LOBASS_SCORE_RANDOM, random_score(summary, s->seed));
     }
     if (row->has_initial)
     {
         set(row, LOBASS_SCORE_LOSS, row->initial_loss);
         set(row, LOBASS_SCORE_PPL, exp(row->initial_loss));
     }
-    if (row->has_initial && row->has_reference && is_comparable)
+    if (row->has_initial && row->has_reference &&
+        strcmp(s->dtypes[INITIAL], s->dtypes[REFERENCE]) == 0)
     {
-        set(row, LOBASS_SCORE_RHO_SUM, sums->initial - sums->reference);
-        set(row, LOBASS_SCORE_RHO_MEAN, row->initial_loss - row->reference_loss);
-        if (!is_below_floor)
-        {
-            set(row, LOBASS_SCORE_LEARNABILITY,
-                (row->initial_loss - row->reference_loss) / row->initial_loss);
-        }
+        drop_score(row, initial, reference, is_below_floor);
     }
     if (lb_row_status_is_selectable(row->status) && (has_nonfinite || is_below_floor))
     {
@@ -143,17 +214,27 @@ static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const 
     }
 }
 
-static lobass_status scores_fill(lb_scores *scores, row_sums *sums, lb_store *store, double floor,
-                                 uint64_t seed, lobass_error *error)
+static lobass_status rows_score(lb_scores *scores, scorer *s, lobass_error *error)
 {
-    summing work = {.scores = scores, .sums = sums, .path = lb_store_path(store)};
-    LB_TRY(model_sum(&work, store, "initial", error));
-    work.is_reference = true;
-    LB_TRY(model_sum(&work, store, "reference", error));
-    const bool is_comparable = strcmp(work.dtypes[0], work.dtypes[1]) == 0;
+    LB_TRY(models_find(s, error));
+    bool is_measured = false;
+    for (int m = 0; m < N_MODELS; m++)
+    {
+        is_measured = is_measured || s->dtypes[m][0] != '\0';
+    }
     for (size_t i = 0; i < scores->n_rows; i++)
     {
-        row_finish(&scores->rows[i], &scores->summaries[i], &sums[i], is_comparable, floor, seed);
+        const lb_row_summary *summary = &scores->summaries[i];
+        loss_sums sums[N_MODELS] = {0};
+        if (is_measured && summary->n_scored > 0)
+        {
+            LB_TRY(parts_load(s, i, summary->n_scored, error));
+        }
+        for (int m = 0; m < N_MODELS && summary->n_scored > 0; m++)
+        {
+            LB_TRY(s->dtypes[m][0] != '\0' ? sums_load(&sums[m], s, m, i, error) : LOBASS_OK);
+        }
+        row_finish(&scores->rows[i], summary, s, sums);
     }
     return LOBASS_OK;
 }
@@ -162,7 +243,7 @@ lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, double floo
                                 lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
-    row_sums *sums = NULL;
+    scorer s = {.store = store, .floor = floor, .seed = seed};
     *scores = NULL;
     lb_scores *made = lb_alloc(1, sizeof *made, error);
     if (made == NULL)
@@ -171,17 +252,16 @@ lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, double floo
     }
     LB_TRY_GOTO(lb_store_summaries_load(&made->summaries, &made->n_rows, store, error));
     made->rows = lb_alloc(made->n_rows, sizeof *made->rows, error);
-    sums = made->rows == NULL ? NULL : lb_alloc(made->n_rows, sizeof *sums, error);
-    if (sums == NULL)
+    if (made->rows == NULL)
     {
         status = LOBASS_OUT_OF_MEMORY;
         goto done;
     }
-    LB_TRY_GOTO(scores_fill(made, sums, store, floor, seed, error));
+    LB_TRY_GOTO(rows_score(made, &s, error));
     *scores = made;
     made = NULL;
 done:
-    free(sums);
+    free(s.parts);
     lb_scores_free(made);
     return status;
 }

@@ -3,14 +3,16 @@
  * The table of scores, one line a record in the order of the data, as JSON Lines or CSV with the
  * same columns in the same order:
  *     row, source, record, status, n_tokens (scored tokens, N), initial_loss, reference_loss,
- *     learnability, rho_sum, rho_mean, ppl, random, rank, selected, reason
- * What does not exist is absent in JSON and an empty cell in CSV. The scores `loss` and `length`
- * are initial_loss and n_tokens and are not repeated. Reals read back as the same double.
+ *     learnability, drop_end, drop_first, drop_rest, rho_sum, rho_mean, ppl, random, rank,
+ * selected, reason What does not exist is absent in JSON and an empty cell in CSV. The scores
+ * `loss` and `length` are initial_loss and n_tokens and are not repeated. Reals read back as the
+ * same double.
  */
 #include "selection/selection.h"
 #include "task/json_writer.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <string.h>
 
 /* One row's cells. */
@@ -24,41 +26,68 @@ typedef struct cells
     bool has_selection, is_selected;
 } cells;
 
-static const lobass_score columns[] = {LOBASS_SCORE_LEARNABILITY, LOBASS_SCORE_RHO_SUM,
-                                       LOBASS_SCORE_RHO_MEAN, LOBASS_SCORE_PPL,
-                                       LOBASS_SCORE_RANDOM};
+/* A column of numbers: where in lb_row_scores they are, and whether they exist. */
+typedef struct real_column
+{
+    const char *name; /* NULL: the score's own */
+    lobass_score score;
+    size_t value, exists;
+} real_column;
+
+#define MEMBER(name, exists)                                                                      \
+    {                                                                                             \
+#name, LOBASS_SCORE_COUNT, offsetof(lb_row_scores, name), offsetof(lb_row_scores, exists) \
+    }
+#define SCORE(score)                                                            \
+    {                                                                           \
+        NULL, score, offsetof(lb_row_scores, value) + (score) * sizeof(double), \
+            offsetof(lb_row_scores, has) + (score) * sizeof(bool)               \
+    }
+
+static const real_column columns[] = {
+    MEMBER(initial_loss, has_initial), MEMBER(reference_loss, has_reference),
+    SCORE(LOBASS_SCORE_LEARNABILITY),  MEMBER(drop_end, has_drops),
+    MEMBER(drop_first, has_drops),     MEMBER(drop_rest, has_drops),
+    SCORE(LOBASS_SCORE_RHO_SUM),       SCORE(LOBASS_SCORE_RHO_MEAN),
+    SCORE(LOBASS_SCORE_PPL),           SCORE(LOBASS_SCORE_RANDOM),
+};
 #define N_COLUMNS (sizeof columns / sizeof *columns)
+
+static const char *column_name(const real_column *column)
+{
+    return column->name != NULL ? column->name : lobass_score_describe(column->score)->name;
+}
+
+static bool column_read(double *value, const lb_row_scores *row, const real_column *column)
+{
+    const char *bytes = (const char *)row;
+    bool exists = false;
+    memcpy(value, bytes + column->value, sizeof *value);
+    memcpy(&exists, bytes + column->exists, sizeof exists);
+    return exists;
+}
 
 /* ---- JSON Lines -------------------------------------------------------------------------------
  */
 
 static lobass_status line_json(lb_buffer *line, const cells *c, lobass_error *error)
 {
-    const lb_row_scores *scores = c->scores;
     lb_json_writer writer = lb_json_writer_begin(line, false, error);
     lb_json_open(&writer, NULL, '{');
     lb_json_put_count(&writer, "row", c->row);
     lb_json_put_text(&writer, "source", c->source);
     lb_json_put_count(&writer, "record", c->record);
-    lb_json_put_text(&writer, "status", lobass_row_status_name(scores->status));
+    lb_json_put_text(&writer, "status", lobass_row_status_name(c->scores->status));
     if (c->has_length)
     {
         lb_json_put_count(&writer, "n_tokens", c->n_scored);
     }
-    if (scores->has_initial)
-    {
-        lb_json_put_real(&writer, "initial_loss", scores->initial_loss);
-    }
-    if (scores->has_reference)
-    {
-        lb_json_put_real(&writer, "reference_loss", scores->reference_loss);
-    }
     for (size_t i = 0; i < N_COLUMNS; i++)
     {
-        if (scores->has[columns[i]])
+        double value = 0;
+        if (column_read(&value, c->scores, &columns[i]))
         {
-            lb_json_put_real(&writer, lobass_score_describe(columns[i])->name,
-                             scores->value[columns[i]]);
+            lb_json_put_real(&writer, column_name(&columns[i]), value);
         }
     }
     if (c->rank > 0)
@@ -112,32 +141,30 @@ static lobass_status cell_real(lb_buffer *line, bool exists, double value, lobas
 
 static lobass_status header_csv(lb_buffer *line, lobass_error *error)
 {
-    LB_TRY(lb_buffer_append_text(
-        line, "row,source,record,status,n_tokens,initial_loss,reference_loss", error));
+    LB_TRY(lb_buffer_append_text(line, "row,source,record,status,n_tokens", error));
     for (size_t i = 0; i < N_COLUMNS; i++)
     {
-        LB_TRY(cell_text(line, lobass_score_describe(columns[i])->name, error));
+        LB_TRY(cell_text(line, column_name(&columns[i]), error));
     }
     return lb_buffer_append_text(line, ",rank,selected,reason\n", error);
 }
 
 static lobass_status line_csv(lb_buffer *line, const cells *c, lobass_error *error)
 {
-    const lb_row_scores *scores = c->scores;
     LB_TRY(lb_buffer_print(line, error, "%" PRIu64, c->row));
     LB_TRY(cell_text(line, c->source, error));
     LB_TRY(lb_buffer_print(line, error, ",%" PRIu64, c->record));
-    LB_TRY(cell_text(line, lobass_row_status_name(scores->status), error));
+    LB_TRY(cell_text(line, lobass_row_status_name(c->scores->status), error));
     LB_TRY(lb_buffer_append_text(line, ",", error));
     if (c->has_length)
     {
         LB_TRY(lb_buffer_print(line, error, "%" PRIu64, c->n_scored));
     }
-    LB_TRY(cell_real(line, scores->has_initial, scores->initial_loss, error));
-    LB_TRY(cell_real(line, scores->has_reference, scores->reference_loss, error));
     for (size_t i = 0; i < N_COLUMNS; i++)
     {
-        LB_TRY(cell_real(line, scores->has[columns[i]], scores->value[columns[i]], error));
+        double value = 0;
+        const bool exists = column_read(&value, c->scores, &columns[i]);
+        LB_TRY(cell_real(line, exists, value, error));
     }
     LB_TRY(lb_buffer_append_text(line, ",", error));
     if (c->rank > 0)

@@ -177,6 +177,17 @@ static void warn_short(const selector *s)
     }
 }
 
+/* One look at all rows, not a lock for each. */
+static lobass_status scores_compute(selector *s, lobass_error *error)
+{
+    const lobass_selection_spec *spec = &s->options->spec;
+    LB_TRY(lb_store_begin(s->store, error));
+    const lobass_status status =
+        lb_scores_compute(&s->scores, s->store, spec->floor, spec->seed, error);
+    lb_store_rollback(s->store);
+    return status;
+}
+
 static lobass_status select_with(selector *s, lobass_error *error)
 {
     const lobass_select_options *options = s->options;
@@ -192,7 +203,7 @@ static lobass_status select_with(selector *s, lobass_error *error)
     LB_TRY(lb_prepared_check(s->store, error));
     LB_TRY(lb_store_sources_load(&s->sources, &s->n_sources, s->store, error));
     LB_TRY(output_find(s, error));
-    LB_TRY(lb_scores_compute(&s->scores, s->store, options->spec.floor, options->spec.seed, error));
+    LB_TRY(scores_compute(s, error));
     LB_TRY(lb_losses_check(s->store, s->scores, options->spec.by, s->observer, error));
     LB_TRY(lb_selection_choose(&s->selection, s->scores, options->spec.by, s->direction,
                                options->spec.amount, error));

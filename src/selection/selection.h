@@ -20,6 +20,10 @@ typedef struct lb_row_scores
     bool has[LOBASS_SCORE_COUNT];
     double initial_loss, reference_loss;
     bool has_initial, has_reference;
+    /* What end tokens, first tokens of responses (but those that are end tokens) and all others
+     * have of learnability: they add up to it. */
+    double drop_end, drop_first, drop_rest;
+    bool has_drops;
     lobass_row_status status; /* the row's own, or nonfinite / initial_loss_below_floor */
 } lb_row_scores;
 
@@ -30,7 +34,8 @@ typedef struct lb_scores
     size_t n_rows;
 } lb_scores;
 
-/* From the stored losses of the models "initial" and "reference"; either may be missing. */
+/* From the stored losses of the models "initial" and "reference"; either may be missing. Looks
+ * every row up by itself: in the caller's transaction it is from one moment, and faster. */
 lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, double floor, uint64_t seed,
                                 lobass_error *error);
 void lb_scores_free(lb_scores *scores);

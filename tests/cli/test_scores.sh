@@ -58,6 +58,11 @@ sed -n 's/.*"initial_loss": \([0-9.e+-]*\), "reference_loss": \([0-9.e+-]*\).*"l
     awk '{ d = ($1 - $2) / $1 - $3; if (d < 0) d = -d; if (d > 1e-12) bad++ }
          END { if (NR != 17 || bad > 0) exit 1 }' || fail "learnability is not (L0 - L1) / L0"
 
+# The parts of the drop add up to it, and the end tokens have one.
+sed -n 's/.*"learnability": \([-0-9.e]*\), "drop_end": \([-0-9.e]*\), "drop_first": \([-0-9.e]*\), "drop_rest": \([-0-9.e]*\),.*/\1 \2 \3 \4/p' out |
+    awk '{ d = $2 + $3 + $4 - $1; if (d < 0) d = -d; if (d > 1e-12) bad++; if ($2 != 0) ends++ }
+         END { if (NR != 17 || bad > 0 || ends == 0) exit 1 }' || fail "the parts are not learnability"
+
 expect 0 "$LOBASS" scores run --format csv
 equals "$(lines out)" 19 "lines of the table, with its head"
 equals "$(head -n 1 out | cut -d, -f1-4)" "row,source,record,status" "head of the table"

@@ -42,6 +42,9 @@ expect 0 "$LOBASS" show run 9
 says out 'evil \x1b[31m \u{202e} \u{009b}2J \x07'
 says out 'status       ok'
 says out 'learnability'
+for part in drop_end drop_first drop_rest; do
+    grep -q "^$part  *-\{0,1\}[0-9][0-9.e-]*$" out || fail "no $part"
+done
 grep -q '^ *[0-9]* *[0-9]*  response  *1  yes .*-\{0,1\}[0-9.]* .*"' out || fail "no scored token"
 expect 0 "$LOBASS" show run 10
 says out 'two⏎'

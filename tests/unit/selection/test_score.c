@@ -9,11 +9,10 @@
 
 #define N_RANDOM 200
 
-/* A run with N rows of 1 + i % 5 scored tokens behind one that is not. */
-static lb_store *store_make(const char *name, size_t n_rows)
+/* A run with N rows of 1 + i % 5 scored tokens behind one that is not: FLAGS[6] of the longest. */
+static lb_store *store_make_with(const char *name, size_t n_rows, const uint8_t *flags)
 {
     static const int32_t ids[] = {1, 2, 3, 4, 5, 6};
-    static const uint8_t flags[] = {0, 1, 1, 1, 1, 1};
     lobass_error error = {0};
     lb_store *store = NULL;
     check_ok(lb_store_open(&store, place(name), LB_STORE_CREATE, &error), &error);
@@ -31,6 +30,12 @@ static lb_store *store_make(const char *name, size_t n_rows)
     }
     check_ok(lb_store_commit(store, &error), &error);
     return store;
+}
+
+static lb_store *store_make(const char *name, size_t n_rows)
+{
+    static const uint8_t flags[] = {0, 1, 1, 1, 1, 1};
+    return store_make_with(name, n_rows, flags);
 }
 
 static int64_t model_add(lb_store *store, const char *name)
@@ -94,6 +99,42 @@ static void test_known_answers(void **state)
     lb_store_close(store);
 }
 
+/* Two responses of two tokens and one, then an end token that is all there is of a third. */
+static void test_whose_drop_it_is(void **state)
+{
+    enum
+    {
+        scored = LOBASS_TOKEN_SCORED | LOBASS_TOKEN_RESPONSE,
+        first = scored | LOBASS_TOKEN_FIRST,
+        end = scored | LOBASS_TOKEN_END
+    };
+    static const uint8_t flags[] = {0, first, scored, end, first, first | LOBASS_TOKEN_END};
+    static const float initial[] = {4, 1, 0.5F, 2, 0.5F};
+    static const float reference[] = {1, 1.5F, 0.25F, 1, 0.25F};
+    (void)state;
+    lb_store *store = store_make_with("drops", 5, flags);
+    const int64_t first_model = model_add(store, "initial");
+    losses_add(store, first_model, 4, initial, 5);
+    losses_add(store, first_model, 2, initial, 3);
+    const int64_t second_model = model_add(store, "reference");
+    losses_add(store, second_model, 4, reference, 5);
+    lb_scores *scores = scores_of(store, 1e-3, 0);
+    const lb_row_scores *row = &scores->rows[4];
+    assert_true(row->has_drops);
+    assert_true(row->drop_first == (3 + 1) / 8.0);
+    assert_true(row->drop_rest == -0.5 / 8);
+    assert_true(row->drop_end == (0.25 + 0.25) / 8);
+    assert_true(row->drop_end + row->drop_first + row->drop_rest ==
+                row->value[LOBASS_SCORE_LEARNABILITY]);
+    assert_false(scores->rows[2].has_drops); /* not measured under the reference */
+    lb_scores_free(scores);
+    scores = scores_of(store, 2, 0);
+    assert_false(scores->rows[4].has_drops); /* below the floor */
+    assert_true(scores->rows[4].has[LOBASS_SCORE_RHO_SUM]);
+    lb_scores_free(scores);
+    lb_store_close(store);
+}
+
 static void test_what_does_not_exist(void **state)
 {
     static const float good[] = {1, 1, 1, 1, 1};
@@ -145,7 +186,8 @@ static void test_what_does_not_exist(void **state)
 
 static void test_wrong_number_of_losses(void **state)
 {
-    static const float nll[] = {1, 1};
+    static const float nll[] = {1, 1, 1};
+    static const uint8_t flags[] = {0, 1, 0, 1, 1, 1};
     lobass_error error = {0};
     lb_scores *scores = NULL;
     (void)state;
@@ -153,6 +195,11 @@ static void test_wrong_number_of_losses(void **state)
     losses_add(store, model_add(store, "initial"), 2, nll, 2);
     check_refused(lb_scores_compute(&scores, store, 0, 0, &error), LOBASS_BAD_FORMAT, &error,
                   "row 2", "2 stored losses, expected 3");
+    lb_store_close(store);
+    store = store_make_with("marks", 3, flags);
+    losses_add(store, model_add(store, "initial"), 2, nll, 3);
+    check_refused(lb_scores_compute(&scores, store, 0, 0, &error), LOBASS_BAD_FORMAT, &error,
+                  "row 1", "mark 1 scored tokens, expected 2");
     lb_store_close(store);
 }
 
@@ -272,7 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answers),          cmocka_unit_test(test_what_does_not_exist),
         cmocka_unit_test(test_wrong_number_of_losses), cmocka_unit_test(test_identities),
-        cmocka_unit_test(test_random_score),
+        cmocka_unit_test(test_random_score),           cmocka_unit_test(test_whose_drop_it_is),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

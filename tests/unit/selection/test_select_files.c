@@ -132,7 +132,8 @@ static void test_table(void **state)
     assert_non_null(strstr(text.data, "{\"row\": 0, \"source\": \"a \\\"b\\\", c.jsonl\", "
                                       "\"record\": 0, \"status\": \"ok\", \"n_tokens\": "));
     assert_non_null(strstr(text.data, "\"initial_loss\": 2.0, \"reference_loss\": 1.5, "
-                                      "\"learnability\": 0.25, \"rho_sum\": "));
+                                      "\"learnability\": 0.25, \"drop_end\": "));
+    assert_non_null(strstr(text.data, ", \"drop_rest\": "));
     assert_non_null(strstr(text.data, "\"learnability\": -1.0, "));
     assert_non_null(strstr(text.data, "\"rank\": 1, \"selected\": true}\n"));
     assert_non_null(strstr(text.data, "\"rank\": 2, \"selected\": false}\n"));
@@ -143,13 +144,14 @@ static void test_table(void **state)
                                       "\"selected\": false, \"reason\": "));
     lb_buffer_clear(&text);
     check_ok(lobass_run_scores(run, LOBASS_TABLE_CSV, collect, &text, &error), &error);
-    assert_int_equal(strncmp(text.data,
-                             "row,source,record,status,n_tokens,initial_loss,reference_loss,"
-                             "learnability,rho_sum,rho_mean,ppl,random,rank,selected,reason\n"
-                             "0,\"a \"\"b\"\", c.jsonl\",0,ok,",
-                             150),
-                     0);
-    assert_non_null(strstr(text.data, ",bad_record,0,,,,,,,,,false,"));
+    assert_int_equal(
+        strncmp(text.data,
+                "row,source,record,status,n_tokens,initial_loss,reference_loss,"
+                "learnability,drop_end,drop_first,drop_rest,rho_sum,rho_mean,ppl,random,"
+                "rank,selected,reason\n0,\"a \"\"b\"\", c.jsonl\",0,ok,",
+                180),
+        0);
+    assert_non_null(strstr(text.data, ",bad_record,0,,,,,,,,,,,,false,"));
     check_refused(lobass_run_scores(run, LOBASS_TABLE_CSV, refuse, NULL, &error), LOBASS_IO, &error,
                   "refused", "");
     lobass_run_close(run);
