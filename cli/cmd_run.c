@@ -68,7 +68,8 @@ static int run_all(const lobass_run_options *options, const cli_common *common)
     return cli_task_run(&task, options, &result, common);
 }
 
-static void add_options(cli_parser *parser, lobass_run_options *options, cli_common *common)
+static void add_options(cli_parser *parser, lobass_run_options *options, cli_selection *selection,
+                        cli_common *common)
 {
     cli_option_add(parser, (cli_option){.name = "output",
                                         .letter = 'o',
@@ -77,7 +78,7 @@ static void add_options(cli_parser *parser, lobass_run_options *options, cli_com
                                         .value = "RUN",
                                         .help = "the folder of the run and of its results",
                                         .is_required = true});
-    cli_options_add_selection(parser, &options->select.spec);
+    cli_options_add_selection(parser, selection);
     cli_options_add_format(parser, &options->prepare.format);
     cli_options_add_training(parser, &options->train);
     cli_options_add_common(parser, common,
@@ -88,6 +89,7 @@ static void add_options(cli_parser *parser, lobass_run_options *options, cli_com
 int cmd_run(const cli_call *call)
 {
     lobass_run_options options = lobass_run_options_default();
+    cli_selection selection = {.spec = &options.select.spec};
     cli_common common = {
         .n_threads = options.n_threads, .dtype = options.dtype, .seed = options.train.seed};
     cli_parser parser = {
@@ -102,12 +104,11 @@ int cmd_run(const cli_call *call)
         .n_most = SIZE_MAX,
     };
 
-    add_options(&parser, &options, &common);
+    add_options(&parser, &options, &selection, &common);
     int code = cli_parse(&parser, call->argc, call->argv);
     if (code < 0)
     {
-        code = cli_direction_check(&parser, options.select.spec.by, options.select.spec.direction,
-                                   "direction");
+        code = cli_selection_check(&parser, &selection);
     }
     if (code < 0)
     {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lobass select RUN -k AMOUNT: chooses rows by a score and writes their records' own bytes.
+ * lobass select RUN -k AMOUNT,...: chooses rows by a score and writes their records' own bytes, a
+ * selection for each amount.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,26 +10,88 @@
 #include "progress.h"
 #include "result.h"
 
-/* The selection, and how many tokens of the run are scored: its own result counts only what it
- * took. */
+#define AMOUNT_PLACE "{k}" /* in the name of the output: the amount as it was given */
+
+typedef struct selecting
+{
+    lobass_select_options options; /* amount and output aside */
+    cli_amounts amounts;
+} selecting;
+
+/* A selection for each amount, and how many tokens of the run are scored: their own results count
+ * only what they took. */
 typedef struct selected
 {
-    lobass_select_result result;
+    lobass_select_result results[CLI_AMOUNTS_MOST];
     uint64_t n_scored;
 } selected;
+
+/* ---- the calls ------------------------------------------------------------------------------ */
+
+/* TEXT with each AMOUNT_PLACE replaced by AMOUNT; yours: free(). NULL when out of memory. */
+static char *name_fill(const char *text, const char *amount)
+{
+    size_t size = 1;
+
+    for (const char *rest = text; *rest != '\0'; rest++)
+    {
+        size += *rest == '{' ? strlen(amount) + 1 : 1;
+    }
+    char *name = malloc(size);
+    size_t used = 0;
+    while (name != NULL && *text != '\0')
+    {
+        const bool is_place = strncmp(text, AMOUNT_PLACE, strlen(AMOUNT_PLACE)) == 0;
+        const size_t n = is_place ? strlen(amount) : 1;
+        memcpy(name + used, is_place ? amount : text, n);
+        used += n;
+        text += is_place ? strlen(AMOUNT_PLACE) : 1;
+    }
+    if (name != NULL)
+    {
+        name[used] = '\0';
+    }
+    return name;
+}
+
+static lobass_status select_one(const selecting *given, size_t i, const lobass_observer *observer,
+                                lobass_select_result *result, lobass_error *error)
+{
+    lobass_select_options options = given->options;
+    char *name = NULL;
+
+    options.spec.amount = given->amounts.values[i];
+    if (options.output != NULL)
+    {
+        name = name_fill(options.output, given->amounts.texts[i]);
+        if (name == NULL)
+        {
+            snprintf(error->message, sizeof error->message, "out of memory");
+            return error->status = LOBASS_OUT_OF_MEMORY;
+        }
+        options.output = name;
+    }
+    const lobass_status status = lobass_select(&options, observer, result, error);
+    free(name);
+    return status;
+}
 
 static lobass_status call_library(const void *given, const lobass_observer *observer, void *made,
                                   lobass_error *error)
 {
-    const lobass_select_options *options = given;
+    const selecting *wanted = given;
     selected *result = made;
     lobass_run *run = NULL;
     lobass_run_info info = {0};
-    lobass_status status = lobass_select(options, observer, &result->result, error);
+    lobass_status status = LOBASS_OK;
 
+    for (size_t i = 0; i < wanted->amounts.count && status == LOBASS_OK; i++)
+    {
+        status = select_one(wanted, i, observer, &result->results[i], error);
+    }
     if (status == LOBASS_OK)
     {
-        status = lobass_run_open(&run, options->run, error);
+        status = lobass_run_open(&run, wanted->options.run, error);
     }
     if (status == LOBASS_OK)
     {
@@ -39,84 +102,140 @@ static lobass_status call_library(const void *given, const lobass_observer *obse
     return status;
 }
 
+/* ---- the result ----------------------------------------------------------------------------- */
+
 static void print_result(const void *given, const void *made)
 {
-    const lobass_select_result *result = &((const selected *)made)->result;
+    const selecting *wanted = given;
+    const lobass_select_result *results = ((const selected *)made)->results;
 
-    cli_statuses_print(result->statuses, result->n_records);
-    putchar('\n');
-    cli_selection_print(given, result);
+    cli_statuses_print(results[0].statuses, results[0].n_records);
+    for (size_t i = 0; i < wanted->amounts.count; i++)
+    {
+        putchar('\n');
+        cli_selection_print(&wanted->options, &results[i]);
+    }
 }
 
 static void print_json(const void *given, const void *made)
 {
-    const lobass_select_options *options = given;
-    const lobass_select_result *result = &((const selected *)made)->result;
+    const selecting *wanted = given;
+    const lobass_select_result *results = ((const selected *)made)->results;
+    double seconds = 0;
     cli_json json = {.file = stdout};
 
     cli_json_object(&json, NULL);
-    cli_json_text(&json, "run", options->run);
-    cli_statuses_json(&json, result->statuses, result->n_records);
+    cli_json_text(&json, "run", wanted->options.run);
+    cli_statuses_json(&json, results[0].statuses, results[0].n_records);
     cli_json_uint(&json, "tokens_scored", ((const selected *)made)->n_scored);
-    cli_selection_json(&json, options, result);
+    if (wanted->amounts.count > 1)
+    {
+        cli_json_array(&json, "selections");
+    }
+    for (size_t i = 0; i < wanted->amounts.count; i++)
+    {
+        if (wanted->amounts.count > 1)
+        {
+            cli_json_object(&json, NULL);
+            cli_json_text(&json, "amount", wanted->amounts.texts[i]);
+        }
+        cli_selection_json(&json, &wanted->options, &results[i]);
+        if (wanted->amounts.count > 1)
+        {
+            cli_json_end(&json);
+        }
+        seconds += results[i].elapsed_seconds;
+    }
+    if (wanted->amounts.count > 1)
+    {
+        cli_json_end(&json);
+    }
     cli_json_object(&json, "elapsed_seconds");
-    cli_json_real(&json, "select", result->elapsed_seconds);
+    cli_json_real(&json, "select", seconds);
     cli_json_end(&json);
     cli_json_end(&json);
 }
 
-static int choose(const lobass_select_options *options, const cli_common *common)
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static int choose(const selecting *wanted, const cli_common *common)
 {
-    selected result = {0};
+    selected *result = calloc(1, sizeof *result);
     const cli_task task = {.call = call_library, .print = print_result, .print_json = print_json};
 
-    return cli_task_run(&task, options, &result, common);
+    if (result == NULL)
+    {
+        cli_message("out of memory");
+        return CLI_FAILED;
+    }
+    const int code = cli_task_run(&task, wanted, result, common);
+    free(result);
+    return code;
+}
+
+static int check_output(const cli_parser *parser, const selecting *wanted)
+{
+    const char *output = wanted->options.output;
+
+    if (output != NULL && strcmp(output, "-") == 0)
+    {
+        return cli_wrong_usage(parser, "option --output: expected a file's name, found '-'; the "
+                                       "result is printed to standard output");
+    }
+    if (wanted->amounts.count > 1 && (output == NULL || strstr(output, AMOUNT_PLACE) == NULL))
+    {
+        return cli_wrong_usage(parser,
+                               "several amounts need a file each: expected -o with " AMOUNT_PLACE
+                               " in the name, found %s",
+                               output == NULL ? "none" : output);
+    }
+    return -1;
+}
+
+static void add_options(cli_parser *parser, cli_selection *selection, selecting *wanted,
+                        cli_common *common)
+{
+    cli_options_add_selection(parser, selection);
+    cli_option_add(parser, (cli_option){.name = "output",
+                                        .letter = 'o',
+                                        .type = CLI_TEXT,
+                                        .target = &wanted->options.output,
+                                        .value = "FILE",
+                                        .help = "where the records go, scores and manifest "
+                                                "beside them; .json makes an array, " AMOUNT_PLACE
+                                                " stands for the amount",
+                                        .fallback = "RUN/selected.jsonl"});
+    cli_options_add_common(parser, common, CLI_USES_OVERWRITE | CLI_USES_SEED | CLI_USES_PROGRESS);
 }
 
 int cmd_select(const cli_call *call)
 {
-    lobass_select_options options = lobass_select_options_default();
-    cli_common common = {.seed = options.spec.seed};
+    selecting wanted = {.options = lobass_select_options_default()};
+    cli_selection selection = {.spec = &wanted.options.spec, .amounts = &wanted.amounts};
+    cli_common common = {.seed = wanted.options.spec.seed};
     cli_parser parser = {
         .name = "select",
-        .usage = "RUN -k AMOUNT",
+        .usage = "RUN -k AMOUNT [-o FILE]\nRUN -k AMOUNT,... -o 'NAME-" AMOUNT_PLACE ".jsonl'",
         .about = "Chooses rows of a measured run by a score and writes their records, byte for\n"
-                 "byte; beside them all scores and a manifest to make the selection again.",
+                 "byte; beside them all scores and a manifest to make the selection again.\n"
+                 "Several amounts make a selection each; a larger one holds the smaller ones.",
         .arguments = "RUN",
         .n_least = 1,
         .n_most = 1,
     };
 
-    cli_options_add_selection(&parser, &options.spec);
-    cli_option_add(&parser, (cli_option){.name = "output",
-                                         .letter = 'o',
-                                         .type = CLI_TEXT,
-                                         .target = &options.output,
-                                         .value = "FILE",
-                                         .help = "where the records go, scores and manifest "
-                                                 "beside them; .json makes an array",
-                                         .fallback = "RUN/selected.jsonl"});
-    cli_options_add_common(&parser, &common,
-                           CLI_USES_OVERWRITE | CLI_USES_SEED | CLI_USES_PROGRESS);
-    parser.options[0].is_required = true; /* -k */
+    add_options(&parser, &selection, &wanted, &common);
     int code = cli_parse(&parser, call->argc, call->argv);
-    if (code < 0)
-    {
-        code = cli_direction_check(&parser, options.spec.by, options.spec.direction, "direction");
-    }
-    if (code < 0 && options.output != NULL && strcmp(options.output, "-") == 0)
-    {
-        code = cli_wrong_usage(&parser, "option --output: expected a file's name, found '-'; the "
-                                        "result is printed to standard output");
-    }
+    code = code >= 0 ? code : cli_selection_check(&parser, &selection);
+    code = code >= 0 ? code : check_output(&parser, &wanted);
     if (code < 0)
     {
         char *line = cli_command_line(call->whole_argc, call->whole_argv);
-        options.run = parser.values[0];
-        options.spec.seed = common.seed;
-        options.overwrite = common.is_overwriting;
-        options.command = line;
-        code = choose(&options, &common);
+        wanted.options.run = parser.values[0];
+        wanted.options.spec.seed = common.seed;
+        wanted.options.overwrite = common.is_overwriting;
+        wanted.options.command = line;
+        code = choose(&wanted, &common);
         free(line);
     }
     cli_parser_free(&parser);

@@ -184,6 +184,34 @@ static int store_amount(const cli_parser *parser, const cli_option *option, cons
     return -1;
 }
 
+static int store_amounts(const cli_parser *parser, const cli_option *option, const char *text)
+{
+    cli_amounts *amounts = option->target;
+    const char *rest = text;
+
+    amounts->count = 0;
+    do
+    {
+        const size_t size = strcspn(rest, ",");
+        if (amounts->count == CLI_AMOUNTS_MOST || size >= CLI_AMOUNT_SIZE)
+        {
+            return cli_wrong_usage(parser,
+                                   "option --%s: expected at most %d amounts of fewer than %d "
+                                   "characters, found '%s'",
+                                   option->name, CLI_AMOUNTS_MOST, CLI_AMOUNT_SIZE, text);
+        }
+        char *one = amounts->texts[amounts->count];
+        snprintf(one, CLI_AMOUNT_SIZE, "%.*s", (int)size, rest);
+        lobass_error error = {0};
+        if (lobass_amount_parse(one, &amounts->values[amounts->count++], &error) != LOBASS_OK)
+        {
+            return cli_wrong_usage(parser, "option --%s: %s", option->name, error.message);
+        }
+        rest += size;
+    } while (*rest++ == ',');
+    return -1;
+}
+
 static int store_text(const cli_parser *parser, const cli_option *option, const char *text)
 {
     if (text[0] == '\0')
@@ -214,10 +242,11 @@ static int store_one_of_texts(const cli_parser *parser, const cli_option *option
 static int store_value(const cli_parser *parser, cli_option *option, const char *text)
 {
     static int (*const stores[])(const cli_parser *, const cli_option *, const char *) = {
-        [CLI_TEXT] = store_text,      [CLI_NAME] = store_name,
-        [CLI_UINT32] = store_integer, [CLI_UINT64] = store_integer,
-        [CLI_REAL] = store_real,      [CLI_CHOICE] = store_choice,
-        [CLI_AMOUNT] = store_amount,  [CLI_TEXTS] = store_one_of_texts,
+        [CLI_TEXT] = store_text,          [CLI_NAME] = store_name,
+        [CLI_UINT32] = store_integer,     [CLI_UINT64] = store_integer,
+        [CLI_REAL] = store_real,          [CLI_CHOICE] = store_choice,
+        [CLI_AMOUNT] = store_amount,      [CLI_AMOUNTS] = store_amounts,
+        [CLI_TEXTS] = store_one_of_texts,
     };
 
     option->is_given = true;

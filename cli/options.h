@@ -20,7 +20,8 @@ typedef enum cli_type
     CLI_UINT64, /* uint64_t, LEAST to MOST */
     CLI_REAL,   /* double, LOWEST to HIGHEST */
     CLI_CHOICE, /* an enumeration of the library, by the names in CHOICES */
-    CLI_AMOUNT  /* lobass_amount */
+    CLI_AMOUNT, /* lobass_amount */
+    CLI_AMOUNTS /* cli_amounts, commas between */
 } cli_type;
 
 typedef struct cli_choice
@@ -36,6 +37,17 @@ typedef struct cli_texts
     const char *values[CLI_TEXTS_MOST];
     size_t count;
 } cli_texts;
+
+#define CLI_AMOUNTS_MOST 32
+#define CLI_AMOUNT_SIZE 32
+
+/* Amounts, and how each was written. */
+typedef struct cli_amounts
+{
+    lobass_amount values[CLI_AMOUNTS_MOST];
+    char texts[CLI_AMOUNTS_MOST][CLI_AMOUNT_SIZE];
+    size_t count;
+} cli_amounts;
 
 typedef struct cli_option
 {
@@ -98,7 +110,18 @@ void cli_options_add_training(cli_parser *parser, lobass_train_options *train);
 /* After parsing: checks the options of adapters, which say nothing without --lora-rank, and fills
  * in what was left open. -1: go on. */
 int cli_training_check(const cli_parser *parser, lobass_train_options *train);
-void cli_options_add_selection(cli_parser *parser, lobass_selection_spec *spec);
+
+/* What is told of a selection: SPEC is filled in, but for amounts where several may be told. */
+typedef struct cli_selection
+{
+    lobass_selection_spec *spec;
+    cli_amounts *amounts; /* NULL: one amount, that of SPEC */
+    bool is_lowest;
+} cli_selection;
+
+void cli_options_add_selection(cli_parser *parser, cli_selection *selection);
+/* After parsing: --lowest against --direction; LOSS and PPL must be told one. -1: go on. */
+int cli_selection_check(const cli_parser *parser, const cli_selection *selection);
 void cli_options_add_comparison(cli_parser *parser, lobass_compare_options *compare);
 /* After parsing: what was not told of the second ranking is that of the first; loss and ppl have no
  * direction of their own. -1: go on. */

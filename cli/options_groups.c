@@ -292,16 +292,34 @@ static const cli_choice *direction_choices(void)
     return choices;
 }
 
-void cli_options_add_selection(cli_parser *parser, lobass_selection_spec *spec)
+static cli_option amount_row(lobass_amount *amount)
 {
+    return (cli_option){.name = "amount",
+                        .letter = 'k',
+                        .type = CLI_AMOUNT,
+                        .target = amount,
+                        .value = "AMOUNT",
+                        .help = "rows to choose: 800, 6% or 0.06 of all records, 50000tok for a "
+                                "budget of scored tokens, all"};
+}
+
+static cli_option amounts_row(cli_amounts *amounts)
+{
+    return (cli_option){.name = "amount",
+                        .letter = 'k',
+                        .type = CLI_AMOUNTS,
+                        .target = amounts,
+                        .value = "AMOUNT,...",
+                        .help = "rows to choose: 800, 6% or 0.06 of all records, 50000tok for a "
+                                "budget of scored tokens, all; several make a selection each",
+                        .is_required = true};
+}
+
+void cli_options_add_selection(cli_parser *parser, cli_selection *selection)
+{
+    lobass_selection_spec *spec = selection->spec;
     const cli_option rows[] = {
-        {.name = "amount",
-         .letter = 'k',
-         .type = CLI_AMOUNT,
-         .target = &spec->amount,
-         .value = "AMOUNT",
-         .help = "rows to choose: 800, 6% or 0.06 of all records, 50000tok for a budget of scored "
-                 "tokens, all"},
+        selection->amounts != NULL ? amounts_row(selection->amounts) : amount_row(&spec->amount),
         {.name = "by",
          .type = CLI_CHOICE,
          .target = &spec->by,
@@ -313,6 +331,10 @@ void cli_options_add_selection(cli_parser *parser, lobass_selection_spec *spec)
          .choices = direction_choices(),
          .help = "which end of the score; loss and ppl must be told",
          .fallback = "the score's own"},
+        {.name = "lowest",
+         .type = CLI_FLAG,
+         .target = &selection->is_lowest,
+         .help = "the same as --direction lowest"},
         {.name = "floor",
          .type = CLI_REAL,
          .target = &spec->floor,
@@ -343,6 +365,22 @@ int cli_direction_check(const cli_parser *parser, lobass_score by, lobass_direct
                                info->name, option);
     }
     return -1;
+}
+
+int cli_selection_check(const cli_parser *parser, const cli_selection *selection)
+{
+    lobass_selection_spec *spec = selection->spec;
+
+    if (selection->is_lowest)
+    {
+        if (cli_option_is_given(parser, "direction") && spec->direction != LOBASS_DIRECTION_LOWEST)
+        {
+            return cli_wrong_usage(parser, "--lowest and --direction %s exclude each other",
+                                   lobass_direction_name(spec->direction));
+        }
+        spec->direction = LOBASS_DIRECTION_LOWEST;
+    }
+    return cli_direction_check(parser, spec->by, spec->direction, "direction");
 }
 
 void cli_options_add_comparison(cli_parser *parser, lobass_compare_options *compare)

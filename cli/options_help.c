@@ -67,6 +67,7 @@ static void describe_default(char *text, size_t size, const cli_option *option)
         }
         break;
     case CLI_TEXTS:
+    case CLI_AMOUNTS:
         break; /* none by itself */
     case CLI_UINT32:
         snprintf(text, size, "%" PRIu32, *(const uint32_t *)option->target);

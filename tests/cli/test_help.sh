@@ -68,6 +68,7 @@ done
 for command in select run; do
     has_option $command by learnability
     has_option $command direction "the score's own"
+    has_option $command lowest
     has_option $command floor 0.001
     has_option $command ranked
 done
