@@ -1,12 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lobass evaluate MODEL DATA...: the loss of held-out data under a model, file by file.
+ * lobass evaluate MODEL DATA...: the loss of held-out data under a model, file by file, and how
+ * many of its answers the model gives itself.
  */
 #include <math.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "progress.h"
 #include "result.h"
+
+#define TOKENS_MOST 1048576
+
+typedef struct evaluate_options
+{
+    lobass_evaluate_options loss;
+    lobass_exact_match_options answers;
+    bool has_answers; /* are asked for */
+} evaluate_options;
+
+typedef struct evaluate_result
+{
+    lobass_evaluate_result loss;
+    lobass_exact_match_result answers;
+} evaluate_result;
+
+/* ---- for people ----------------------------------------------------------------------------- */
 
 static void print_line(const lobass_evaluation *of)
 {
@@ -28,11 +48,8 @@ static void print_line(const lobass_evaluation *of)
     printf("\n");
 }
 
-static void print_result(const void *given, const void *made)
+static void print_loss(const lobass_evaluate_result *result)
 {
-    const lobass_evaluate_result *result = made;
-
-    (void)given;
     printf("%-28s %10s %12s %10s %10s\n", "data", "rows", "tokens", "loss", "bits/byte");
     for (size_t i = 0; i < result->n_sources; i++)
     {
@@ -46,6 +63,55 @@ static void print_result(const void *given, const void *made)
     cli_statuses_print(result->statuses, result->n_records);
 }
 
+static void print_accuracy(const lobass_accuracy *of)
+{
+    char answers[CLI_NUMBER_SIZE];
+    char correct[CLI_NUMBER_SIZE];
+
+    printf("%-28s %10s %10s", of->name, cli_number(answers, of->n_answers),
+           cli_number(correct, of->n_correct));
+    if (of->n_answers > 0)
+    {
+        printf(" %9.2f%% %7.2f%% - %.2f%%", 100 * of->share, 100 * of->low, 100 * of->high);
+    }
+    printf("\n");
+}
+
+static void print_answers(const lobass_exact_match_result *result)
+{
+    char number[CLI_NUMBER_SIZE];
+    const lobass_accuracy *total = &result->total;
+
+    printf("\n%-28s %10s %10s %10s   %s\n", "exact match", "answers", "correct", "accuracy",
+           "95 % interval");
+    for (size_t i = 0; i < result->n_sources; i++)
+    {
+        print_accuracy(&result->sources[i]);
+    }
+    if (result->n_sources > 1)
+    {
+        print_accuracy(total);
+    }
+    printf("\n%s of the model's texts have no answer, and are not correct\n",
+           cli_number(number, total->n_unanswered));
+    printf("%s records have no answer to compare with, and were not asked\n",
+           cli_number(number, total->n_records - total->n_answers));
+}
+
+static void print_result(const void *given, const void *made)
+{
+    const evaluate_options *options = given;
+    const evaluate_result *result = made;
+
+    print_loss(&result->loss);
+    if (options->has_answers)
+    {
+        print_answers(&result->answers);
+    }
+}
+
+/* ---- for programs --------------------------------------------------------------------------- */
+
 static void put_evaluation(cli_json *json, const lobass_evaluation *of)
 {
     cli_json_uint(json, "rows", of->n_rows);
@@ -56,78 +122,190 @@ static void put_evaluation(cli_json *json, const lobass_evaluation *of)
     cli_json_real(json, "bits_per_byte", lobass_evaluation_bits_per_byte(of));
 }
 
+static void put_accuracy(cli_json *json, const lobass_accuracy *of)
+{
+    cli_json_object(json, "exact_match");
+    cli_json_uint(json, "records", of->n_records);
+    cli_json_uint(json, "n_answers", of->n_answers);
+    cli_json_uint(json, "n_correct", of->n_correct);
+    cli_json_uint(json, "n_unanswered", of->n_unanswered);
+    cli_json_real(json, "accuracy", of->share);
+    cli_json_real(json, "low", of->low);
+    cli_json_real(json, "high", of->high);
+    cli_json_end(json);
+}
+
 static void print_json(const void *given, const void *made)
 {
-    const lobass_evaluate_options *options = given;
-    const lobass_evaluate_result *result = made;
+    const evaluate_options *options = given;
+    const evaluate_result *result = made;
+    const lobass_evaluate_result *loss = &result->loss;
     cli_json json = {.file = stdout};
 
     cli_json_object(&json, NULL);
-    cli_json_text(&json, "model", options->model);
-    cli_json_text(&json, "adapter", options->adapter);
-    cli_statuses_json(&json, result->statuses, result->n_records);
-    put_evaluation(&json, &result->total);
-    cli_json_object(&json, "sources");
-    for (size_t i = 0; i < result->n_sources; i++)
+    cli_json_text(&json, "model", options->loss.model);
+    cli_json_text(&json, "adapter", options->loss.adapter);
+    cli_statuses_json(&json, loss->statuses, loss->n_records);
+    put_evaluation(&json, &loss->total);
+    if (options->has_answers)
     {
-        cli_json_object(&json, result->sources[i].name);
-        put_evaluation(&json, &result->sources[i]);
+        put_accuracy(&json, &result->answers.total);
+    }
+    cli_json_object(&json, "sources");
+    for (size_t i = 0; i < loss->n_sources; i++)
+    {
+        cli_json_object(&json, loss->sources[i].name);
+        put_evaluation(&json, &loss->sources[i]);
+        if (options->has_answers)
+        {
+            put_accuracy(&json, &result->answers.sources[i]);
+        }
         cli_json_end(&json);
     }
     cli_json_end(&json);
     cli_json_object(&json, "elapsed_seconds");
-    cli_json_real(&json, "evaluate", result->elapsed_seconds);
+    cli_json_real(&json, "evaluate", loss->elapsed_seconds);
+    if (options->has_answers)
+    {
+        cli_json_real(&json, "exact_match", result->answers.elapsed_seconds);
+    }
     cli_json_end(&json);
     cli_json_end(&json);
 }
 
-static lobass_status call_library(const void *options, const lobass_observer *observer,
-                                  void *result, lobass_error *error)
+/* ---- the command ---------------------------------------------------------------------------- */
+
+/* The loss comes first: it takes less time, and finds what is wrong with the data. */
+static lobass_status call_library(const void *given, const lobass_observer *observer, void *made,
+                                  lobass_error *error)
 {
-    return lobass_evaluate(options, observer, result, error);
+    const evaluate_options *options = given;
+    evaluate_result *result = made;
+    const lobass_status status = lobass_evaluate(&options->loss, observer, &result->loss, error);
+
+    return status != LOBASS_OK || !options->has_answers
+               ? status
+               : lobass_exact_match(&options->answers, observer, &result->answers, error);
+}
+
+static void add_options(cli_parser *parser, evaluate_options *options)
+{
+    const cli_option adapter = {.name = "adapter",
+                                .type = CLI_TEXT,
+                                .target = &options->loss.adapter,
+                                .value = "DIR",
+                                .help = "a PEFT adapter (LoRA) to apply on top of MODEL",
+                                .fallback = "none"};
+    const cli_option rows[] = {
+        {.name = "exact-match",
+         .type = CLI_FLAG,
+         .target = &options->has_answers,
+         .help = "also let the model answer, greedily, and count where the number behind the last "
+                 "#### is that of the record's own response"},
+        {.name = "predictions",
+         .type = CLI_TEXT,
+         .target = &options->answers.predictions,
+         .value = "FILE",
+         .help = "with --exact-match: write a line of JSON a record, with both answers and the "
+                 "model's text",
+         .fallback = "none"},
+        {.name = "max-tokens",
+         .type = CLI_UINT32,
+         .target = &options->answers.max_tokens,
+         .value = "N",
+         .help = "with --exact-match: tokens of an answer at most; 0: as many as the model has "
+                 "positions for",
+         .most = TOKENS_MOST},
+    };
+
+    cli_option_add(parser, adapter);
+    cli_options_add_format(parser, &options->loss.format);
+    cli_option_add_scored(parser, &options->loss.format);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}
+
+/* -1: go on. */
+static int check_usage(const cli_parser *parser, const evaluate_options *options,
+                       const cli_common *common)
+{
+    static const char *const of_answers[] = {"predictions", "max-tokens"};
+
+    for (size_t i = 0; !options->has_answers && i < sizeof of_answers / sizeof *of_answers; i++)
+    {
+        if (cli_option_is_given(parser, of_answers[i]))
+        {
+            return cli_wrong_usage(parser, "option --%s needs --exact-match", of_answers[i]);
+        }
+    }
+    for (size_t i = 1; options->has_answers && i < parser->n_values; i++)
+    {
+        if (strcmp(parser->values[i], "-") == 0)
+        {
+            return cli_wrong_usage(parser, "--exact-match reads the data twice: expected files, "
+                                           "found standard input");
+        }
+    }
+    const char *file = options->answers.predictions;
+    if (file != NULL && !common->is_overwriting && access(file, F_OK) == 0)
+    {
+        cli_message("%s: exists already; -f replaces it", file);
+        return cli_finish(CLI_FAILED);
+    }
+    return -1;
+}
+
+static int evaluate(evaluate_options *options, const cli_parser *parser, const cli_common *common)
+{
+    const cli_task task = {.call = call_library,
+                           .print = print_result,
+                           .print_json = print_json,
+                           .keeps_nothing = true};
+    evaluate_result result = {0};
+    lobass_evaluate_options *loss = &options->loss;
+    lobass_exact_match_options *answers = &options->answers;
+
+    loss->model = answers->model = parser->values[0];
+    loss->data = answers->data = parser->values + 1;
+    loss->n_data = answers->n_data = parser->n_values - 1;
+    loss->dtype = answers->dtype = common->dtype;
+    loss->n_threads = answers->n_threads = common->n_threads;
+    answers->adapter = loss->adapter;
+    answers->template_name = loss->format.template_name;
+    answers->overwrite = common->is_overwriting;
+    const int code = cli_task_run(&task, options, &result, common);
+    lobass_evaluate_result_free(&result.loss);
+    lobass_exact_match_result_free(&result.answers);
+    return code;
 }
 
 int cmd_evaluate(const cli_call *call)
 {
-    lobass_evaluate_options options = lobass_evaluate_options_default();
-    cli_common common = {.n_threads = options.n_threads, .dtype = options.dtype};
+    evaluate_options options = {.loss = lobass_evaluate_options_default(),
+                                .answers = lobass_exact_match_options_default()};
+    cli_common common = {.n_threads = options.loss.n_threads, .dtype = options.loss.dtype};
     cli_parser parser = {
         .name = "evaluate",
         .usage = "MODEL DATA...",
         .about = "Prints the loss of data under MODEL, file by file: nats per scored token, and\n"
                  "bits per byte of the scored text, which can be compared between tokenizers.\n"
                  "Plain text (.txt) and records of {\"text\"} are scored whole, in windows of\n"
-                 "--max-length tokens.",
+                 "--max-length tokens. With --exact-match also how many of the answers that stand\n"
+                 "behind #### in the records the model finds itself.",
         .arguments = "MODEL and DATA",
         .n_least = 2,
         .n_most = SIZE_MAX,
     };
 
-    cli_option_add(&parser, (cli_option){.name = "adapter",
-                                         .type = CLI_TEXT,
-                                         .target = &options.adapter,
-                                         .value = "DIR",
-                                         .help = "a PEFT adapter (LoRA) to apply on top of MODEL",
-                                         .fallback = "none"});
-    cli_options_add_format(&parser, &options.format);
-    cli_option_add_scored(&parser, &options.format);
-    cli_options_add_common(&parser, &common, CLI_USES_THREADS | CLI_USES_DTYPE | CLI_USES_PROGRESS);
+    add_options(&parser, &options);
+    cli_options_add_common(&parser, &common,
+                           CLI_USES_OVERWRITE | CLI_USES_THREADS | CLI_USES_DTYPE |
+                               CLI_USES_PROGRESS);
     int code = cli_parse(&parser, call->argc, call->argv);
-    if (code < 0)
-    {
-        lobass_evaluate_result result = {0};
-        const cli_task task = {.call = call_library,
-                               .print = print_result,
-                               .print_json = print_json,
-                               .keeps_nothing = true};
-        options.model = parser.values[0];
-        options.data = parser.values + 1;
-        options.n_data = parser.n_values - 1;
-        options.dtype = common.dtype;
-        options.n_threads = common.n_threads;
-        code = cli_task_run(&task, &options, &result, &common);
-        lobass_evaluate_result_free(&result);
-    }
+    code = code < 0 ? check_usage(&parser, &options, &common) : code;
+    code = code < 0 ? evaluate(&options, &parser, &common) : code;
     cli_parser_free(&parser);
     return code;
 }

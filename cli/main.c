@@ -21,7 +21,7 @@ static const command commands[] = {
     {"run", cmd_run, "all steps in order; run again to resume"},
     {"prepare", cmd_prepare, "turn records into frozen rows of tokens"},
     {"measure", cmd_measure, "store per-token losses under a model"},
-    {"evaluate", cmd_evaluate, "the loss of held-out data under a model"},
+    {"evaluate", cmd_evaluate, "the loss of held-out data under a model, and its right answers"},
     {"train", cmd_train, "fine-tune a model on data or on the rows of a run"},
     {"select", cmd_select, "choose rows by a score"},
     {"scores", cmd_scores, "print all scores, one line a record"},

@@ -50,8 +50,13 @@ typedef struct lobass_generate_options
 /* What came of one prompt. */
 typedef struct lobass_generation
 {
-    uint64_t row;       /* of the prompt, from 0, over all data */
-    const char *reason; /* why nothing was written, or NULL */
+    uint64_t row;         /* of the prompt, from 0, over all data */
+    uint32_t source;      /* which of the data, from 0 */
+    uint64_t record;      /* number within it, from 0 */
+    const char *reason;   /* why nothing was written, or NULL */
+    const char *response; /* [response_size] the record's own, which the model is not shown; NULL:
+                             it has none */
+    size_t response_size;
     const char *prompt; /* [prompt_size] as it was given to the tokenizer */
     size_t prompt_size, n_prompt_tokens;
     const char *text; /* [text_size], UTF-8, without the end token; bytes of the model that are no
@@ -63,11 +68,14 @@ typedef struct lobass_generation
     lobass_stop stop;
 } lobass_generation;
 
-/* Receives what is written; false stops with LOBASS_CANCELLED. Either function may be NULL; what
- * pointers point to lives until it returns. */
+/* Receives what is written; false of the last two stops with LOBASS_CANCELLED. Any function may be
+ * NULL; what pointers point to lives until it returns. */
 typedef struct lobass_generate_sink
 {
     void *context;
+    /* Whether a record with this last response of its own (NULL: it has none) is to be answered;
+     * one that is not is done at once, with a reason. */
+    bool (*wants)(void *context, const char *response, size_t size_bytes);
     /* More of the text of a prompt: whole characters, as they come. */
     bool (*more)(void *context, uint64_t row, const char *text, size_t size_bytes);
     /* Prompts that are done, in their order. */

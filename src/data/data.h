@@ -98,6 +98,9 @@ typedef struct lb_prompt
     size_t size;
     const int32_t *ids; /* as a row begins that was frozen with forced splits */
     size_t n_ids;
+    const char
+        *response; /* [response_size] what was dropped: the record's own; NULL: it has none */
+    size_t response_size;
     const char *reason; /* why there is none, or NULL */
 } lb_prompt;
 

@@ -180,9 +180,16 @@ static lobass_status converse(lb_prompter *prompter, lb_prompt *prompt,
                               lb_conversation *conversation, lobass_error *error)
 {
     lb_rendering rendering;
+    const lb_message last = conversation->messages[conversation->n_messages - 1];
     LB_TRY(open_response(prompter, conversation, error));
     LB_TRY(lb_template_render(&rendering, prompter->chosen, conversation, &prompter->arena, error));
-    return finish(prompter, prompt, &rendering, rendering.n_responses - 1, error);
+    LB_TRY(finish(prompter, prompt, &rendering, rendering.n_responses - 1, error));
+    if (last.role == LB_ROLE_ASSISTANT)
+    {
+        prompt->response = last.text;
+        prompt->response_size = last.size;
+    }
+    return LOBASS_OK;
 }
 
 lobass_status lb_prompter_text(lb_prompter *prompter, lb_prompt *prompt, const char *text,

@@ -22,11 +22,14 @@
 
 typedef struct sequence
 {
-    uint64_t row;
+    uint64_t row, record;
+    uint32_t source;
     bool is_done;
     lobass_stop stop;
-    char *reason;            /* nothing is written */
-    lb_buffer prompt;        /* as text */
+    char *reason;     /* nothing is written */
+    lb_buffer prompt; /* as text */
+    char *response;   /* [response_size] the record's own, or NULL */
+    size_t response_size;
     lb_ids ids;              /* the prompt's, then those that were chosen */
     size_t n_prompt, n_seen; /* of them: given; taken in by the model */
     size_t capacity;         /* tokens that its cache has room for */
@@ -90,6 +93,7 @@ static void sequence_free(sequence *s)
 {
     free(s->reason);
     lb_buffer_free(&s->prompt);
+    free(s->response);
     lb_ids_free(&s->ids);
     free(s->nll);
     lb_text_stream_free(&s->stream);
@@ -100,13 +104,25 @@ static void sequence_free(sequence *s)
 static lobass_status sequence_make(generator *g, sequence *s, const lb_prompt *prompt,
                                    lobass_error *error)
 {
+    const bool is_wanted =
+        g->sink->wants == NULL ||
+        g->sink->wants(g->sink->context, prompt->response, prompt->response_size);
+    const char *reason = is_wanted ? prompt->reason : "nobody asks for a text";
     s->row = g->prompts.n_read - 1;
+    s->source = (uint32_t)g->prompts.source;
+    s->record = g->prompts.record;
     LB_TRY(lb_buffer_append(&s->prompt, prompt->text, prompt->size, error));
-    if (prompt->reason != NULL)
+    if (prompt->response != NULL)
+    {
+        s->response = lb_copy_text(prompt->response, prompt->response_size, error);
+        s->response_size = prompt->response_size;
+        LB_TRY(s->response == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK);
+    }
+    if (reason != NULL)
     {
         s->is_done = true;
-        g->result->n_refused++;
-        s->reason = lb_copy_text(prompt->reason, strlen(prompt->reason), error);
+        g->result->n_refused += is_wanted;
+        s->reason = lb_copy_text(reason, strlen(reason), error);
         return s->reason == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
     }
     LB_TRY(lb_ids_append_list(&s->ids, prompt->ids, prompt->n_ids, error));
@@ -242,6 +258,10 @@ static lobass_status hand_out(generator *g, lobass_error *error)
         sequence *s = held(g, 0);
         const lb_buffer *text = &s->stream.text;
         const lobass_generation generation = {.row = s->row,
+                                              .source = s->source,
+                                              .record = s->record,
+                                              .response = s->response,
+                                              .response_size = s->response_size,
                                               .reason = s->reason,
                                               .prompt = s->prompt.data,
                                               .prompt_size = s->prompt.size,
@@ -400,13 +420,11 @@ static lobass_status generate(generator *g, const lobass_observer *observer, lob
     LB_TRY(memory_make(g, error));
     g->result->load_seconds = lb_clock_seconds() - began_seconds;
     lb_stage_begin(&g->stage, observer, "generate", "prompts", 0, g->options->prompt != NULL);
-    LB_TRY(admit(g, error));
-    LB_TRY(hand_out(g, error));
-    while (g->n_running > 0)
+    while (g->n_running > 0 || !g->is_read)
     {
-        LB_TRY(step(g, error));
         LB_TRY(admit(g, error));
         LB_TRY(hand_out(g, error));
+        LB_TRY(g->n_running > 0 ? step(g, error) : LOBASS_OK);
     }
     g->result->elapsed_seconds = lb_clock_seconds() - began_seconds;
     return lb_stage_end(&g->stage, error);

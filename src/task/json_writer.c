@@ -78,13 +78,18 @@ void lb_json_close(lb_json_writer *writer, char bracket)
     writer->has_sibling = true;
 }
 
-void lb_json_put_text(lb_json_writer *writer, const char *key, const char *text)
+void lb_json_put_bytes(lb_json_writer *writer, const char *key, const char *text, size_t size_bytes)
 {
     put_key(writer, key);
     if (writer->status == LOBASS_OK)
     {
-        writer->status = lb_json_append_text(writer->buffer, text, strlen(text), writer->error);
+        writer->status = lb_json_append_text(writer->buffer, text, size_bytes, writer->error);
     }
+}
+
+void lb_json_put_text(lb_json_writer *writer, const char *key, const char *text)
+{
+    lb_json_put_bytes(writer, key, text, strlen(text));
 }
 
 void lb_json_put_count(lb_json_writer *writer, const char *key, uint64_t value)

@@ -24,6 +24,8 @@ lb_json_writer lb_json_writer_begin(lb_buffer *buffer, bool is_indented, lobass_
 void lb_json_open(lb_json_writer *writer, const char *key, char bracket); /* '{' or '[' */
 void lb_json_close(lb_json_writer *writer, char bracket);                 /* '}' or ']' */
 void lb_json_put_text(lb_json_writer *writer, const char *key, const char *text);
+void lb_json_put_bytes(lb_json_writer *writer, const char *key, const char *text,
+                       size_t size_bytes);
 void lb_json_put_count(lb_json_writer *writer, const char *key, uint64_t value);
 /* As text: an integer of 64 bits without a sign does not survive most readers of JSON. */
 void lb_json_put_seed(lb_json_writer *writer, const char *key, uint64_t seed);

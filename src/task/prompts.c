@@ -96,6 +96,7 @@ lobass_status lb_prompts_next(lb_prompts *prompts, lb_prompt *prompt, bool *has_
     {
         lb_record record = {0};
         LB_TRY(record_next(prompts, &record, has_prompt, error));
+        prompts->record = record.index;
         LB_TRY(*has_prompt ? lb_prompter_record(prompts->prompter, prompt, &record, error)
                            : LOBASS_OK);
     }

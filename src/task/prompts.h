@@ -14,6 +14,7 @@ typedef struct lb_prompts
     lb_prompter *prompter;
     lb_record_reader *reader; /* of data[source], or NULL */
     size_t source;
+    uint64_t record; /* of the source, from 0: the last one that was read */
     uint64_t n_read;
     size_t longest; /* tokens that the model has positions for */
     char reason[LOBASS_ERROR_SIZE];

@@ -69,6 +69,13 @@ equals "$(grep -c '"error": ' out)" 2 "prompts that were refused"
 says out "the model has $positions positions"
 says out "expected instruction/output"
 says err "warning: 2 of 4 prompts could not be used"
+{
+    awk 'BEGIN { for (i = 0; i < 300; i++) print "{\"what\": 1}" }' # more than are held at once
+    cat one.jsonl
+} >late.jsonl
+expect 0 "$LOBASS" generate model --jsonl late.jsonl --max-tokens 3 -q
+equals "$(lines out)" 301 "lines"
+says out '{"row": 300, "prompt": "Below is'
 expect 1 "$LOBASS" generate model --max-tokens 0 "$(awk 'BEGIN { for (i = 0; i < 3000; i++) printf "hello " }')"
 says err "the model has $positions positions"
 equals "$(lines err)" 1 "lines of the message"

@@ -50,6 +50,9 @@ has_option train evaluate-every "a twentieth of all"
 has_option train scored responses
 has_option evaluate scored responses
 has_option evaluate adapter none
+has_option evaluate exact-match
+has_option evaluate predictions none
+has_option evaluate max-tokens 256
 for command in train run; do
     has_option $command epochs 3
     has_option $command batch-size 128
@@ -70,8 +73,6 @@ for command in select run; do
     has_option $command direction "the score's own"
     has_option $command lowest
     has_option $command floor 0.001
-    has_option $command min-initial none
-    has_option $command max-reference none
     has_option $command ranked
 done
 has_option run amount 6%
@@ -83,8 +84,6 @@ has_option compare direction "the score's own"
 has_option compare against "that of --by"
 has_option compare against-direction
 has_option compare floor 0.001
-has_option compare min-initial none
-has_option compare max-reference none
 has_option compare list 10
 has_option compare seed 0
 has_option measure as

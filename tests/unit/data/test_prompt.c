@@ -126,18 +126,24 @@ static void test_texts(void **state)
     lobass_tokenizer_free(full);
 }
 
-/* A conversation that ends with what a user says is answered there. */
+/* A conversation that ends with what a user says is answered there, and has no answer to that. */
 static void test_open_conversation(void **state)
 {
     (void)state;
     lobass_tokenizer *full = tiny_tokenizer("prompt_full", true, true);
     lb_prompter *plain = prompter_make(full, "plain");
-    const lb_prompt prompt = prompt_of(
+    lb_prompt prompt = prompt_of(
         plain, "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":"
                "\"assistant\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"r\"}]}");
     expect_text(&prompt, "q\na\nr\n");
     assert_int_equal(8, prompt.n_ids); /* BOS and the end token behind the response */
     assert_int_equal(TINY_EOS, prompt.ids[4]);
+    assert_null(prompt.response);
+    prompt = prompt_of(plain, "{\"question\":\"q\",\"answer\":\"a b\"}");
+    assert_int_equal(3, prompt.response_size);
+    assert_memory_equal("a b", prompt.response, 3);
+    prompt = prompt_of(plain, "{\"text\":\"q\"}");
+    assert_null(prompt.response);
     lb_prompter_free(plain);
     lobass_tokenizer_free(full);
 }

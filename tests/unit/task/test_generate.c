@@ -196,7 +196,7 @@ static void test_against_whole_forwards(void **state)
     for (size_t i = 0; i < 2 * sizeof levels / sizeof *levels; i++)
     {
         static texts found;
-        const lobass_generate_sink sink = {&found, take_more, take_done};
+        const lobass_generate_sink sink = {.context = &found, .more = take_more, .done = take_done};
         lobass_generate_options options = options_of(f);
         lobass_generate_result result;
         lobass_error error = {0};
@@ -222,7 +222,7 @@ static void test_one_prompt(void **state)
 {
     const fixture *f = *state;
     static texts found;
-    const lobass_generate_sink sink = {&found, take_more, take_done};
+    const lobass_generate_sink sink = {.context = &found, .more = take_more, .done = take_done};
     lobass_generate_options options = options_of(f);
     lobass_generate_result result;
     lobass_error error = {0};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Answers that are numbers, and how sure a share of correct ones is: pure functions.
+ */
+#ifndef LB_TASK_ANSWER_H
+#define LB_TASK_ANSWER_H
+
+#include "base/base.h"
+
+/* The answer of TEXT by the rule of lobass_answers.h, in the one form that all equal numbers share:
+ * no +, no leading or trailing zeros but one before the point, no -0. *HAS_ANSWER false, and ANSWER
+ * empty, where there is none. */
+lobass_status lb_answer_find(lb_buffer *answer, bool *has_answer, const char *text,
+                             size_t size_bytes, lobass_error *error);
+
+/* The 95 % interval of a share of which COUNT of N were seen, N > 0 (Wilson, 1927): the shares p
+ * that are at most 1.96 of their own standard deviations, sqrt(p (1 - p) / N), away. */
+void lb_wilson_interval(double *low, double *high, double count, double n);
+
+#endif
