@@ -300,6 +300,11 @@ static void put_sides(cli_json *json, const lobass_compare_options *options,
         cli_json_end(json);
     }
     cli_json_real(json, "floor", options->floor);
+    if (options->min_initial > 0)
+    {
+        cli_json_real(json, "min_initial", options->min_initial);
+    }
+    cli_json_real(json, "max_reference", options->max_reference);
     cli_seed_json(json, options->seed);
     cli_json_bool(json, "same_order", comparison->has_same_order);
 }

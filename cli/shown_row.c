@@ -196,7 +196,7 @@ static lobass_status load_scores(cli_shown_row *shown, uint64_t row_number, loba
     return status;
 }
 
-/* The row's status once its losses are known: nonfinite, initial_loss_below_floor. */
+/* The row's status once its losses are known: nonfinite, initial_loss_below_floor, ... */
 static void judge(cli_shown_row *shown)
 {
     const char *status = json_string_value(json_object_get(shown->scores, "status"));

@@ -105,6 +105,9 @@ typedef enum lobass_row_status
     LOBASS_ROW_BAD_RECORD,      /* could not be read; the reason says why */
     LOBASS_ROW_NONFINITE,       /* a model gave a loss that is not a number */
     LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR, /* known already: the ratio would be unstable */
+    /* Outside the zones that a selection asks for. */
+    LOBASS_ROW_INITIAL_LOSS_BELOW_MINIMUM,
+    LOBASS_ROW_REFERENCE_LOSS_ABOVE_MAXIMUM,
     LOBASS_ROW_STATUS_COUNT
 } lobass_row_status;
 

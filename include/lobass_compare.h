@@ -26,7 +26,9 @@ typedef struct lobass_compare_options
 {
     lobass_compare_side sides[2]; /* both may name one run */
     lobass_amount amount;         /* that each selects */
-    double floor;                 /* as in lobass_select_options, for both */
+    double floor;                 /* as in lobass_selection_spec, for both */
+    double min_initial;           /* the same */
+    double max_reference;         /* the same */
     uint64_t seed;                /* of the score `random`, for both */
     uint64_t n_listed;            /* rows to list, at most, that one of the two selects alone */
 } lobass_compare_options;

@@ -19,9 +19,11 @@ typedef struct lobass_selection_spec
     lobass_score by;
     lobass_direction direction;
     lobass_amount amount;
-    double floor;   /* rows with a smaller initial loss are not selectable (nats) */
-    uint64_t seed;  /* of the score `random` */
-    bool is_ranked; /* written best first instead of in the order of the data */
+    double floor;         /* rows with a smaller initial loss are not selectable (nats) */
+    double min_initial;   /* nor are rows with a smaller initial loss (nats); 0: all are */
+    double max_reference; /* nor with a larger reference loss (nats); INFINITY: all are */
+    uint64_t seed;        /* of the score `random` */
+    bool is_ranked;       /* written best first instead of in the order of the data */
 } lobass_selection_spec;
 
 LOBASS_API lobass_selection_spec lobass_selection_spec_default(void);

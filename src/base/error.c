@@ -21,6 +21,8 @@ static const char *const row_status_names[] = {
     [LOBASS_ROW_BAD_RECORD] = "bad_record",
     [LOBASS_ROW_NONFINITE] = "nonfinite",
     [LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR] = "initial_loss_below_floor",
+    [LOBASS_ROW_INITIAL_LOSS_BELOW_MINIMUM] = "initial_loss_below_minimum",
+    [LOBASS_ROW_REFERENCE_LOSS_ABOVE_MAXIMUM] = "reference_loss_above_maximum",
 };
 
 _Static_assert(sizeof row_status_names / sizeof row_status_names[0] == LOBASS_ROW_STATUS_COUNT,

@@ -30,6 +30,7 @@ typedef struct comparer
     const lobass_compare_options *options;
     const lobass_observer *observer;
     lobass_comparison *result;
+    lb_score_rules rules;
     ranking rankings[2];
     uint64_t *partners; /* [n_rows]: the second run's row of the same record; NULL: the same */
     uint32_t *sources;  /* [n_rows] of the first run */
@@ -44,6 +45,7 @@ lobass_compare_options lobass_compare_options_default(void)
     return (lobass_compare_options){.sides = {side, side},
                                     .amount = select.spec.amount,
                                     .floor = select.spec.floor,
+                                    .max_reference = select.spec.max_reference,
                                     .seed = select.spec.seed,
                                     .n_listed = 10};
 }
@@ -167,7 +169,7 @@ static lobass_status ranking_make(comparer *c, int side, lobass_error *error)
     lb_scores *scores = NULL;
     lb_selection *selection = NULL;
     lobass_status status = LOBASS_OK;
-    LB_TRY_GOTO(lb_scores_compute(&scores, kept->store, options->floor, options->seed, error));
+    LB_TRY_GOTO(lb_scores_compute(&scores, kept->store, &c->rules, error));
     LB_TRY_GOTO(lb_losses_check(kept->store, scores, by, c->observer, error));
     LB_TRY_GOTO(lb_selection_choose(&selection, scores, by, c->result->directions[side],
                                     options->amount, error));
@@ -357,7 +359,7 @@ static lobass_status alone_list(comparer *c, int side, lobass_error *error)
 
 static lobass_status compare_with(comparer *c, lobass_error *error)
 {
-    LB_TRY(lb_floor_check(c->options->floor, error));
+    LB_TRY(lb_score_rules_check(&c->rules, error));
     LB_TRY(run_open(c, 0, error));
     LB_TRY(run_open(c, 1, error));
     LB_TRY(records_match(c, error));
@@ -375,7 +377,12 @@ static lobass_status compare_with(comparer *c, lobass_error *error)
 lobass_status lobass_compare(lobass_comparison **comparison, const lobass_compare_options *options,
                              const lobass_observer *observer, lobass_error *error)
 {
-    comparer c = {.options = options, .observer = observer};
+    comparer c = {.options = options,
+                  .observer = observer,
+                  .rules = {.floor = options->floor,
+                            .min_initial = options->min_initial,
+                            .max_reference = options->max_reference,
+                            .seed = options->seed}};
     *comparison = NULL;
     c.result = lb_alloc(1, sizeof *c.result, error);
     if (c.result == NULL)

@@ -40,6 +40,11 @@ static void put_choice(lb_json_writer *writer, const lobass_select_options *opti
         lb_json_put_count(writer, "amount", (uint64_t)options->spec.amount.value);
     }
     lb_json_put_real(writer, "floor", options->spec.floor);
+    if (options->spec.min_initial > 0)
+    {
+        lb_json_put_real(writer, "min_initial", options->spec.min_initial);
+    }
+    lb_json_put_real(writer, "max_reference", options->spec.max_reference);
     lb_json_put_boolean(writer, "ranked", options->spec.is_ranked);
 }
 
@@ -64,25 +69,27 @@ lobass_status lb_selection_to_json(char **text, const lobass_select_options *opt
     return LOBASS_OK;
 }
 
-lobass_status lb_selection_recall(double *floor, uint64_t *seed, bool *has_selection,
-                                  lb_store *store, lobass_error *error)
+lobass_status lb_selection_recall(lb_score_rules *rules, bool *has_selection, lb_store *store,
+                                  lobass_error *error)
 {
-    const lobass_select_options defaults = lobass_select_options_default();
+    const lobass_selection_spec defaults = lobass_selection_spec_default();
     lobass_status status = LOBASS_OK;
     char *text = NULL;
     json_t *object = NULL;
     const char *digits = NULL;
-    *floor = defaults.spec.floor;
-    *seed = defaults.spec.seed;
+    *rules = lb_score_rules_of(&defaults);
     LB_TRY(lb_store_fact_load(&text, store, LB_FACT_SELECTION, error));
     *has_selection = text != NULL;
     if (text != NULL)
     {
         const char *where = lb_store_path(store);
         LB_TRY_GOTO(lb_json_parse(&object, text, strlen(text), where, error));
-        LB_TRY_GOTO(lb_json_real(object, where, "floor", false, floor, error));
+        LB_TRY_GOTO(lb_json_real(object, where, "floor", false, &rules->floor, error));
+        LB_TRY_GOTO(lb_json_real(object, where, "min_initial", true, &rules->min_initial, error));
+        LB_TRY_GOTO(
+            lb_json_real(object, where, "max_reference", true, &rules->max_reference, error));
         LB_TRY_GOTO(lb_json_text(object, where, "seed", false, &digits, error));
-        *seed = strtoull(digits, NULL, 10);
+        rules->seed = strtoull(digits, NULL, 10);
     }
 done:
     json_decref(object);

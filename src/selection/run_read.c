@@ -183,15 +183,14 @@ typedef struct choice
     lb_scores *scores;
     uint64_t *ranks;   /* [n_rows], or NULL */
     bool *is_selected; /* [n_rows], or NULL before a selection */
-    double floor;
 } choice;
 
 static lobass_status choice_load(choice *found, lb_store *store, lobass_error *error)
 {
-    uint64_t seed = 0;
+    lb_score_rules rules;
     bool has_selection = false;
-    LB_TRY(lb_selection_recall(&found->floor, &seed, &has_selection, store, error));
-    LB_TRY(lb_scores_compute(&found->scores, store, found->floor, seed, error));
+    LB_TRY(lb_selection_recall(&rules, &has_selection, store, error));
+    LB_TRY(lb_scores_compute(&found->scores, store, &rules, error));
     if (!has_selection)
     {
         return LOBASS_OK;
@@ -322,7 +321,6 @@ lobass_status lobass_run_scores(lobass_run *run, lobass_table_format format, lob
         const lb_score_table table = {.scores = found.scores,
                                       .sources = run->stored_sources,
                                       .n_sources = run->n_sources,
-                                      .floor = found.floor,
                                       .ranks = found.ranks,
                                       .is_selected = found.is_selected};
         status = lb_score_table_write(&table, run->store, format, sink, context, error);

@@ -4,15 +4,19 @@
  * of the tokens; N scored tokens a row:
  *     L_m          = (1/N) sum_t nll_m[t]                        for the models initial, reference
  *     learnability = (L_initial - L_reference) / L_initial       none where L_initial < floor
- *     drop_P       = sum_{t in P} (nll_initial[t] - nll_reference[t]) / sum_t nll_initial[t], P
- * being the end tokens, the first tokens of responses, the rest: their sum is learnability rho_sum
- * = sum_t nll_initial[t] - sum_t nll_reference[t] rho_mean     = L_initial - L_reference loss, ppl
- * = L_initial, exp(L_initial) length       = N random       = XXH3-128(record hash, big-endian;
- * seed), upper half, top 53 bits / 2^53 A score that does not exist, or is not finite, is absent;
- * so are the three of both models where these were measured in different dtypes: the drop would be
- * that of the rounding. A row with a loss that is not finite gets the status nonfinite, one whose
- * L_initial is below the floor initial_loss_below_floor; only rows that were selectable change
- * their status.
+ *     drop_P       = sum_{t in P} (nll_initial[t] - nll_reference[t]) / sum_t nll_initial[t]
+ *                    P: end tokens; first tokens of responses; the rest. Together: learnability
+ *     rho_sum      = sum_t nll_initial[t] - sum_t nll_reference[t]
+ *     rho_mean     = L_initial - L_reference
+ *     loss, ppl    = L_initial, exp(L_initial)
+ *     length       = N
+ *     random       = XXH3-128(record hash, big-endian; seed), upper half, top 53 bits / 2^53
+ * A score that does not exist, or is not finite, is absent; so are those of both models where these
+ * were measured in different dtypes: the drop would be that of the rounding. A row with a loss that
+ * is not finite gets the status nonfinite, one outside the rules of the selection the first of
+ * initial_loss_below_floor, initial_loss_below_minimum and reference_loss_above_maximum that it
+ * breaks; only rows that were selectable change their status. A row outside the zones keeps its
+ * scores.
  */
 #include "selection/selection.h"
 #include "task/facts.h"
@@ -51,8 +55,7 @@ typedef struct scorer
     lb_store *store;
     int64_t models[N_MODELS];
     char dtypes[N_MODELS][8]; /* "": not measured */
-    double floor;
-    uint64_t seed;
+    lb_score_rules rules;
     uint8_t *parts; /* [n_parts] of the row at hand: what each scored token is */
     size_t n_parts, capacity;
 } scorer;
@@ -179,6 +182,24 @@ static void drop_score(lb_row_scores *row, const loss_sums *initial, const loss_
     }
 }
 
+/* The status of a selectable row by its losses: the first rule that speaks against it. */
+static lobass_row_status zone_find(const lb_row_scores *row, const lb_score_rules *rules)
+{
+    if (row->has_initial && row->initial_loss < rules->floor)
+    {
+        return LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR;
+    }
+    if (row->has_initial && row->initial_loss < rules->min_initial)
+    {
+        return LOBASS_ROW_INITIAL_LOSS_BELOW_MINIMUM;
+    }
+    if (row->has_reference && row->reference_loss > rules->max_reference)
+    {
+        return LOBASS_ROW_REFERENCE_LOSS_ABOVE_MAXIMUM;
+    }
+    return row->status;
+}
+
 static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const scorer *s,
                        const loss_sums sums[N_MODELS])
 {
@@ -192,11 +213,11 @@ static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const 
     row->has_reference = reference->is_there && isfinite(reference->total);
     row->initial_loss = row->has_initial ? initial->total / n_scored : 0;
     row->reference_loss = row->has_reference ? reference->total / n_scored : 0;
-    const bool is_below_floor = row->has_initial && row->initial_loss < s->floor;
+    const bool is_below_floor = row->has_initial && row->initial_loss < s->rules.floor;
     if (summary->n_scored > 0)
     {
         set(row, LOBASS_SCORE_LENGTH, n_scored);
-        set(row, LOBASS_SCORE_RANDOM, random_score(summary, s->seed));
+        set(row, LOBASS_SCORE_RANDOM, random_score(summary, s->rules.seed));
     }
     if (row->has_initial)
     {
@@ -208,9 +229,9 @@ static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const 
     {
         drop_score(row, initial, reference, is_below_floor);
     }
-    if (lb_row_status_is_selectable(row->status) && (has_nonfinite || is_below_floor))
+    if (lb_row_status_is_selectable(row->status))
     {
-        row->status = has_nonfinite ? LOBASS_ROW_NONFINITE : LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR;
+        row->status = has_nonfinite ? LOBASS_ROW_NONFINITE : zone_find(row, &s->rules);
     }
 }
 
@@ -239,17 +260,26 @@ static lobass_status rows_score(lb_scores *scores, scorer *s, lobass_error *erro
     return LOBASS_OK;
 }
 
-lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, double floor, uint64_t seed,
+lb_score_rules lb_score_rules_of(const lobass_selection_spec *spec)
+{
+    return (lb_score_rules){.floor = spec->floor,
+                            .min_initial = spec->min_initial,
+                            .max_reference = spec->max_reference,
+                            .seed = spec->seed};
+}
+
+lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, const lb_score_rules *rules,
                                 lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
-    scorer s = {.store = store, .floor = floor, .seed = seed};
+    scorer s = {.store = store, .rules = *rules};
     *scores = NULL;
     lb_scores *made = lb_alloc(1, sizeof *made, error);
     if (made == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
+    made->rules = *rules;
     LB_TRY_GOTO(lb_store_summaries_load(&made->summaries, &made->n_rows, store, error));
     made->rows = lb_alloc(made->n_rows, sizeof *made->rows, error);
     if (made->rows == NULL)

@@ -185,6 +185,7 @@ static lobass_status reason_find(lb_buffer *reason, const lb_score_table *table,
                                  uint64_t row, lobass_error *error)
 {
     const lb_row_scores *scores = &table->scores->rows[row];
+    const lb_score_rules *rules = &table->scores->rules;
     lobass_row stored;
     lb_buffer_clear(reason);
     if (scores->status == LOBASS_ROW_NONFINITE)
@@ -194,7 +195,17 @@ static lobass_status reason_find(lb_buffer *reason, const lb_score_table *table,
     if (scores->status == LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR)
     {
         return lb_buffer_print(reason, error, "the initial loss is below the floor of %g nats",
-                               table->floor);
+                               rules->floor);
+    }
+    if (scores->status == LOBASS_ROW_INITIAL_LOSS_BELOW_MINIMUM)
+    {
+        return lb_buffer_print(reason, error, "the initial loss is below the minimum of %g nats",
+                               rules->min_initial);
+    }
+    if (scores->status == LOBASS_ROW_REFERENCE_LOSS_ABOVE_MAXIMUM)
+    {
+        return lb_buffer_print(reason, error, "the reference loss is above the maximum of %g nats",
+                               rules->max_reference);
     }
     LB_TRY(lb_store_row_load(&stored, store, row, error));
     return lb_buffer_append_text(reason, stored.reason != NULL ? stored.reason : "", error);

@@ -19,6 +19,7 @@ typedef struct selector
     const lobass_observer *observer;
     lobass_select_result *result;
     lobass_direction direction;
+    lb_score_rules rules;
     lb_store *store;
     lb_scores *scores;
     lb_selection *selection;
@@ -70,7 +71,6 @@ static lobass_status table_write(selector *s, lobass_error *error)
     const lb_score_table table = {.scores = s->scores,
                                   .sources = s->sources,
                                   .n_sources = s->n_sources,
-                                  .floor = s->options->spec.floor,
                                   .ranks = s->selection->ranks,
                                   .is_selected = s->selection->is_selected};
     table_file file = {.error = error};
@@ -180,10 +180,8 @@ static void warn_short(const selector *s)
 /* One look at all rows, not a lock for each. */
 static lobass_status scores_compute(selector *s, lobass_error *error)
 {
-    const lobass_selection_spec *spec = &s->options->spec;
     LB_TRY(lb_store_begin(s->store, error));
-    const lobass_status status =
-        lb_scores_compute(&s->scores, s->store, spec->floor, spec->seed, error);
+    const lobass_status status = lb_scores_compute(&s->scores, s->store, &s->rules, error);
     lb_store_rollback(s->store);
     return status;
 }
@@ -196,7 +194,8 @@ static lobass_status select_with(selector *s, lobass_error *error)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "select: expected a run");
     }
-    LB_TRY(lb_floor_check(options->spec.floor, error));
+    s->rules = lb_score_rules_of(&options->spec);
+    LB_TRY(lb_score_rules_check(&s->rules, error));
     LB_TRY(lb_direction_resolve(&s->direction, options->spec.by, options->spec.direction, error));
     LB_TRY(lb_store_open(&s->store, options->run, LB_STORE_WRITE, error));
     LB_TRY(lb_step_clock_begin(&s->clock, s->store, "select", error));

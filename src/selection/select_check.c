@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What must be there before rows are ranked by a score: a run that was prepared to its end, and the
- * losses that the score is made of, all of them and of models that were measured alike.
+ * losses that the score and the zones are made of, all of them and of models that were measured
+ * alike.
  */
 #include "selection/selection.h"
 #include "task/facts.h"
@@ -11,12 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-lobass_status lb_floor_check(double floor, lobass_error *error)
+lobass_status lb_score_rules_check(const lb_score_rules *rules, lobass_error *error)
 {
-    if (!(floor >= 0 && isfinite(floor)))
+    const bool has_maximum = rules->max_reference != (double)INFINITY;
+    const struct
     {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT, "floor %g: expected a loss of 0 or more nats",
-                       floor);
+        const char *name;
+        double loss;
+    } checked[] = {{"floor", rules->floor},
+                   {"min initial", rules->min_initial},
+                   {"max reference", has_maximum ? rules->max_reference : 0}};
+    for (size_t i = 0; i < sizeof checked / sizeof *checked; i++)
+    {
+        if (!(checked[i].loss >= 0 && isfinite(checked[i].loss)))
+        {
+            return lb_fail(error, LOBASS_BAD_ARGUMENT, "%s %g: expected a loss of 0 or more nats",
+                           checked[i].name, checked[i].loss);
+        }
     }
     return LOBASS_OK;
 }
@@ -40,7 +52,8 @@ typedef struct losses_wanted
 {
     lb_store *store;
     const lb_scores *scores;
-    const char *path, *score;
+    const char *path;
+    char what[48]; /* needs them */
 } losses_wanted;
 
 /* *MODEL with its path is the caller's to clear, {0} on failure. */
@@ -52,11 +65,10 @@ static lobass_status check_measured(const losses_wanted *wanted, const char *nam
     const lobass_status status = lb_store_model_load(model, wanted->store, name, &found);
     if (status == LOBASS_NOT_FOUND)
     {
-        return lb_fail(
-            error, LOBASS_NOT_FOUND,
-            "%s: the score \"%s\" needs losses under \"%s\", and there are none; measure "
-            "them first",
-            wanted->path, wanted->score, name);
+        return lb_fail(error, LOBASS_NOT_FOUND,
+                       "%s: %s needs losses under \"%s\", and there are none; expected "
+                       "`lobass measure %s MODEL --as %s` before",
+                       wanted->path, wanted->what, name, wanted->path, name);
     }
     if (status != LOBASS_OK)
     {
@@ -75,9 +87,9 @@ static lobass_status check_measured(const losses_wanted *wanted, const char *nam
     if (n_done < n_due)
     {
         return lb_fail(error, LOBASS_NOT_FOUND,
-                       "%s: the score \"%s\" needs losses under \"%s\", and %" PRIu64 " of %" PRIu64
+                       "%s: %s needs losses under \"%s\", and %" PRIu64 " of %" PRIu64
                        " rows have them; run the same `measure` again",
-                       wanted->path, wanted->score, name, n_done, n_due);
+                       wanted->path, wanted->what, name, n_done, n_due);
     }
     return LOBASS_OK;
 }
@@ -91,10 +103,10 @@ static lobass_status check_alike(const losses_wanted *wanted, const lb_store_mod
     if (strcmp(initial->dtype, reference->dtype) != 0)
     {
         return lb_fail(error, LOBASS_CONFLICT,
-                       "%s: the score \"%s\" compares \"initial\", measured in %s, with "
+                       "%s: %s compares \"initial\", measured in %s, with "
                        "\"reference\", measured in %s; expected one --dtype: measure one of them "
                        "again (-f)",
-                       wanted->path, wanted->score, initial->dtype, reference->dtype);
+                       wanted->path, wanted->what, initial->dtype, reference->dtype);
     }
     LB_TRY(
         lb_measured_backend_load(backends[0], sizeof backends[0], wanted->store, "initial", error));
@@ -110,6 +122,27 @@ static lobass_status check_alike(const losses_wanted *wanted, const lb_store_mod
     return LOBASS_OK;
 }
 
+/* The zones look at losses too, whatever the score is. */
+static lobass_status check_zones(losses_wanted *wanted, lobass_error *error)
+{
+    const lb_score_rules *rules = &wanted->scores->rules;
+    lb_store_model model = {0};
+    lobass_status status = LOBASS_OK;
+    if (rules->min_initial > 0)
+    {
+        (void)snprintf(wanted->what, sizeof wanted->what, "min initial");
+        status = check_measured(wanted, "initial", &model, error);
+        lb_store_model_clear(&model);
+    }
+    if (status == LOBASS_OK && isfinite(rules->max_reference))
+    {
+        (void)snprintf(wanted->what, sizeof wanted->what, "max reference");
+        status = check_measured(wanted, "reference", &model, error);
+        lb_store_model_clear(&model);
+    }
+    return status;
+}
+
 lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_score by,
                               const lobass_observer *observer, lobass_error *error)
 {
@@ -123,13 +156,12 @@ lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_s
         [LOBASS_SCORE_RHO_SUM] = true,
         [LOBASS_SCORE_RHO_MEAN] = true,
     };
-    const losses_wanted wanted = {.store = store,
-                                  .scores = scores,
-                                  .path = lb_store_path(store),
-                                  .score = lobass_score_describe(by)->name};
+    losses_wanted wanted = {.store = store, .scores = scores, .path = lb_store_path(store)};
     lb_store_model initial = {0};
     lb_store_model reference = {0};
     lobass_status status = LOBASS_OK;
+    (void)snprintf(wanted.what, sizeof wanted.what, "the score \"%s\"",
+                   lobass_score_describe(by)->name);
     if (needs_initial[by])
     {
         LB_TRY_GOTO(check_measured(&wanted, "initial", &initial, error));
@@ -139,6 +171,7 @@ lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_s
         LB_TRY_GOTO(check_measured(&wanted, "reference", &reference, error));
         LB_TRY_GOTO(check_alike(&wanted, &initial, &reference, observer, error));
     }
+    status = check_zones(&wanted, error);
 done:
     lb_store_model_clear(&reference);
     lb_store_model_clear(&initial);

@@ -24,11 +24,21 @@ typedef struct lb_row_scores
      * have of learnability: they add up to it. */
     double drop_end, drop_first, drop_rest;
     bool has_drops;
-    lobass_row_status status; /* the row's own, or nonfinite / initial_loss_below_floor */
+    lobass_row_status status; /* the row's own, or what its losses say */
 } lb_row_scores;
+
+/* What of a selection the scores and statuses depend on; as in lobass_selection_spec. */
+typedef struct lb_score_rules
+{
+    double floor, min_initial, max_reference;
+    uint64_t seed;
+} lb_score_rules;
+
+lb_score_rules lb_score_rules_of(const lobass_selection_spec *spec);
 
 typedef struct lb_scores
 {
+    lb_score_rules rules;
     lb_row_scores *rows;       /* [n_rows] */
     lb_row_summary *summaries; /* [n_rows] */
     size_t n_rows;
@@ -36,16 +46,18 @@ typedef struct lb_scores
 
 /* From the stored losses of the models "initial" and "reference"; either may be missing. Looks
  * every row up by itself: in the caller's transaction it is from one moment, and faster. */
-lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, double floor, uint64_t seed,
+lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, const lb_score_rules *rules,
                                 lobass_error *error);
 void lb_scores_free(lb_scores *scores);
 
 /* ---- what must be there (select_check.c) ----------------------------------------------------- */
 
-lobass_status lb_floor_check(double floor, lobass_error *error);
+/* LOBASS_BAD_ARGUMENT where one of the losses in RULES is none. */
+lobass_status lb_score_rules_check(const lb_score_rules *rules, lobass_error *error);
 lobass_status lb_prepared_check(lb_store *store, lobass_error *error);
-/* LOBASS_NOT_FOUND where losses that the score BY needs were not measured, or not all of them;
- * LOBASS_CONFLICT where it compares two dtypes; a warning where it compares two backends. */
+/* LOBASS_NOT_FOUND where losses that the score BY or the rules need were not measured, or not all
+ * of them; LOBASS_CONFLICT where it compares two dtypes; a warning where it compares two backends.
+ */
 lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_score by,
                               const lobass_observer *observer, lobass_error *error);
 
@@ -139,7 +151,6 @@ typedef struct lb_score_table
     const lb_scores *scores;
     const lb_store_source *sources; /* [n_sources] */
     size_t n_sources;
-    double floor;
     const uint64_t *ranks;   /* [n_rows], or NULL before a selection */
     const bool *is_selected; /* [n_rows], or NULL */
 } lb_score_table;
@@ -166,9 +177,9 @@ lobass_status lb_manifest_write(const lb_manifest *manifest, lb_store *store, lo
 lobass_status lb_selection_to_json(char **text, const lobass_select_options *options,
                                    lobass_direction direction, const char *output,
                                    lobass_error *error);
-/* Floor and seed of the latest selection, or the defaults. *HAS_SELECTION: there was one. */
-lobass_status lb_selection_recall(double *floor, uint64_t *seed, bool *has_selection,
-                                  lb_store *store, lobass_error *error);
+/* Those of the latest selection, or the defaults. *HAS_SELECTION: there was one. */
+lobass_status lb_selection_recall(lb_score_rules *rules, bool *has_selection, lb_store *store,
+                                  lobass_error *error);
 
 /* What the training of RUN/reference came to, from its log and the run's rows; *IS_THERE false
  * where there is no log. */

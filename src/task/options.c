@@ -40,7 +40,8 @@ lobass_selection_spec lobass_selection_spec_default(void)
     return (lobass_selection_spec){.amount = {LOBASS_AMOUNT_FRACTION, DEFAULT_FRACTION},
                                    .by = LOBASS_SCORE_LEARNABILITY,
                                    .direction = LOBASS_DIRECTION_DEFAULT,
-                                   .floor = DEFAULT_FLOOR};
+                                   .floor = DEFAULT_FLOOR,
+                                   .max_reference = INFINITY};
 }
 
 lobass_select_options lobass_select_options_default(void)

@@ -73,6 +73,8 @@ for command in select run; do
     has_option $command direction "the score's own"
     has_option $command lowest
     has_option $command floor 0.001
+    has_option $command min-initial none
+    has_option $command max-reference none
     has_option $command ranked
 done
 has_option run amount 6%
@@ -84,6 +86,8 @@ has_option compare direction "the score's own"
 has_option compare against "that of --by"
 has_option compare against-direction
 has_option compare floor 0.001
+has_option compare min-initial none
+has_option compare max-reference none
 has_option compare list 10
 has_option compare seed 0
 has_option measure as

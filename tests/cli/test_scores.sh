@@ -83,6 +83,36 @@ equals "$(number selected out)" 3 "selected rows in info"
 equals "$(sum_of_statuses out)" 18 "sum of the statuses in info"
 says out '"name": "reference"'
 
+# Zones: rows outside have statuses of their own and keep their scores; the run remembers them.
+expect 0 "$LOBASS" scores run --format csv
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) column[$i] = i; next }
+         { n = NF - length(column); if ($(column["initial_loss"] + n) != "") print $(column["initial_loss"] + n), $(column["reference_loss"] + n) }' out >losses
+low=$(cut -d' ' -f1 losses | sort -g | sed -n 4p)
+high=$(cut -d' ' -f2 losses | sort -g | sed -n 15p)
+known=$(awk -v low="$low" '$1 < low' losses | grep -c .)
+hard=$(awk -v low="$low" -v high="$high" '$1 >= low && $2 > high' losses | grep -c .)
+[ "$known" -gt 0 ] && [ "$hard" -gt 0 ] || fail "no row is outside: nothing is tested"
+expect 0 "$LOBASS" select run -k all --min-initial "$low" --max-reference "$high" --json
+says out "\"initial_loss_below_minimum\": $known, \"reference_loss_above_maximum\": $hard}"
+equals "$(sum_of_statuses out)" 18 "sum of the statuses"
+equals "$(number selected out)" $((17 - known - hard)) "selected rows"
+says run/manifest.json "\"min_initial\": $low"
+says run/manifest.json "\"max_reference\": $high"
+expect 0 "$LOBASS" scores run
+same out run/scores.jsonl
+equals "$(grep -c '"status": "initial_loss_below_minimum".*"learnability": .*"reason": "the initial loss is below the minimum of ' out)" "$known" "rows below"
+equals "$(grep -c '"status": "reference_loss_above_maximum".*"learnability": .*"reason": "the reference loss is above the maximum of ' out)" "$hard" "rows above"
+expect 0 "$LOBASS" info run --json
+says out "\"initial_loss_below_minimum\": $known"
+expect 0 "$LOBASS" compare run run -k 3 --min-initial "$low" --max-reference "$high" --json
+says out "\"min_initial\": $low, \"max_reference\": $high"
+says out "\"ranked\": {\"first\": $((17 - known - hard)),"
+expect 2 "$LOBASS" select run -k 3 --min-initial -1
+says err "option --min-initial: expected a number"
+expect 0 "$LOBASS" select run -k 3 -q
+lacks run/manifest.json '"min_initial"'
+lacks run/manifest.json '"max_reference"'
+
 # A budget that the best row does not fit into says so.
 expect 0 "$LOBASS" select run -k 1tok --by length -o few.jsonl
 says err "nothing is selected: the best row, "

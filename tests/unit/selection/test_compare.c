@@ -319,6 +319,9 @@ static void test_refusals(void **state)
     options.floor = -1;
     check_compare_refused(&options, LOBASS_BAD_ARGUMENT, "floor", "-1");
     options.floor = 0;
+    options.min_initial = INFINITY;
+    check_compare_refused(&options, LOBASS_BAD_ARGUMENT, "min initial inf", "0 or more");
+    options.min_initial = 0;
     options.amount.value = 0;
     check_compare_refused(&options, LOBASS_BAD_ARGUMENT, "amount", "above 0");
     options.amount.value = 1;

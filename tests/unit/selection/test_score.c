@@ -58,7 +58,8 @@ static lb_scores *scores_of(lb_store *store, double floor, uint64_t seed)
 {
     lobass_error error = {0};
     lb_scores *scores = NULL;
-    check_ok(lb_scores_compute(&scores, store, floor, seed, &error), &error);
+    const lb_score_rules rules = {.floor = floor, .max_reference = INFINITY, .seed = seed};
+    check_ok(lb_scores_compute(&scores, store, &rules, &error), &error);
     return scores;
 }
 
@@ -184,6 +185,48 @@ static void test_what_does_not_exist(void **state)
     lb_store_close(store);
 }
 
+/* Both ends of a zone belong to it; the floor comes before the zones, a loss that is not finite
+ * before all. */
+static void test_zones(void **state)
+{
+    static const float initial[] = {0.0005F, 0.5F, 1, 4, 4, 0.5F, NAN};
+    static const float reference[] = {3, 0.25F, 2, 2, 2.5F, 3, 3};
+    static const lobass_row_status expected[] = {LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR,
+                                                 LOBASS_ROW_INITIAL_LOSS_BELOW_MINIMUM,
+                                                 LOBASS_ROW_OK,
+                                                 LOBASS_ROW_OK,
+                                                 LOBASS_ROW_REFERENCE_LOSS_ABOVE_MAXIMUM,
+                                                 LOBASS_ROW_INITIAL_LOSS_BELOW_MINIMUM,
+                                                 LOBASS_ROW_NONFINITE,
+                                                 LOBASS_ROW_OK};
+    lobass_error error = {0};
+    lb_scores *scores = NULL;
+    const lb_score_rules rules = {.floor = 1e-3, .min_initial = 1, .max_reference = 2};
+    (void)state;
+    lb_store *store = store_make("zones", 8);
+    const int64_t models[] = {model_add(store, "initial"), model_add(store, "reference")};
+    for (size_t i = 0; i < 7; i++) /* the last row is not measured */
+    {
+        float nll[2][5];
+        for (size_t t = 0; t < 5; t++)
+        {
+            nll[0][t] = initial[i];
+            nll[1][t] = reference[i];
+        }
+        losses_add(store, models[0], i, nll[0], 1 + i % 5);
+        losses_add(store, models[1], i, nll[1], 1 + i % 5);
+    }
+    check_ok(lb_scores_compute(&scores, store, &rules, &error), &error);
+    for (size_t i = 0; i < 8; i++)
+    {
+        assert_int_equal(scores->rows[i].status, expected[i]);
+    }
+    assert_true(scores->rows[1].value[LOBASS_SCORE_LEARNABILITY] == 0.5);
+    assert_true(scores->rows[4].value[LOBASS_SCORE_LEARNABILITY] == 0.375);
+    lb_scores_free(scores);
+    lb_store_close(store);
+}
+
 static void test_wrong_number_of_losses(void **state)
 {
     static const float nll[] = {1, 1, 1};
@@ -191,14 +234,15 @@ static void test_wrong_number_of_losses(void **state)
     lobass_error error = {0};
     lb_scores *scores = NULL;
     (void)state;
+    const lb_score_rules rules = {.max_reference = INFINITY};
     lb_store *store = store_make("count", 3);
     losses_add(store, model_add(store, "initial"), 2, nll, 2);
-    check_refused(lb_scores_compute(&scores, store, 0, 0, &error), LOBASS_BAD_FORMAT, &error,
+    check_refused(lb_scores_compute(&scores, store, &rules, &error), LOBASS_BAD_FORMAT, &error,
                   "row 2", "2 stored losses, expected 3");
     lb_store_close(store);
     store = store_make_with("marks", 3, flags);
     losses_add(store, model_add(store, "initial"), 2, nll, 3);
-    check_refused(lb_scores_compute(&scores, store, 0, 0, &error), LOBASS_BAD_FORMAT, &error,
+    check_refused(lb_scores_compute(&scores, store, &rules, &error), LOBASS_BAD_FORMAT, &error,
                   "row 1", "mark 1 scored tokens, expected 2");
     lb_store_close(store);
 }
@@ -317,9 +361,13 @@ static void test_random_score(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers),          cmocka_unit_test(test_what_does_not_exist),
-        cmocka_unit_test(test_wrong_number_of_losses), cmocka_unit_test(test_identities),
-        cmocka_unit_test(test_random_score),           cmocka_unit_test(test_whose_drop_it_is),
+        cmocka_unit_test(test_known_answers),
+        cmocka_unit_test(test_what_does_not_exist),
+        cmocka_unit_test(test_wrong_number_of_losses),
+        cmocka_unit_test(test_identities),
+        cmocka_unit_test(test_random_score),
+        cmocka_unit_test(test_whose_drop_it_is),
+        cmocka_unit_test(test_zones),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

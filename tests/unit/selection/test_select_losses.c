@@ -37,6 +37,34 @@ static void test_missing_losses(void **state)
     (void)selected(&options);
 }
 
+/* A zone needs its losses whatever the score is; its ends must be losses. */
+static void test_zones_need_losses(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    lobass_select_options options = select_options(prepared("zones"), 4);
+    options.spec.by = LOBASS_SCORE_LENGTH;
+    options.spec.min_initial = 1.5;
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
+                  "min initial needs losses under \"initial\"", "zones MODEL --as initial` before");
+    losses_put(place("zones"), "initial", initial);
+    options.spec.max_reference = 1;
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
+                  "max reference needs losses under \"reference\"", "--as reference` before");
+    losses_put(place("zones"), "reference", reference);
+    const lobass_select_result result = selected(&options);
+    assert_int_equal(result.statuses[LOBASS_ROW_REFERENCE_LOSS_ABOVE_MAXIMUM], 2);
+    assert_int_equal(result.statuses[LOBASS_ROW_OK], 2);
+    assert_int_equal(result.n_selected, 2);
+    options.spec.min_initial = NAN;
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "min initial nan", "0 or more nats");
+    options.spec.min_initial = 0;
+    options.spec.max_reference = -1;
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
+                  "max reference -1", "0 or more nats");
+}
+
 /* Gives the losses NAME another dtype. */
 static void dtype_set(const char *run, const char *name, const char *dtype)
 {
@@ -102,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_missing_losses),
+        cmocka_unit_test(test_zones_need_losses),
         cmocka_unit_test(test_two_dtypes),
         cmocka_unit_test(test_two_backends),
     };
