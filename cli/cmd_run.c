@@ -43,6 +43,7 @@ static void print_json(const void *given, const void *made)
 
     cli_json_object(&json, NULL);
     cli_json_text(&json, "run", options->prepare.run);
+    cli_sources_json(&json, &result->select);
     cli_statuses_json(&json, result->select.statuses, result->select.n_records);
     cli_json_uint(&json, "tokens", result->prepare.n_tokens);
     cli_json_uint(&json, "tokens_scored", result->prepare.n_scored_tokens);
@@ -65,7 +66,9 @@ static int run_all(const lobass_run_options *options, const cli_common *common)
     lobass_run_result result = {0};
     const cli_task task = {.call = call_library, .print = print_result, .print_json = print_json};
 
-    return cli_task_run(&task, options, &result, common);
+    const int code = cli_task_run(&task, options, &result, common);
+    lobass_select_result_clear(&result.select);
+    return code;
 }
 
 static void add_options(cli_parser *parser, lobass_run_options *options, cli_selection *selection,
@@ -130,6 +133,7 @@ int cmd_run(const cli_call *call)
         code = run_all(&options, &common);
         free(line);
     }
+    lobass_selection_spec_clear(&options.select.spec);
     cli_parser_free(&parser);
     return code;
 }

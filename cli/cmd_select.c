@@ -117,38 +117,48 @@ static void print_result(const void *given, const void *made)
     }
 }
 
+static void print_selections(cli_json *json, const selecting *wanted,
+                             const lobass_select_result *results)
+{
+    cli_json_array(json, "selections");
+    for (size_t i = 0; i < wanted->amounts.count; i++)
+    {
+        cli_json_object(json, NULL);
+        cli_json_text(json, "amount", wanted->amounts.texts[i]);
+        cli_sources_json(json, &results[i]);
+        cli_selection_json(json, &wanted->options, &results[i]);
+        cli_json_end(json);
+    }
+    cli_json_end(json);
+}
+
 static void print_json(const void *given, const void *made)
 {
     const selecting *wanted = given;
     const lobass_select_result *results = ((const selected *)made)->results;
+    const bool has_several = wanted->amounts.count > 1;
     double seconds = 0;
     cli_json json = {.file = stdout};
 
     cli_json_object(&json, NULL);
     cli_json_text(&json, "run", wanted->options.run);
+    if (!has_several)
+    {
+        cli_sources_json(&json, &results[0]);
+    }
     cli_statuses_json(&json, results[0].statuses, results[0].n_records);
     cli_json_uint(&json, "tokens_scored", ((const selected *)made)->n_scored);
-    if (wanted->amounts.count > 1)
+    if (!has_several)
     {
-        cli_json_array(&json, "selections");
+        cli_selection_json(&json, &wanted->options, &results[0]);
+    }
+    else
+    {
+        print_selections(&json, wanted, results);
     }
     for (size_t i = 0; i < wanted->amounts.count; i++)
     {
-        if (wanted->amounts.count > 1)
-        {
-            cli_json_object(&json, NULL);
-            cli_json_text(&json, "amount", wanted->amounts.texts[i]);
-        }
-        cli_selection_json(&json, &wanted->options, &results[i]);
-        if (wanted->amounts.count > 1)
-        {
-            cli_json_end(&json);
-        }
         seconds += results[i].elapsed_seconds;
-    }
-    if (wanted->amounts.count > 1)
-    {
-        cli_json_end(&json);
     }
     cli_json_object(&json, "elapsed_seconds");
     cli_json_real(&json, "select", seconds);
@@ -169,6 +179,10 @@ static int choose(const selecting *wanted, const cli_common *common)
         return CLI_FAILED;
     }
     const int code = cli_task_run(&task, wanted, result, common);
+    for (size_t i = 0; i < CLI_AMOUNTS_MOST; i++)
+    {
+        lobass_select_result_clear(&result->results[i]);
+    }
     free(result);
     return code;
 }
@@ -215,7 +229,8 @@ int cmd_select(const cli_call *call)
     cli_common common = {.seed = wanted.options.spec.seed};
     cli_parser parser = {
         .name = "select",
-        .usage = "RUN -k AMOUNT [-o FILE]\nRUN -k AMOUNT,... -o 'NAME-" AMOUNT_PLACE ".jsonl'",
+        .usage = "RUN -k AMOUNT [-o FILE]\nRUN --source NAME:AMOUNT... [-k AMOUNT] [-o FILE]\nRUN "
+                 "-k AMOUNT,... -o 'NAME-" AMOUNT_PLACE ".jsonl'",
         .about = "Chooses rows of a measured run by a score and writes their records, byte for\n"
                  "byte; beside them all scores and a manifest to make the selection again.\n"
                  "Several amounts make a selection each; a larger one holds the smaller ones.",
@@ -238,6 +253,7 @@ int cmd_select(const cli_call *call)
         code = choose(&wanted, &common);
         free(line);
     }
+    lobass_selection_spec_clear(&wanted.options.spec);
     cli_parser_free(&parser);
     return code;
 }

@@ -311,8 +311,9 @@ static cli_option amounts_row(cli_amounts *amounts)
                         .target = amounts,
                         .value = "AMOUNT,...",
                         .help = "rows to choose: 800, 6% or 0.06 of all records, 50000tok for a "
-                                "budget of scored tokens, all; several make a selection each",
-                        .is_required = true};
+                                "budget of scored tokens, all; several make a selection each; with "
+                                "--source of the other sources",
+                        .fallback = "none: --source is required then"};
 }
 
 void cli_options_add_selection(cli_parser *parser, cli_selection *selection)
@@ -359,6 +360,20 @@ void cli_options_add_selection(cli_parser *parser, cli_selection *selection)
          .type = CLI_FLAG,
          .target = &spec->is_ranked,
          .help = "write the best first instead of in the order of the data"},
+        {.name = "source",
+         .type = CLI_TEXTS,
+         .target = &selection->sources,
+         .value = "NAME:AMOUNT",
+         .help = "what to take of this source, up to 64 times; a share is of its records, 0 none; "
+                 "NAME:AMOUNT:random draws instead of taking the best"},
+        {.name = "strata",
+         .type = CLI_UINT32,
+         .target = &spec->n_strata,
+         .value = "N",
+         .help = "share the amount out over N bins of equal size by scored tokens",
+         .fallback = "none",
+         .least = 1,
+         .most = LOBASS_STRATA_MOST},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -381,6 +396,41 @@ int cli_direction_check(const cli_parser *parser, lobass_score by, lobass_direct
     return -1;
 }
 
+static int sources_check(const cli_parser *parser, const cli_selection *selection)
+{
+    cli_amounts *amounts = selection->amounts;
+    lobass_error error = {0};
+
+    for (size_t i = 0; i < selection->sources.count; i++)
+    {
+        if (lobass_selection_spec_add_quota(selection->spec, selection->sources.values[i],
+                                            &error) != LOBASS_OK)
+        {
+            return cli_wrong_usage(parser, "option --source: %s", error.message);
+        }
+    }
+    if (cli_option_is_given(parser, "amount"))
+    {
+        return -1;
+    }
+    if (selection->sources.count > 0)
+    {
+        selection->spec->amount = (lobass_amount){.kind = LOBASS_AMOUNT_NONE};
+    }
+    else if (amounts != NULL)
+    {
+        return cli_wrong_usage(parser, "%s needs -k AMOUNT,... or --source NAME:AMOUNT",
+                               parser->name);
+    }
+    if (amounts != NULL)
+    {
+        amounts->values[0] = selection->spec->amount;
+        snprintf(amounts->texts[0], CLI_AMOUNT_SIZE, "none");
+        amounts->count = 1;
+    }
+    return -1;
+}
+
 int cli_selection_check(const cli_parser *parser, const cli_selection *selection)
 {
     lobass_selection_spec *spec = selection->spec;
@@ -394,7 +444,8 @@ int cli_selection_check(const cli_parser *parser, const cli_selection *selection
         }
         spec->direction = LOBASS_DIRECTION_LOWEST;
     }
-    return cli_direction_check(parser, spec->by, spec->direction, "direction");
+    const int code = sources_check(parser, selection);
+    return code >= 0 ? code : cli_direction_check(parser, spec->by, spec->direction, "direction");
 }
 
 void cli_options_add_comparison(cli_parser *parser, lobass_compare_options *compare)

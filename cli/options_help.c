@@ -31,6 +31,9 @@ void cli_amount_text(char *text, size_t size, const lobass_amount *amount)
     case LOBASS_AMOUNT_ALL:
         snprintf(text, size, "all");
         break;
+    case LOBASS_AMOUNT_NONE:
+        snprintf(text, size, "none");
+        break;
     }
 }
 

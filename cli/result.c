@@ -63,6 +63,60 @@ static const char *direction_name(const lobass_select_result *result)
     return name != NULL ? name : "?";
 }
 
+static double share(uint64_t part, uint64_t whole)
+{
+    return whole > 0 ? (double)part / (double)whole : NAN;
+}
+
+/* "12.5 %" right-aligned; "-" for a share of nothing. */
+static void print_share(int width, uint64_t part, uint64_t whole)
+{
+    if (whole > 0)
+    {
+        printf("%*.1f %%", width - 2, 100 * share(part, whole));
+    }
+    else
+    {
+        printf("%*s", width, "-");
+    }
+}
+
+static void print_sources(const lobass_select_result *result)
+{
+    char rows[CLI_NUMBER_SIZE];
+    char tokens[CLI_NUMBER_SIZE];
+
+    printf("%*s  of records  of selection  scored tokens  of tokens  source\n", COUNT_WIDTH,
+           "selected");
+    for (size_t i = 0; i < result->n_sources; i++)
+    {
+        const lobass_selected_source *source = &result->sources[i];
+        printf("%*s", COUNT_WIDTH, cli_number(rows, source->n_selected));
+        print_share(12, source->n_selected, source->n_records);
+        print_share(14, source->n_selected, result->n_selected);
+        printf("%15s", cli_number(tokens, source->n_selected_tokens));
+        print_share(11, source->n_selected_tokens, result->n_selected_tokens);
+        printf("  ");
+        cli_print_text(stdout, source->name);
+        putchar('\n');
+    }
+}
+
+static void print_strata(const lobass_select_result *result)
+{
+    char numbers[5][CLI_NUMBER_SIZE];
+
+    printf("%*s  selectable        rows  scored tokens\n", COUNT_WIDTH, "selected");
+    for (size_t i = 0; i < result->n_strata; i++)
+    {
+        const lobass_stratum *stratum = &result->strata[i];
+        printf("%*s%12s%12s  %s to %s\n", COUNT_WIDTH, cli_number(numbers[0], stratum->n_selected),
+               cli_number(numbers[1], stratum->n_selectable),
+               cli_number(numbers[2], stratum->n_rows), cli_number(numbers[3], stratum->shortest),
+               cli_number(numbers[4], stratum->longest));
+    }
+}
+
 void cli_selection_print(const lobass_select_options *options, const lobass_select_result *result)
 {
     char rows[CLI_NUMBER_SIZE];
@@ -79,6 +133,14 @@ void cli_selection_print(const lobass_select_options *options, const lobass_sele
         printf("%-*s %.6g\n", LABEL_WIDTH, "cut", result->cut);
     }
     cli_field_print("written", result->output);
+    if (result->n_sources > 1)
+    {
+        print_sources(result);
+    }
+    if (result->n_strata > 0)
+    {
+        print_strata(result);
+    }
 }
 
 void cli_seed_json(cli_json *json, uint64_t seed)
@@ -87,6 +149,48 @@ void cli_seed_json(cli_json *json, uint64_t seed)
 
     snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
     cli_json_text(json, "seed", text);
+}
+
+static void strata_json(cli_json *json, const lobass_select_result *result)
+{
+    cli_json_array(json, "strata");
+    for (size_t i = 0; i < result->n_strata; i++)
+    {
+        const lobass_stratum *stratum = &result->strata[i];
+        cli_json_object(json, NULL);
+        cli_json_uint(json, "shortest", stratum->shortest);
+        cli_json_uint(json, "longest", stratum->longest);
+        cli_json_uint(json, "rows", stratum->n_rows);
+        cli_json_uint(json, "selectable", stratum->n_selectable);
+        cli_json_uint(json, "selected", stratum->n_selected);
+        cli_json_uint(json, "selected_tokens_scored", stratum->n_selected_tokens);
+        cli_json_end(json);
+    }
+    cli_json_end(json);
+}
+
+void cli_sources_json(cli_json *json, const lobass_select_result *result)
+{
+    cli_json_array(json, "sources");
+    for (size_t i = 0; i < result->n_sources; i++)
+    {
+        const lobass_selected_source *source = &result->sources[i];
+        cli_json_object(json, NULL);
+        cli_json_text(json, "name", source->name);
+        cli_json_uint(json, "records", source->n_records);
+        cli_json_uint(json, "selected", source->n_selected);
+        cli_json_real(json, "share_of_records", share(source->n_selected, source->n_records));
+        cli_json_real(json, "share_of_selection", share(source->n_selected, result->n_selected));
+        cli_json_uint(json, "selected_tokens_scored", source->n_selected_tokens);
+        cli_json_real(json, "share_of_tokens",
+                      share(source->n_selected_tokens, result->n_selected_tokens));
+        cli_json_end(json);
+    }
+    cli_json_end(json);
+    if (result->n_strata > 0)
+    {
+        strata_json(json, result);
+    }
 }
 
 void cli_selection_json(cli_json *json, const lobass_select_options *options,

@@ -16,6 +16,8 @@ void cli_statuses_json(cli_json *json, const uint64_t statuses[LOBASS_ROW_STATUS
                        uint64_t n_records);
 
 void cli_selection_print(const lobass_select_options *options, const lobass_select_result *result);
+/* "sources" and, where there are any, "strata". */
+void cli_sources_json(cli_json *json, const lobass_select_result *result);
 /* "selected", "selected_tokens_scored", "score", "direction", "cut", "seed", "output". */
 void cli_selection_json(cli_json *json, const lobass_select_options *options,
                         const lobass_select_result *result);

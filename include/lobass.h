@@ -306,7 +306,8 @@ typedef enum lobass_amount_kind
     LOBASS_AMOUNT_COUNT,    /* rows */
     LOBASS_AMOUNT_FRACTION, /* of all input records, rounded half up */
     LOBASS_AMOUNT_TOKENS,   /* a budget of scored tokens, never exceeded */
-    LOBASS_AMOUNT_ALL       /* every row that can be selected; no value */
+    LOBASS_AMOUNT_ALL,      /* every row that can be selected; no value */
+    LOBASS_AMOUNT_NONE      /* no row: of a source, or of those without a quota; no value */
 } lobass_amount_kind;
 
 typedef struct lobass_amount
@@ -315,7 +316,8 @@ typedef struct lobass_amount
     double value;
 } lobass_amount;
 
-/* Reads "800" (rows), "6%", "0.06" (a number with a point is a share), "50000tok", or "all". */
+/* Reads "800" (rows), "6%", "0.06" (a number with a point is a share), "50000tok", or "all";
+ * LOBASS_AMOUNT_NONE has no text here. */
 LOBASS_API lobass_status lobass_amount_parse(const char *text, lobass_amount *amount,
                                              lobass_error *error);
 

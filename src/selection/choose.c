@@ -4,10 +4,11 @@
  *     highest, lowest   by the score
  *     middle            by the distance of the row's place, in ascending order of the score, from
  *                       the median place (n - 1) / 2; of two at one distance the lower score first
- * Ties: the order of the data. An amount is a number of rows, a share x of ALL n input records,
- * x n rounded half up as it is written in decimals, or a budget of scored tokens: rows are taken in
- * the order of their ranks up to the first that does not fit, so that a larger budget keeps every
- * row of a smaller one.
+ * Ties: the order of the data. An amount is a number of rows, a share x of ALL n input records of
+ * its sources, x n rounded half up as it is written in decimals, or a budget of scored tokens. Rows
+ * are walked through in the order of their ranks, and each is taken while groups.c has room for it;
+ * a budget ends at the first row that does not fit, so that a larger one keeps every row of a
+ * smaller one. Rows of a source that is drawn from come last, in the order of the score `random`.
  */
 #include "selection/selection.h"
 
@@ -113,70 +114,120 @@ uint64_t lb_share_count(double share, size_t n_rows)
     return (uint64_t)floor(rounded * (1 + 4 * DBL_EPSILON));
 }
 
-/* How many rows an amount is; a budget of tokens ends by itself. */
-static uint64_t rows_most(const lb_selection *selection, lobass_amount amount)
-{
-    switch (amount.kind)
-    {
-    case LOBASS_AMOUNT_COUNT:
-        return (uint64_t)amount.value;
-    case LOBASS_AMOUNT_FRACTION:
-        return lb_share_count(amount.value, selection->n_rows);
-    case LOBASS_AMOUNT_TOKENS:
-    case LOBASS_AMOUNT_ALL:
-        break;
-    }
-    return selection->n_ranked;
-}
+/* ---- taking -----------------------------------------------------------------------------------
+ */
 
-static void take(lb_selection *selection, const lb_scores *scores, lobass_score by,
-                 lobass_amount amount)
+/* WALK[n_ranked]: in which order rows are looked at. The best first; behind them, by the score
+ * `random`, those that are drawn. */
+static lobass_status walk_make(uint64_t *walk, const lb_selection *selection,
+                               const lb_groups *groups, const lb_scores *scores,
+                               lobass_error *error)
 {
-    const uint64_t n_most = rows_most(selection, amount);
-    selection->n_wanted = n_most;
-    for (size_t i = 0; i < selection->n_ranked && i < n_most; i++)
+    size_t n_best = 0;
+    size_t n_drawn = 0;
+    entry *drawn = lb_alloc(selection->n_ranked, sizeof *drawn, error);
+    if (drawn == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < selection->n_ranked; i++)
     {
         const uint64_t row = selection->order[i];
-        const uint64_t n_tokens = scores->summaries[row].n_scored;
-        if (amount.kind == LOBASS_AMOUNT_TOKENS &&
-            (double)(selection->n_selected_tokens + n_tokens) > amount.value)
+        if (lb_groups_of(groups, &scores->summaries[row])->is_random)
         {
-            break;
+            drawn[n_drawn++] = (entry){-scores->rows[row].value[LOBASS_SCORE_RANDOM], row};
         }
-        selection->is_selected[row] = true;
-        selection->n_selected++;
-        selection->n_selected_tokens += n_tokens;
-        selection->cut = scores->rows[row].has[by] ? scores->rows[row].value[by] : NAN;
+        else
+        {
+            walk[n_best++] = row;
+        }
     }
-    if (amount.kind == LOBASS_AMOUNT_TOKENS)
+    if (n_drawn > 0)
     {
-        selection->n_wanted = selection->n_selected;
+        qsort(drawn, n_drawn, sizeof *drawn, compare_entries);
     }
-}
-
-static lobass_status check_amount(lobass_amount amount, lobass_error *error)
-{
-    if (amount.kind == LOBASS_AMOUNT_ALL)
+    for (size_t i = 0; i < n_drawn; i++)
     {
-        return LOBASS_OK;
+        walk[n_best + i] = drawn[i].row;
     }
-    const double most = amount.kind == LOBASS_AMOUNT_FRACTION ? 1 : 9007199254740992.0;
-    if (!(amount.value > 0 && amount.value <= most))
-    {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT, "amount %g: expected a number above 0%s",
-                       amount.value, amount.kind == LOBASS_AMOUNT_FRACTION ? " and at most 1" : "");
-    }
+    free(drawn);
     return LOBASS_OK;
 }
 
-lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *scores,
-                                  lobass_score by, lobass_direction direction, lobass_amount amount,
+static void take(lb_selection *selection, uint64_t row, uint64_t n_tokens, lb_room *room)
+{
+    selection->is_selected[row] = true;
+    selection->n_selected++;
+    selection->n_selected_tokens += n_tokens;
+    room->n_rows -= room->n_rows != UINT64_MAX ? 1 : 0;
+    room->n_tokens -= room->n_tokens != UINT64_MAX ? n_tokens : 0;
+}
+
+static void walk_through(lb_selection *selection, const uint64_t *walk, const lb_groups *groups,
+                         const lb_scores *scores)
+{
+    for (size_t i = 0; i < selection->n_ranked; i++)
+    {
+        const uint64_t row = walk[i];
+        const lb_row_summary *summary = &scores->summaries[row];
+        lb_room *room = lb_groups_room(groups, summary, row);
+        if (room->n_rows > 0 && summary->n_scored > room->n_tokens)
+        {
+            room->n_rows = 0; /* a budget ends here, and smaller rows behind it are not taken */
+        }
+        if (room->n_rows > 0)
+        {
+            take(selection, row, summary->n_scored, room);
+            selection->n_wanted += lb_groups_of(groups, summary)->n_wanted > 0 ? 0 : 1;
+        }
+    }
+}
+
+static double cut_find(const lb_selection *selection, const lb_scores *scores, lobass_score by)
+{
+    for (size_t i = selection->n_ranked; i-- > 0;)
+    {
+        const uint64_t row = selection->order[i];
+        if (selection->is_selected[row])
+        {
+            return scores->rows[row].has[by] ? scores->rows[row].value[by] : NAN;
+        }
+    }
+    return NAN;
+}
+
+static lobass_status rows_take(lb_selection *selection, const lb_choice *choice,
+                               lobass_error *error)
+{
+    lb_groups groups = {0};
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    uint64_t *walk = lb_alloc(selection->n_ranked, sizeof *walk, error);
+    if (walk == NULL)
+    {
+        goto done;
+    }
+    LB_TRY_GOTO(lb_groups_make(&groups, choice, selection->ranks, error));
+    LB_TRY_GOTO(walk_make(walk, selection, &groups, choice->scores, error));
+    for (size_t g = 0; g < groups.n_groups; g++)
+    {
+        selection->n_wanted += groups.groups[g].n_wanted;
+    }
+    walk_through(selection, walk, &groups, choice->scores);
+    selection->cut = cut_find(selection, choice->scores, choice->spec->by);
+    selection->strata = groups.strata;
+    groups.strata = NULL;
+done:
+    lb_groups_free(&groups);
+    free(walk);
+    return status;
+}
+
+lobass_status lb_selection_choose(lb_selection **selection, const lb_choice *choice,
                                   lobass_error *error)
 {
     lobass_status status = LOBASS_OUT_OF_MEMORY;
-    const size_t n_rows = scores->n_rows;
+    const size_t n_rows = choice->scores->n_rows;
     *selection = NULL;
-    LB_TRY(check_amount(amount, error));
     entry *entries = lb_alloc(n_rows, sizeof *entries, error);
     lb_selection *made = lb_alloc(1, sizeof *made, error);
     if (entries == NULL || made == NULL)
@@ -184,8 +235,7 @@ lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *sco
         goto done;
     }
     made->n_rows = n_rows;
-    made->direction = direction;
-    made->cut = NAN;
+    made->direction = choice->spec->direction;
     made->order = lb_alloc(n_rows, sizeof *made->order, error);
     made->ranks = lb_alloc(n_rows, sizeof *made->ranks, error);
     made->is_selected = lb_alloc(n_rows, sizeof *made->is_selected, error);
@@ -193,12 +243,11 @@ lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *sco
     {
         goto done;
     }
-    made->n_ranked = collect(entries, scores, by, direction);
+    made->n_ranked = collect(entries, choice->scores, choice->spec->by, made->direction);
     rank(made, entries);
-    take(made, scores, by, amount);
+    LB_TRY_GOTO(rows_take(made, choice, error));
     *selection = made;
     made = NULL;
-    status = LOBASS_OK;
 done:
     lb_selection_free(made);
     free(entries);
@@ -226,6 +275,7 @@ void lb_selection_free(lb_selection *selection)
         free(selection->order);
         free(selection->ranks);
         free(selection->is_selected);
+        free(selection->strata);
         free(selection);
     }
 }

@@ -30,7 +30,7 @@ typedef struct comparer
     const lobass_compare_options *options;
     const lobass_observer *observer;
     lobass_comparison *result;
-    lb_score_rules rules;
+    lobass_selection_spec spec; /* of both sides, score and direction aside */
     ranking rankings[2];
     uint64_t *partners; /* [n_rows]: the second run's row of the same record; NULL: the same */
     uint32_t *sources;  /* [n_rows] of the first run */
@@ -163,16 +163,19 @@ static lobass_status ranking_keep(ranking *kept, const lb_selection *selection,
 
 static lobass_status ranking_make(comparer *c, int side, lobass_error *error)
 {
-    const lobass_compare_options *options = c->options;
-    const lobass_score by = options->sides[side].by;
+    const lobass_score by = c->options->sides[side].by;
+    const lb_score_rules rules = lb_score_rules_of(&c->spec);
+    lb_choice choice = {.spec = &c->spec};
     ranking *kept = &c->rankings[side];
     lb_scores *scores = NULL;
     lb_selection *selection = NULL;
     lobass_status status = LOBASS_OK;
-    LB_TRY_GOTO(lb_scores_compute(&scores, kept->store, &c->rules, error));
+    c->spec.by = by;
+    c->spec.direction = c->result->directions[side];
+    LB_TRY_GOTO(lb_scores_compute(&scores, kept->store, &rules, error));
     LB_TRY_GOTO(lb_losses_check(kept->store, scores, by, c->observer, error));
-    LB_TRY_GOTO(lb_selection_choose(&selection, scores, by, c->result->directions[side],
-                                    options->amount, error));
+    choice.scores = scores;
+    LB_TRY_GOTO(lb_selection_choose(&selection, &choice, error));
     LB_TRY_GOTO(ranking_keep(kept, selection, scores, by, error));
     status = lb_stage_advance(&c->stage, ((uint64_t)side + 1) * c->n_rows, 0, NAN, error);
 done:
@@ -359,7 +362,7 @@ static lobass_status alone_list(comparer *c, int side, lobass_error *error)
 
 static lobass_status compare_with(comparer *c, lobass_error *error)
 {
-    LB_TRY(lb_score_rules_check(&c->rules, error));
+    LB_TRY(lb_selection_spec_check(&c->spec, error));
     LB_TRY(run_open(c, 0, error));
     LB_TRY(run_open(c, 1, error));
     LB_TRY(records_match(c, error));
@@ -379,10 +382,11 @@ lobass_status lobass_compare(lobass_comparison **comparison, const lobass_compar
 {
     comparer c = {.options = options,
                   .observer = observer,
-                  .rules = {.floor = options->floor,
-                            .min_initial = options->min_initial,
-                            .max_reference = options->max_reference,
-                            .seed = options->seed}};
+                  .spec = {.amount = options->amount,
+                           .floor = options->floor,
+                           .min_initial = options->min_initial,
+                           .max_reference = options->max_reference,
+                           .seed = options->seed}};
     *comparison = NULL;
     c.result = lb_alloc(1, sizeof *c.result, error);
     if (c.result == NULL)

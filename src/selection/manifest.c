@@ -20,22 +20,23 @@
 static const char *const amount_names[] = {[LOBASS_AMOUNT_COUNT] = "count",
                                            [LOBASS_AMOUNT_FRACTION] = "fraction",
                                            [LOBASS_AMOUNT_TOKENS] = "tokens",
-                                           [LOBASS_AMOUNT_ALL] = "all"};
+                                           [LOBASS_AMOUNT_ALL] = "all",
+                                           [LOBASS_AMOUNT_NONE] = "none"};
 
 /* ---- the selection's options ------------------------------------------------------------------
  */
 
-static void put_choice(lb_json_writer *writer, const lobass_select_options *options,
-                       lobass_direction direction)
+static void put_choice(lb_json_writer *writer, const lobass_select_options *options)
 {
     lb_json_put_text(writer, "score", lobass_score_describe(options->spec.by)->name);
-    lb_json_put_text(writer, "direction", lobass_direction_name(direction));
+    lb_json_put_text(writer, "direction", lobass_direction_name(options->spec.direction));
     lb_json_put_text(writer, "amount_kind", amount_names[options->spec.amount.kind]);
     if (options->spec.amount.kind == LOBASS_AMOUNT_FRACTION)
     {
         lb_json_put_real(writer, "amount", options->spec.amount.value);
     }
-    else if (options->spec.amount.kind != LOBASS_AMOUNT_ALL)
+    else if (options->spec.amount.kind == LOBASS_AMOUNT_COUNT ||
+             options->spec.amount.kind == LOBASS_AMOUNT_TOKENS)
     {
         lb_json_put_count(writer, "amount", (uint64_t)options->spec.amount.value);
     }
@@ -49,14 +50,13 @@ static void put_choice(lb_json_writer *writer, const lobass_select_options *opti
 }
 
 lobass_status lb_selection_to_json(char **text, const lobass_select_options *options,
-                                   lobass_direction direction, const char *output,
-                                   lobass_error *error)
+                                   const char *output, lobass_error *error)
 {
     lb_buffer buffer = {0};
     *text = NULL;
     lb_json_writer writer = lb_json_writer_begin(&buffer, false, error);
     lb_json_open(&writer, NULL, '{');
-    put_choice(&writer, options, direction);
+    put_choice(&writer, options);
     lb_json_put_seed(&writer, "seed", options->spec.seed);
     lb_json_put_text(&writer, "output", output);
     lb_json_close(&writer, '}');
@@ -248,13 +248,15 @@ static void put_selection(lb_json_writer *writer, const lb_manifest *manifest)
     char hash[LB_HASH_TEXT_SIZE];
     lb_hash_text(manifest->output_hash, hash);
     lb_json_open(writer, "selection", '{');
-    put_choice(writer, manifest->options, selection->direction);
+    lb_selection_spec_put(writer, "spec", &manifest->options->spec);
+    put_choice(writer, manifest->options);
     lb_json_put_text(writer, "formula", lobass_score_describe(manifest->options->spec.by)->formula);
     lb_json_put_seed(writer, "seed", manifest->options->spec.seed);
     lb_json_put_count(writer, "rankable", selection->n_ranked);
     lb_json_put_count(writer, "selected", selection->n_selected);
     lb_json_put_count(writer, "selected_tokens", selection->n_selected_tokens);
     lb_json_put_real(writer, "cut", selection->cut);
+    lb_select_result_put(writer, manifest->result);
     lb_json_put_text(writer, "output", manifest->result->output);
     lb_json_put_text(writer, "output_hash", hash);
     lb_json_close(writer, '}');

@@ -134,17 +134,18 @@ static lobass_status reference_check(lb_store *store, const reference *found, co
 }
 
 /* What would stop a later step is told before anything is computed: also data files that are gone,
- * which the selection is copied from. */
-static lobass_status later_steps_check(const lobass_prepare_options *prepare,
-                                       const reference *found, lobass_error *error)
+ * which the selection is copied from, and quotas of sources that there are not. */
+static lobass_status later_steps_check(const lobass_run_options *options, const reference *found,
+                                       lobass_error *error)
 {
     lb_store *store = NULL;
     lb_store_source *sources = NULL;
     size_t n_sources = 0;
     lobass_status status = LOBASS_OK;
-    LB_TRY_GOTO(lb_store_open(&store, prepare->run, LB_STORE_READ, error));
-    LB_TRY_GOTO(reference_check(store, found, prepare->model, error));
+    LB_TRY_GOTO(lb_store_open(&store, options->prepare.run, LB_STORE_READ, error));
+    LB_TRY_GOTO(reference_check(store, found, options->prepare.model, error));
     LB_TRY_GOTO(lb_store_sources_load(&sources, &n_sources, store, error));
+    LB_TRY_GOTO(lb_quotas_check(&options->select.spec, sources, n_sources, error));
     status = lb_sources_check(sources, n_sources, error);
 done:
     lb_store_sources_free(sources, n_sources);
@@ -258,6 +259,7 @@ static lobass_status check_arguments(const lobass_run_options *options, lobass_e
     /* What would fail only in the last step fails now. A run that exists may have made the output
      * itself: then select compares the bytes. */
     LB_TRY(lb_lora_settings_make(&lora, &options->train.lora, error));
+    LB_TRY(lb_selection_spec_check(&options->select.spec, error));
     LB_TRY(lb_direction_resolve(&direction, options->select.spec.by, options->select.spec.direction,
                                 error));
     const char *output = options->select.output;
@@ -309,10 +311,14 @@ lobass_status lobass_run_all(const lobass_run_options *options, const lobass_obs
     lobass_status status = LOBASS_OK;
     LB_TRY_GOTO(lb_run_rows_prepare(options, observer, &filled->prepare, &hold, error));
     LB_TRY_GOTO(reference_look(&found, run, error));
-    LB_TRY_GOTO(later_steps_check(&options->prepare, &found, error));
+    LB_TRY_GOTO(later_steps_check(options, &found, error));
     status = steps_take(options, &found, observer, filled, error);
 done:
     lb_lock_release(&hold);
     free(found.output);
+    if (result == NULL)
+    {
+        lobass_select_result_clear(&unused.select);
+    }
     return status;
 }

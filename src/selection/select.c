@@ -15,10 +15,9 @@
 
 typedef struct selector
 {
-    const lobass_select_options *options;
+    lobass_select_options options; /* with the direction that is used */
     const lobass_observer *observer;
     lobass_select_result *result;
-    lobass_direction direction;
     lb_score_rules rules;
     lb_store *store;
     lb_scores *scores;
@@ -36,7 +35,7 @@ typedef struct selector
 
 static lobass_status output_find(selector *s, lobass_error *error)
 {
-    LB_TRY(lb_select_files_find(&s->files, s->options, s->sources, s->n_sources, error));
+    LB_TRY(lb_select_files_find(&s->files, &s->options, s->sources, s->n_sources, error));
     const char *path = s->files.records;
     if (strlen(path) >= sizeof s->result->output)
     {
@@ -45,7 +44,7 @@ static lobass_status output_find(selector *s, lobass_error *error)
                        sizeof s->result->output - 1);
     }
     s->output = (lb_select_output){
-        .path = path, .overwrite = s->files.overwrite, .is_ranked = s->options->spec.is_ranked};
+        .path = path, .overwrite = s->files.overwrite, .is_ranked = s->options.spec.is_ranked};
     return LOBASS_OK;
 }
 
@@ -96,7 +95,7 @@ static lobass_status selection_record(selector *s, lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
     char *choice = NULL;
-    LB_TRY_GOTO(lb_selection_to_json(&choice, s->options, s->direction, s->output.path, error));
+    LB_TRY_GOTO(lb_selection_to_json(&choice, &s->options, s->output.path, error));
     LB_TRY_GOTO(lb_store_begin(s->store, error));
     LB_TRY_GOTO(lb_store_selection_save(s->store, s->selection->ranks, s->selection->is_selected,
                                         s->selection->n_rows, error));
@@ -112,28 +111,13 @@ done:
     return status;
 }
 
-static void result_fill(selector *s)
-{
-    lobass_select_result *result = s->result;
-    result->n_records = s->scores->n_rows;
-    for (size_t i = 0; i < s->scores->n_rows; i++)
-    {
-        result->statuses[s->scores->rows[i].status]++;
-    }
-    result->n_selected = s->selection->n_selected;
-    result->n_selected_tokens = s->selection->n_selected_tokens;
-    result->cut = s->selection->cut;
-    result->direction = s->direction;
-    (void)snprintf(result->output, sizeof result->output, "%s", s->output.path);
-}
-
 static lobass_status files_write(selector *s, lobass_error *error)
 {
     lb_stage_begin(&s->stage, s->observer, "select", "records", 0, s->scores->n_rows);
     LB_TRY(lb_selection_write(&s->output, s->selection, s->scores, s->store, &s->stage, error));
     LB_TRY(table_write(s, error));
     s->result->elapsed_seconds = lb_clock_seconds() - s->clock.began_seconds;
-    const lb_manifest manifest = {.options = s->options,
+    const lb_manifest manifest = {.options = &s->options,
                                   .selection = s->selection,
                                   .scores = s->scores,
                                   .result = s->result,
@@ -151,29 +135,38 @@ static lobass_status files_write(selector *s, lobass_error *error)
 static void warn_short(const selector *s)
 {
     const lb_selection *selection = s->selection;
-    const bool is_budget = s->options->spec.amount.kind == LOBASS_AMOUNT_TOKENS;
-    if (selection->n_selected == 0 && is_budget && selection->n_ranked > 0)
+    const lobass_selection_spec *spec = &s->options.spec;
+    const bool is_plain = spec->n_quotas == 0 && spec->n_strata == 0;
+    if (selection->n_selected == 0 && is_plain && spec->amount.kind == LOBASS_AMOUNT_TOKENS &&
+        selection->n_ranked > 0)
     {
         const uint64_t best = selection->order[0];
         lb_observer_log(s->observer, LOBASS_LOG_WARNING,
                         "%s: nothing is selected: the best row, %" PRIu64 ", has %" PRIu32
                         " scored tokens, the budget is %.0f",
-                        s->options->run, best, s->scores->summaries[best].n_scored,
-                        s->options->spec.amount.value);
+                        s->options.run, best, s->scores->summaries[best].n_scored,
+                        spec->amount.value);
     }
     else if (selection->n_selected == 0)
     {
         lb_observer_log(s->observer, LOBASS_LOG_WARNING,
                         "%s: nothing is selected: %zu of %zu rows are selectable, and the amount "
                         "comes to none of them",
-                        s->options->run, selection->n_ranked, selection->n_rows);
+                        s->options.run, selection->n_ranked, selection->n_rows);
+    }
+    else if (selection->n_selected < selection->n_wanted && spec->n_quotas > 0)
+    {
+        lb_observer_log(s->observer, LOBASS_LOG_WARNING,
+                        "%s: %" PRIu64 " rows were asked for, %" PRIu64
+                        " are taken: a source has too few that are selectable",
+                        s->options.run, selection->n_wanted, selection->n_selected);
     }
     else if (selection->n_selected < selection->n_wanted)
     {
         lb_observer_log(s->observer, LOBASS_LOG_WARNING,
                         "%s: %" PRIu64 " rows were asked for, all %" PRIu64
                         " selectable ones are taken",
-                        s->options->run, selection->n_wanted, selection->n_selected);
+                        s->options.run, selection->n_wanted, selection->n_selected);
     }
 }
 
@@ -186,28 +179,38 @@ static lobass_status scores_compute(selector *s, lobass_error *error)
     return status;
 }
 
+static lobass_status rows_choose(selector *s, lobass_error *error)
+{
+    const lb_choice choice = {.scores = s->scores,
+                              .spec = &s->options.spec,
+                              .sources = s->sources,
+                              .n_sources = s->n_sources};
+    LB_TRY(lb_selection_choose(&s->selection, &choice, error));
+    warn_short(s);
+    LB_TRY(lb_select_result_fill(s->result, &choice, s->selection, error));
+    (void)snprintf(s->result->output, sizeof s->result->output, "%s", s->output.path);
+    return LOBASS_OK;
+}
+
 static lobass_status select_with(selector *s, lobass_error *error)
 {
-    const lobass_select_options *options = s->options;
-    memset(s->result, 0, sizeof *s->result);
-    if (options->run == NULL)
+    lobass_selection_spec *spec = &s->options.spec;
+    if (s->options.run == NULL)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "select: expected a run");
     }
-    s->rules = lb_score_rules_of(&options->spec);
-    LB_TRY(lb_score_rules_check(&s->rules, error));
-    LB_TRY(lb_direction_resolve(&s->direction, options->spec.by, options->spec.direction, error));
-    LB_TRY(lb_store_open(&s->store, options->run, LB_STORE_WRITE, error));
+    s->rules = lb_score_rules_of(spec);
+    LB_TRY(lb_selection_spec_check(spec, error));
+    LB_TRY(lb_direction_resolve(&spec->direction, spec->by, spec->direction, error));
+    LB_TRY(lb_store_open(&s->store, s->options.run, LB_STORE_WRITE, error));
     LB_TRY(lb_step_clock_begin(&s->clock, s->store, "select", error));
     LB_TRY(lb_prepared_check(s->store, error));
     LB_TRY(lb_store_sources_load(&s->sources, &s->n_sources, s->store, error));
+    LB_TRY(lb_quotas_check(spec, s->sources, s->n_sources, error));
     LB_TRY(output_find(s, error));
     LB_TRY(scores_compute(s, error));
-    LB_TRY(lb_losses_check(s->store, s->scores, options->spec.by, s->observer, error));
-    LB_TRY(lb_selection_choose(&s->selection, s->scores, options->spec.by, s->direction,
-                               options->spec.amount, error));
-    warn_short(s);
-    result_fill(s);
+    LB_TRY(lb_losses_check(s->store, s->scores, spec->by, s->observer, error));
+    LB_TRY(rows_choose(s, error));
     return files_write(s, error);
 }
 
@@ -216,8 +219,13 @@ lobass_status lobass_select(const lobass_select_options *options, const lobass_o
 {
     lobass_select_result unused;
     selector s = {
-        .options = options, .observer = observer, .result = result != NULL ? result : &unused};
+        .options = *options, .observer = observer, .result = result != NULL ? result : &unused};
+    memset(s.result, 0, sizeof *s.result);
     const lobass_status status = select_with(&s, error);
+    if (status != LOBASS_OK || result == NULL)
+    {
+        lobass_select_result_clear(s.result);
+    }
     lb_selection_free(s.selection);
     lb_scores_free(s.scores);
     lb_store_sources_free(s.sources, s.n_sources);

@@ -32,7 +32,7 @@ typedef struct emitter
     lb_buffer read;   /* a record that had been put aside */
     lb_spool *aside;  /* ranked: selected records, in the order of the data */
     uint64_t n_aside; /* bytes */
-    place *places;    /* ranked: [n_selected] by rank - 1 */
+    place *places;    /* ranked: [n_ranked] by rank - 1 */
 } emitter;
 
 static lobass_status put(emitter *e, const char *data, size_t size, lobass_error *error)
@@ -201,16 +201,19 @@ static lobass_status all_write(emitter *e, const lb_selection *selection, const 
     if (e->target->is_ranked)
     {
         LB_TRY(lb_spool_open(&e->aside, e->target->path, error));
-        e->places = lb_alloc(selection->n_selected, sizeof *e->places, error);
+        e->places = lb_alloc(selection->n_ranked, sizeof *e->places, error);
         if (e->places == NULL)
         {
             return LOBASS_OUT_OF_MEMORY;
         }
     }
     LB_TRY(sources_write(e, selection, scores, store, stage, error));
-    for (size_t i = 0; e->target->is_ranked && i < selection->n_selected; i++)
+    for (size_t i = 0; e->target->is_ranked && i < selection->n_ranked; i++)
     {
-        LB_TRY(put_aside(e, &e->places[i], error));
+        if (selection->is_selected[selection->order[i]])
+        {
+            LB_TRY(put_aside(e, &e->places[i], error));
+        }
     }
     return put_end(e, error);
 }

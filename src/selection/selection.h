@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * L5. From stored losses to a file to train on: scores (score.c), what must be there
- * (select_check.c), the choice (choose.c), the records' own bytes (select_output.c), where they go
+ * (select_check.c), what is wanted (spec.c), the choice (choose.c) by source and length (groups.c),
+ * what came of it (select_result.c), the records' own bytes (select_output.c), where they go
  * (select_files.c), the table of scores (score_table.c), the manifest (manifest.c) and what was
  * recorded of the reference's training (reference.c). select.c puts them together; run_read.c reads
  * them back, compare.c holds two of them against each other, and run_all.c is the whole method.
@@ -9,6 +10,7 @@
 #ifndef LB_SELECTION_H
 #define LB_SELECTION_H
 
+#include "task/json_writer.h"
 #include "task/task.h"
 
 /* ---- scores (score.c) ------------------------------------------------------------------------ */
@@ -63,15 +65,26 @@ lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_s
 
 /* ---- the choice (choose.c) ------------------------------------------------------------------- */
 
+/* What is chosen from, and how. */
+typedef struct lb_choice
+{
+    const lb_scores *scores;
+    const lobass_selection_spec *spec; /* checked; its direction is the one that is used */
+    const lb_store_source *sources;    /* [n_sources]; none where SPEC has no quotas */
+    size_t n_sources;
+} lb_choice;
+
 typedef struct lb_selection
 {
     uint64_t *order;   /* [n_ranked] row numbers, best first */
     uint64_t *ranks;   /* [n_rows] from 1; 0: not selectable, or without the score */
     bool *is_selected; /* [n_rows] */
+    uint8_t *strata;   /* [n_rows], from 0; NULL without strata */
     size_t n_rows, n_ranked;
-    uint64_t n_wanted; /* rows; of a budget of tokens: n_selected */
+    uint64_t n_wanted; /* rows; of a budget of tokens: those selected */
     uint64_t n_selected, n_selected_tokens;
-    double cut; /* the score of the last row taken; NaN if none, or a ppl beyond all doubles */
+    double cut; /* the score of the row taken that ranks last; NaN if none, or a ppl beyond all
+                   doubles */
     lobass_direction direction;
 } lb_selection;
 
@@ -79,10 +92,9 @@ typedef struct lb_selection
 lobass_status lb_direction_resolve(lobass_direction *direction, lobass_score by,
                                    lobass_direction wanted, lobass_error *error);
 /* Ranks all rows that are selectable and have the score (ppl: by the loss that it is exp() of), and
- * takes AMOUNT of them. Ties: the order of the data. A budget of tokens ends at the first row that
- * does not fit. */
-lobass_status lb_selection_choose(lb_selection **selection, const lb_scores *scores,
-                                  lobass_score by, lobass_direction direction, lobass_amount amount,
+ * takes what the spec says of them. Ties: the order of the data. A budget of tokens ends at the
+ * first row that does not fit. LOBASS_BAD_ARGUMENT for a quota of a source that there is not. */
+lobass_status lb_selection_choose(lb_selection **selection, const lb_choice *choice,
                                   lobass_error *error);
 void lb_selection_free(lb_selection *selection);
 /* keys[n_rows]: what the ranked rows were ranked by, smaller first; equal keys are those that only
@@ -92,6 +104,60 @@ void lb_selection_keys(double *keys, const lb_selection *selection, const lb_sco
                        lobass_score by);
 /* How many rows a share of N_ROWS is, in (0, 1]: rounded half up as it is written in decimals. */
 uint64_t lb_share_count(double share, size_t n_rows);
+
+/* ---- whom an amount is for (groups.c) --------------------------------------------------------
+ */
+
+/* What is left to take of the rows of one group and one stratum. */
+typedef struct lb_room
+{
+    uint64_t n_rows, n_tokens; /* UINT64_MAX: no limit */
+} lb_room;
+
+/* Sources that share an amount: first those without a quota together, then one for each quota. */
+typedef struct lb_group
+{
+    lobass_amount amount;
+    bool is_random;
+    uint64_t n_records, n_wanted; /* rows; n_wanted 0 where the amount is no number of rows */
+} lb_group;
+
+typedef struct lb_groups
+{
+    lb_group *groups; /* [n_groups] */
+    size_t n_groups;
+    size_t *of_source; /* [n_sources], into groups */
+    size_t n_sources;
+    uint8_t *strata; /* [n_rows]; NULL: one stratum */
+    size_t n_strata;
+    lb_room *rooms; /* [n_groups][n_strata] */
+} lb_groups;
+
+/* RANKS as in lb_selection. Release GROUPS in any case. */
+lobass_status lb_groups_make(lb_groups *groups, const lb_choice *choice, const uint64_t *ranks,
+                             lobass_error *error);
+void lb_groups_free(lb_groups *groups);
+const lb_group *lb_groups_of(const lb_groups *groups, const lb_row_summary *summary);
+lb_room *lb_groups_room(const lb_groups *groups, const lb_row_summary *summary, uint64_t row);
+
+/* ---- the spec (spec.c) ----------------------------------------------------------------------- */
+
+/* LOBASS_BAD_ARGUMENT for values that no selection can have. */
+lobass_status lb_selection_spec_check(const lobass_selection_spec *spec, lobass_error *error);
+/* LOBASS_BAD_ARGUMENT where a quota is of no source. */
+lobass_status lb_quotas_check(const lobass_selection_spec *spec, const lb_store_source *sources,
+                              size_t n_sources, lobass_error *error);
+/* A checked spec whose direction is known, as an object under KEY. */
+void lb_selection_spec_put(lb_json_writer *writer, const char *key,
+                           const lobass_selection_spec *spec);
+
+/* ---- what came of it (select_result.c) ------------------------------------------------------- */
+
+/* Counts, sources and strata. RESULT is empty before, and on failure. */
+lobass_status lb_select_result_fill(lobass_select_result *result, const lb_choice *choice,
+                                    const lb_selection *selection, lobass_error *error);
+/* Sources and strata, as members "sources" and "strata". */
+void lb_select_result_put(lb_json_writer *writer, const lobass_select_result *result);
 
 /* ---- where it goes (select_files.c) -----------------------------------------------------------
  */
@@ -173,10 +239,10 @@ typedef struct lb_manifest
 
 lobass_status lb_manifest_write(const lb_manifest *manifest, lb_store *store, lobass_error *error);
 
-/* The options of a selection as the fact LB_FACT_SELECTION; yours: free(). */
+/* The options of a selection, its direction being the one that is used, as the fact
+ * LB_FACT_SELECTION; yours: free(). */
 lobass_status lb_selection_to_json(char **text, const lobass_select_options *options,
-                                   lobass_direction direction, const char *output,
-                                   lobass_error *error);
+                                   const char *output, lobass_error *error);
 /* Those of the latest selection, or the defaults. *HAS_SELECTION: there was one. */
 lobass_status lb_selection_recall(lb_score_rules *rules, bool *has_selection, lb_store *store,
                                   lobass_error *error);

@@ -76,8 +76,11 @@ for command in select run; do
     has_option $command min-initial none
     has_option $command max-reference none
     has_option $command ranked
+    has_option $command source
+    has_option $command strata none
 done
 has_option run amount 6%
+has_option select amount "none: --source is required then"
 has_option select output RUN/selected.jsonl
 has_option scores format jsonl
 has_option compare amount 6%

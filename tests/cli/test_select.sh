@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# select: which end, several amounts in one call and that they are nested.
+# select: which end, several amounts in one call and that they are nested, amounts by source and by
+# length.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -35,8 +36,9 @@ refused "--lowest and --direction middle exclude each other" \
 # Several amounts: a selection each, as if it had been asked for alone, nested, the last one
 # recorded.
 expect 0 "$LOBASS" select run -k 5%,10,300tok,all -o 'n-{k}.jsonl' --json
-says out '"selections": [{"amount": "5%", "selected": 3, '
-says out '"amount": "all", "selected": 60, '
+says out '"selections": [{"amount": "5%", "sources": [{"name": "a.jsonl", "records": 40, "selected": '
+says out '"selected": 3, "selected_tokens_scored": '
+says out '"selected": 60, "selected_tokens_scored": 870, "score": '
 says out '"output": "n-300tok.jsonl"'
 equals "$(sum_of_statuses out)" 60 "sum of the statuses"
 before=
@@ -65,3 +67,65 @@ refused "option --amount: amount \"\"" "$LOBASS" select run -k 3, -o 'x-{k}.json
 refused "option --amount: amount \"3,4\"" "$LOBASS" run model a.jsonl -o x -k 3,4
 refused "option --amount: expected at most 32 amounts" \
     "$LOBASS" select run -k "$(seq -s , 33)" -o 'x-{k}.jsonl'
+
+# By source: a recipe of the best of one and all of another, every ratio told.
+expect 0 "$LOBASS" select run --source a.jsonl:10% --source b.jsonl:all -o mix.jsonl --json
+says out '"selected": 24, '
+says out '"sources": [{"name": "a.jsonl", "records": 40, "selected": 4, "share_of_records": 0.1, "share_of_selection": 0.16666666666666666, "selected_tokens_scored": '
+says out '{"name": "b.jsonl", "records": 20, "selected": 20, "share_of_records": 1.0, "share_of_selection": 0.8333333333333334, '
+says mix.manifest.json '"share_of_selection": 0.8333333333333334'
+sort b.jsonl >wanted
+sort mix.jsonl >found
+equals "$(comm -12 found wanted | grep -c .)" 20 "records of b.jsonl"
+# The four of a.jsonl are those that are best there.
+sed -n 's/.*"source": "a.jsonl".*"rank": \([0-9]*\), "selected": \([a-z]*\).*/\1 \2/p' mix.scores.jsonl | sort -n >ranks
+equals "$(head -n 4 ranks | grep -c true)" 4 "best of a.jsonl that are taken"
+equals "$(tail -n +5 ranks | grep -c false)" 36 "others of a.jsonl that are not"
+expect 0 "$LOBASS" select run --source b.jsonl:0 -k 25% -o rest.jsonl
+says out "selected     10 of 60 records"
+says out "          10      25.0 %       100.0 %"
+says out "           0       0.0 %         0.0 %              0      0.0 %  b.jsonl"
+# Drawn: by the seed, nested, and not the best.
+expect 0 "$LOBASS" select run -k 5 --source b.jsonl:6:random --seed 3 --ranked -o d6.jsonl -q
+expect 0 "$LOBASS" select run -k 5 --source b.jsonl:9:random --seed 3 -o d9.jsonl -q
+expect 0 "$LOBASS" select run -k 5 --source b.jsonl:6:random --seed 4 -o other.jsonl -q
+expect 0 "$LOBASS" select run -k 5 --source b.jsonl:6 -o b6.jsonl -q
+equals "$(lines d6.jsonl)" 11 "lines with a draw"
+sort d6.jsonl >six
+sort d9.jsonl >nine
+[ -z "$(comm -23 six nine)" ] || fail "a larger draw lacks a row of a smaller one"
+sort other.jsonl >seeded
+sort b6.jsonl >best
+cmp -s six seeded && fail "another seed draws the same rows"
+cmp -s six best && fail "the draw is the best"
+# Ranked: best first, over all sources.
+sed -n 's/.*"rank": \([0-9]*\), "selected": true.*/\1/p' d6.scores.jsonl >in_order
+expect 0 "$LOBASS" select run -k 5 --source b.jsonl:6:random --seed 3 -o plain.jsonl -q
+paste -d ' ' in_order plain.jsonl | sort -n | cut -d ' ' -f 2- >wanted
+same d6.jsonl wanted
+expect 1 "$LOBASS" select run --source c.jsonl:1 -q
+says err 'source "c.jsonl": the run has none of that name; expected "a.jsonl", "b.jsonl"'
+expect 1 "$LOBASS" select run --source a.jsonl:1 --source a.jsonl:2 -q
+says err 'source "a.jsonl": given twice'
+refused "option --source: source \"a.jsonl\": expected NAME:AMOUNT" "$LOBASS" select run --source a.jsonl
+refused "option --source: source \"a.jsonl\": amount \"many\": not a number" \
+    "$LOBASS" select run --source a.jsonl:many
+expect 0 "$LOBASS" select run --source a.jsonl:40 --source b.jsonl:30 -o short-of.jsonl
+says err "70 rows were asked for, 60 are taken: a source has too few that are selectable"
+
+# By length: equal shares of bins, which are told.
+expect 0 "$LOBASS" select run -k 12 --strata 4 -o even.jsonl --json
+equals "$(grep -o '"rows": 15, "selectable": 15, "selected": 3,' out | wc -l | tr -d ' ')" 4 "bins"
+says even.manifest.json '"strata": ['
+says even.manifest.json '"strata": 4'
+expect 0 "$LOBASS" select run -k 12 --strata 4 -o even.jsonl
+says out "           3          15          15  "
+refused "option --strata: expected an integer from 1 to 100, found '0'" "$LOBASS" select run -k 5 --strata 0
+
+# run takes the same, and refuses a source that there is not before anything is computed.
+expect 1 "$LOBASS" run model a.jsonl -o other --source b.jsonl:1 -q
+says err 'source "b.jsonl": the run has none of that name; expected "a.jsonl"'
+[ -f other/scores.jsonl ] && fail "run went on with an unknown source"
+expect 0 "$LOBASS" run model a.jsonl b.jsonl -o whole --epochs 1 --source b.jsonl:3 --strata 2 --json -q
+says out '"selected": 3, '
+says out '"strata": [{"shortest": '

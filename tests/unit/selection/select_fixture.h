@@ -19,11 +19,13 @@ static lobass_select_options select_options(const char *run, double count)
     return options;
 }
 
+/* Without sources and strata. */
 static lobass_select_result selected(const lobass_select_options *options)
 {
     lobass_select_result result;
     lobass_error error = {0};
     check_ok(lobass_select(options, NULL, &result, &error), &error);
+    lobass_select_result_clear(&result);
     return result;
 }
 

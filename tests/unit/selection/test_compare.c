@@ -262,6 +262,7 @@ static void test_as_select_does(void **state)
         select.spec.amount = options.amount;
         select.spec.by = options.sides[side].by;
         check_ok(lobass_select(&select, NULL, &result, &error), &error);
+        lobass_select_result_clear(&result);
         n_selected[side] = result.n_selected;
         check_ok(lb_store_open(&store, select.run, LB_STORE_READ, &error), &error);
         check_ok(lb_store_selection_load(&ranks, &flags, 40, store, &error), &error);

@@ -38,6 +38,7 @@ static int whole_setup(void **state)
     records_make("r.jsonl", N_RECORDS);
     const lobass_run_options options = run_options(place("whole"));
     check_ok(lobass_run_all(&options, NULL, &result, &error), &error);
+    lobass_select_result_clear(&result.select);
     return 0;
 }
 
@@ -70,6 +71,7 @@ static void test_results(void **state)
     (void)state;
     lobass_run_options options = run_options(place("results"));
     check_ok(lobass_run_all(&options, NULL, &first, &error), &error);
+    lobass_select_result_clear(&first.select);
     assert_int_equal(first.prepare.n_records, N_RECORDS);
     assert_int_equal(first.initial.n_rows, N_RECORDS);
     assert_int_equal(first.train.n_steps, 10);
@@ -79,6 +81,7 @@ static void test_results(void **state)
     check_like_whole(options.prepare.run);
     /* Again: nothing is computed, and the account is the same. */
     check_ok(lobass_run_all(&options, NULL, &again, &error), &error);
+    lobass_select_result_clear(&again.select);
     assert_int_equal(again.initial.n_rows, 0);
     assert_int_equal(again.reference.n_rows, 0);
     assert_int_equal(again.reference.n_rows_total, N_RECORDS);
@@ -100,6 +103,7 @@ static void test_results(void **state)
         "step,epoch,loss,learning_rate,gradient_norm,tokens,held_out_loss,"
         "held_out_bits_per_byte\n1,1,2.5,0.1,1,7,,\n2,1,1.75,0.1,1,7,3.5,\n3,1,1.25,0,1,7,,\n");
     check_ok(lobass_run_all(&options, NULL, &again, &error), &error);
+    lobass_select_result_clear(&again.select);
     assert_int_equal(again.train.n_steps, 3);
     assert_true(again.train.first_loss == 2.5 && again.train.last_loss == 1.25);
     file_make("results/reference/train_log.csv", "step,epoch,loss\n1,1,2.5,0.1\n2,1;0.5\n");
@@ -116,6 +120,7 @@ static void test_other_recipe(void **state)
     lobass_run_options options = run_options(place("retrained"));
     options.train.learning_rate = 1e-3;
     check_ok(lobass_run_all(&options, NULL, &result, &error), &error);
+    lobass_select_result_clear(&result.select);
     options = run_options(place("retrained"));
     check_refused(lobass_run_all(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
                   "\"learning_rate\": 0.001, now 0.005", "-f trains this reference again");
@@ -130,17 +135,20 @@ static void test_other_recipe(void **state)
     assert_int_equal(lb_path_look(place("retrained/selected.jsonl")), LB_PATH_MISSING);
     options.prepare.overwrite = false;
     check_ok(lobass_run_all(&options, NULL, &result, &error), &error);
+    lobass_select_result_clear(&result.select);
     assert_int_equal(result.initial.n_rows, 0);
     assert_int_equal(result.reference.n_rows, N_RECORDS);
     check_like_whole(options.prepare.run);
     /* Where nothing differs, or the rows do, all begins anew. */
     options.prepare.overwrite = true;
     check_ok(lobass_run_all(&options, NULL, &result, &error), &error);
+    lobass_select_result_clear(&result.select);
     assert_int_equal(result.initial.n_rows, N_RECORDS);
     check_like_whole(options.prepare.run);
     options.train.n_epochs = 2;
     options.prepare.format.eos = LOBASS_EOS_SKIP;
     check_ok(lobass_run_all(&options, NULL, &result, &error), &error);
+    lobass_select_result_clear(&result.select);
     assert_int_equal(result.initial.n_rows, N_RECORDS);
     assert_int_equal(result.train.n_steps, 20);
 }
@@ -223,6 +231,7 @@ static void test_nonfinite_row(void **state)
     lb_store_model_clear(&model);
     lb_store_close(store);
     check_ok(lobass_run_all(&options, &observer, &result, &error), &error);
+    lobass_select_result_clear(&result.select);
     assert_int_equal(result.initial.n_nonfinite, 1);
     assert_int_equal(result.select.statuses[LOBASS_ROW_NONFINITE], 1);
     assert_true(result.reference.mean_loss < result.initial.mean_loss);

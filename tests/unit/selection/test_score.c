@@ -263,10 +263,11 @@ static lb_selection *ranked(const double *keys)
         rows[i].has[LOBASS_SCORE_LEARNABILITY] = true;
         rows[i].value[LOBASS_SCORE_LEARNABILITY] = keys[i];
     }
-    const lobass_amount amount = {LOBASS_AMOUNT_COUNT, N_RANDOM};
-    check_ok(lb_selection_choose(&selection, &scores, LOBASS_SCORE_LEARNABILITY,
-                                 LOBASS_DIRECTION_HIGHEST, amount, &error),
-             &error);
+    const lobass_selection_spec spec = {.by = LOBASS_SCORE_LEARNABILITY,
+                                        .direction = LOBASS_DIRECTION_HIGHEST,
+                                        .amount = {LOBASS_AMOUNT_COUNT, N_RANDOM}};
+    const lb_choice choice = {.scores = &scores, .spec = &spec};
+    check_ok(lb_selection_choose(&selection, &choice, &error), &error);
     test_free(rows);
     test_free(summaries);
     return selection;

@@ -27,16 +27,25 @@ static void scores_make(const double *values, const uint32_t *lengths)
     }
 }
 
+/* What is chosen of SOME rows; yours. */
+static lb_selection *chosen(const lb_scores *some, lobass_score by, lobass_direction direction,
+                            lobass_amount amount)
+{
+    const lobass_selection_spec spec = {.by = by, .direction = direction, .amount = amount};
+    const lb_choice choice = {.scores = some, .spec = &spec};
+    lobass_error error = {0};
+    lb_selection *selection = NULL;
+    check_ok(lb_selection_spec_check(&spec, &error), &error);
+    check_ok(lb_selection_choose(&selection, &choice, &error), &error);
+    return selection;
+}
+
 /* Which rows are taken, as "013"; by learnability. */
 static const char *taken(lobass_direction direction, lobass_amount_kind kind, double value)
 {
     static char text[N_ROWS + 1];
-    lobass_error error = {0};
-    lb_selection *selection = NULL;
     const lobass_amount amount = {kind, value};
-    check_ok(lb_selection_choose(&selection, &scores, LOBASS_SCORE_LEARNABILITY, direction, amount,
-                                 &error),
-             &error);
+    lb_selection *selection = chosen(&scores, LOBASS_SCORE_LEARNABILITY, direction, amount);
     size_t n = 0;
     uint64_t n_tokens = 0;
     for (size_t i = 0; i < N_ROWS; i++)
@@ -86,16 +95,12 @@ static void test_directions_and_ties(void **state)
 static void check_keys(lobass_direction direction, const double *expected)
 {
     double keys[N_ROWS];
-    lobass_error error = {0};
-    lb_selection *selection = NULL;
     const lobass_amount amount = {LOBASS_AMOUNT_COUNT, 1};
     for (size_t i = 0; i < N_ROWS; i++)
     {
         keys[i] = -99;
     }
-    check_ok(lb_selection_choose(&selection, &scores, LOBASS_SCORE_LEARNABILITY, direction, amount,
-                                 &error),
-             &error);
+    lb_selection *selection = chosen(&scores, LOBASS_SCORE_LEARNABILITY, direction, amount);
     lb_selection_keys(keys, selection, &scores, LOBASS_SCORE_LEARNABILITY);
     for (size_t i = 0; i < N_ROWS; i++)
     {
@@ -164,12 +169,10 @@ static void test_shares_of_decimals(void **state)
         {
             const lb_scores some = {.rows = all_rows, .summaries = all_summaries, .n_rows = n};
             const unsigned expected = (p * n + 500) / 1000;
-            lb_selection *selection = NULL;
             lobass_amount amount;
             check_ok(lobass_amount_parse(texts[n % 2], &amount, &error), &error);
-            check_ok(lb_selection_choose(&selection, &some, LOBASS_SCORE_LENGTH,
-                                         LOBASS_DIRECTION_HIGHEST, amount, &error),
-                     &error);
+            lb_selection *selection =
+                chosen(&some, LOBASS_SCORE_LENGTH, LOBASS_DIRECTION_HIGHEST, amount);
             if (selection->n_wanted != expected)
             {
                 fail_msg("%s of %u rows: %u, expected %u", texts[n % 2], n,
@@ -206,8 +209,6 @@ static void test_nested(void **state)
 static void test_perplexity_beyond_doubles(void **state)
 {
     const double losses[N_ROWS] = {2, 800, 3, 710, NAN, NAN, NAN, NAN, NAN};
-    lobass_error error = {0};
-    lb_selection *selection = NULL;
     (void)state;
     scores_make(losses, NULL);
     for (size_t i = 0; i < N_ROWS; i++)
@@ -217,17 +218,13 @@ static void test_perplexity_beyond_doubles(void **state)
         rows[i].value[LOBASS_SCORE_PPL] = isfinite(ppl) ? ppl : 0;
     }
     const lobass_amount two = {LOBASS_AMOUNT_COUNT, 2};
-    check_ok(lb_selection_choose(&selection, &scores, LOBASS_SCORE_PPL, LOBASS_DIRECTION_HIGHEST,
-                                 two, &error),
-             &error);
+    lb_selection *selection = chosen(&scores, LOBASS_SCORE_PPL, LOBASS_DIRECTION_HIGHEST, two);
     assert_int_equal(selection->n_ranked, 4);
     assert_int_equal(selection->order[0], 1);
     assert_int_equal(selection->order[1], 3);
     assert_true(isnan(selection->cut));
     lb_selection_free(selection);
-    check_ok(lb_selection_choose(&selection, &scores, LOBASS_SCORE_PPL, LOBASS_DIRECTION_LOWEST,
-                                 two, &error),
-             &error);
+    selection = chosen(&scores, LOBASS_SCORE_PPL, LOBASS_DIRECTION_LOWEST, two);
     assert_int_equal(selection->order[1], 2);
     assert_true(selection->cut == exp(3));
     lb_selection_free(selection);
@@ -235,24 +232,23 @@ static void test_perplexity_beyond_doubles(void **state)
 
 static void test_refused(void **state)
 {
-    static const double values[N_ROWS] = {0};
     static const double wrong[] = {0, -1, NAN, INFINITY};
     lobass_error error = {0};
-    lb_selection *selection = NULL;
+    lobass_selection_spec spec = lobass_selection_spec_default();
     lobass_direction direction = LOBASS_DIRECTION_DEFAULT;
     (void)state;
-    scores_make(values, NULL);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
     {
-        const lobass_amount amount = {LOBASS_AMOUNT_COUNT, wrong[i]};
-        check_refused(lb_selection_choose(&selection, &scores, LOBASS_SCORE_LENGTH,
-                                          LOBASS_DIRECTION_LOWEST, amount, &error),
-                      LOBASS_BAD_ARGUMENT, &error, "amount", "above 0");
+        spec.amount = (lobass_amount){LOBASS_AMOUNT_COUNT, wrong[i]};
+        check_refused(lb_selection_spec_check(&spec, &error), LOBASS_BAD_ARGUMENT, &error, "amount",
+                      "above 0");
     }
-    const lobass_amount most = {LOBASS_AMOUNT_FRACTION, 1.5};
-    check_refused(lb_selection_choose(&selection, &scores, LOBASS_SCORE_LENGTH,
-                                      LOBASS_DIRECTION_LOWEST, most, &error),
-                  LOBASS_BAD_ARGUMENT, &error, "1.5", "at most 1");
+    spec.amount = (lobass_amount){LOBASS_AMOUNT_FRACTION, 1.5};
+    check_refused(lb_selection_spec_check(&spec, &error), LOBASS_BAD_ARGUMENT, &error, "1.5",
+                  "at most 1");
+    spec.amount = (lobass_amount){.kind = LOBASS_AMOUNT_NONE};
+    check_refused(lb_selection_spec_check(&spec, &error), LOBASS_BAD_ARGUMENT, &error, "none",
+                  "nothing would be selected");
     check_refused(
         lb_direction_resolve(&direction, LOBASS_SCORE_LOSS, LOBASS_DIRECTION_DEFAULT, &error),
         LOBASS_BAD_ARGUMENT, &error, "\"loss\"", "direction");

@@ -518,11 +518,13 @@ static void test_too_many_wanted(void **state)
     const char *run = measured("w.jsonl", R0 "\n" R1 "\n" R2 "\n{}\n", "wanted");
     lobass_select_options options = select_options(run, 4);
     check_ok(lobass_select(&options, &observer, &result, &error), &error);
+    lobass_select_result_clear(&result);
     assert_int_equal(result.n_selected, 3);
     assert_int_equal(l.n_warnings, 1);
     assert_non_null(strstr(l.last, "4 rows were asked for, all 3"));
     options.spec.amount = (lobass_amount){LOBASS_AMOUNT_FRACTION, 0.01};
     check_ok(lobass_select(&options, &observer, &result, &error), &error);
+    lobass_select_result_clear(&result);
     assert_int_equal(result.n_selected, 0);
     assert_true(isnan(result.cut));
     assert_int_equal(l.n_warnings, 2);

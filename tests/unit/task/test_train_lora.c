@@ -305,15 +305,18 @@ static void test_run_with_adapter(void **state)
     options.dtype = LOBASS_DTYPE_FP32;
     options.n_threads = 2;
     check_ok(lobass_run_all(&options, NULL, &first, &error), &error);
+    lobass_select_result_clear(&first.select);
     assert_true(first.reference.mean_loss < first.initial.mean_loss - 0.05);
     assert_int_equal(LB_PATH_FILE, lb_path_look(weights));
     check_ok(lobass_run_all(&options, NULL, &again, &error), &error);
+    lobass_select_result_clear(&again.select);
     assert_int_equal(0, again.reference.n_rows);
     assert_true(again.reference.mean_loss == first.reference.mean_loss);
     assert_int_equal(N_STEPS, again.train.n_steps);
     /* A reference that was removed is made again, and is the one that was measured. */
     check_ok(lb_folder_remove(reference, &error), &error);
     check_ok(lobass_run_all(&options, NULL, &again, &error), &error);
+    lobass_select_result_clear(&again.select);
     assert_int_equal(LB_PATH_FILE, lb_path_look(weights));
     assert_int_equal(0, again.reference.n_rows);
     options.train.lora.rank = 2;
