@@ -24,6 +24,7 @@ int cmd_select(const cli_call *call);
 int cmd_scores(const cli_call *call);
 int cmd_compare(const cli_call *call);
 int cmd_show(const cli_call *call);
+int cmd_experiment(const cli_call *call);
 int cmd_init(const cli_call *call);
 int cmd_generate(const cli_call *call);
 int cmd_tokens(const cli_call *call);

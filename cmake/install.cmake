@@ -6,7 +6,6 @@ file(RELATIVE_PATH LOBASS_PC_TO_PREFIX ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig
     ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/lobass.pc.in lobass.pc @ONLY)
 install(TARGETS lobass lobass_static lobass_shared)
-install(FILES include/lobass.h include/lobass_answers.h include/lobass_bench.h
-    include/lobass_compare.h include/lobass_train.h include/lobass_generate.h include/lobass_select.h TYPE INCLUDE)
+install(DIRECTORY include/ TYPE INCLUDE FILES_MATCHING PATTERN "*.h")
 install(FILES ${CMAKE_BINARY_DIR}/lobass.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES LICENSE README.md CHANGELOG.md TYPE DOC)

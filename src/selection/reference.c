@@ -32,10 +32,17 @@ static lobass_status line_read(double *loss, const char *line, const char *path,
     return LOBASS_OK;
 }
 
-static lobass_status log_read(lobass_train_result *result, const char *path, lobass_error *error)
+lobass_status lb_train_log_recall(lobass_train_result *result, const char *folder,
+                                  lobass_error *error)
 {
     lb_buffer log = {0};
     lobass_status status = LOBASS_OK;
+    char *path = lb_path_join(folder, LB_TRAIN_LOG, error);
+    if (path == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    result->n_steps = 0;
     LB_TRY_GOTO(lb_file_read(&log, path, LOG_BYTES_MOST, error));
     for (char *line = log.data == NULL ? NULL : strchr(log.data, '\n');
          line != NULL && line[1] != '\0'; line = strchr(line + 1, '\n'))
@@ -46,6 +53,7 @@ static lobass_status log_read(lobass_train_result *result, const char *path, lob
     }
 done:
     lb_buffer_free(&log);
+    free(path);
     return status;
 }
 
@@ -104,7 +112,7 @@ lobass_status lb_reference_recall(lobass_train_result *result, bool *is_there, l
     *is_there = lb_path_look(path) == LB_PATH_FILE;
     if (*is_there)
     {
-        LB_TRY_GOTO(log_read(result, path, error));
+        LB_TRY_GOTO(lb_train_log_recall(result, folder, error));
         LB_TRY_GOTO(tokens_count(result, store, error));
         LB_TRY_GOTO(
             lb_step_seconds_load(&result->elapsed_seconds, store, "train reference", error));

@@ -247,6 +247,9 @@ lobass_status lb_selection_to_json(char **text, const lobass_select_options *opt
 lobass_status lb_selection_recall(lb_score_rules *rules, bool *has_selection, lb_store *store,
                                   lobass_error *error);
 
+/* Steps, first and last loss of the training that made the model in FOLDER, from its log. */
+lobass_status lb_train_log_recall(lobass_train_result *result, const char *folder,
+                                  lobass_error *error);
 /* What the training of RUN/reference came to, from its log and the run's rows; *IS_THERE false
  * where there is no log. */
 lobass_status lb_reference_recall(lobass_train_result *result, bool *is_there, lb_store *store,

@@ -192,43 +192,6 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
     return LOBASS_OK;
 }
 
-/* ---- recipes ----------------------------------------------------------------------------------
- */
-
-lobass_status lb_recipe_to_json(char **text, const lobass_train_options *options, lb_dtype dtype,
-                                lobass_error *error)
-{
-    lb_buffer buffer = {0};
-    char *targets = NULL;
-    *text = NULL;
-    lb_lora_settings lora;
-    LB_TRY(lb_lora_settings_make(&lora, &options->lora, error));
-    LB_TRY(lb_lora_targets_print(&targets, lora.targets, error));
-    lb_json_writer writer = lb_json_writer_begin(&buffer, false, error);
-    lb_json_open(&writer, NULL, '{');
-    lb_json_put_count(&writer, "epochs", options->n_epochs);
-    if (options->n_steps > 0)
-    {
-        lb_json_put_count(&writer, "steps", options->n_steps);
-    }
-    lb_json_put_count(&writer, "batch_size", options->batch_size);
-    lb_json_put_real(&writer, "learning_rate", options->learning_rate);
-    lb_json_put_real(&writer, "warmup", options->warmup_ratio);
-    lb_json_put_real(&writer, "weight_decay", options->weight_decay);
-    lb_json_put_real(&writer, "clip", options->clip);
-    lb_json_put_seed(&writer, "seed", options->seed);
-    lb_json_put_text(&writer, "dtype", dtype == LB_BF16 ? "bf16" : "fp32");
-    if (lora.rank > 0)
-    {
-        lb_json_put_count(&writer, "lora_rank", lora.rank);
-        lb_json_put_real(&writer, "lora_alpha", lora.alpha);
-        lb_json_put_text(&writer, "lora_targets", targets);
-    }
-    lb_json_close(&writer, '}');
-    free(targets);
-    return hand_over(text, &buffer, writer.status);
-}
-
 /* ---- comparing --------------------------------------------------------------------------------
  */
 

@@ -55,10 +55,6 @@ lobass_status lb_format_options_load(lobass_format_options *options, lb_store *s
 lobass_status lb_format_options_resolve(lobass_format_options *options,
                                         const lobass_tokenizer *tokenizer, const lb_config *config,
                                         const lobass_observer *observer, lobass_error *error);
-/* The recipe of a training: epochs, batch size, rates, seed, dtype, adapter; neither paths, threads
- * nor format. DTYPE: what lb_compute_dtype_choose() made of it. The text is yours: free(). */
-lobass_status lb_recipe_to_json(char **text, const lobass_train_options *options, lb_dtype dtype,
-                                lobass_error *error);
 /* What ends a response: the tokenizer's own end token, else the configuration's; -1: none. */
 int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config);
 
@@ -66,6 +62,17 @@ int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config)
  * "WHERE: made with "max_length": 512, now 256; ...". */
 lobass_status lb_options_compare(const char *recorded, const char *wanted, const char *where,
                                  lobass_error *error);
+
+/* ---- recipes (recipe.c) --------------------------------------------------------------------- */
+
+/* The recipe of a training: epochs, batch size, rates, seed, dtype, adapter; neither paths, threads
+ * nor format. DTYPE: what lb_compute_dtype_choose() made of it. The text is yours: free(). */
+lobass_status lb_recipe_to_json(char **text, const lobass_train_options *options, lb_dtype dtype,
+                                lobass_error *error);
+/* And back; the rest of OPTIONS stays as it is. WHERE opens the messages. *TARGETS, which
+ * options->lora.targets points to where there is an adapter, is yours: free(). */
+lobass_status lb_recipe_from_json(lobass_train_options *options, char **targets, const char *text,
+                                  const char *where, lobass_error *error);
 
 /* Names of facts in a run's database. */
 #define LB_FACT_VERSION "lobass"                 /* that began the run */

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The bootstrap (Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7,
+ * 1979). One resample draws the held-out rows anew, with replacement and within each file, for all
+ * models alike, so that differences between groups are paired by rows; and of each group as many of
+ * its models as it has, with replacement. Its randomness depends on its own number alone.
+ */
+#include "experiment/experiment.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SEED UINT64_C(0x626f6f7473747261) /* of the resamples: any constant does */
+#define CONFIDENCE 0.95
+
+typedef struct resampling
+{
+    const lb_loss_table *table;
+    const lb_plan_of_cells *plan;
+    double *values;   /* [n_resamples][n_groups][n_sources] */
+    uint32_t *counts; /* [n_workers][n_rows] */
+    double *losses;   /* [n_workers][n_cells][n_sources] */
+} resampling;
+
+/* How often each row is drawn: of every file as many as it has. */
+static void rows_draw(uint32_t *counts, const lb_loss_table *table, lb_random *random)
+{
+    memset(counts, 0, table->n_rows * sizeof *counts);
+    for (size_t begin = 0; begin < table->n_rows;)
+    {
+        size_t end = begin;
+        while (end < table->n_rows && table->files[end] == table->files[begin])
+        {
+            end++;
+        }
+        for (size_t i = begin; i < end; i++)
+        {
+            counts[begin + lb_random_below(random, end - begin)]++;
+        }
+        begin = end;
+    }
+}
+
+/* The mean over as many models as the group has, drawn with replacement. */
+static void group_draw(double *means, const resampling *r, const lb_cell_group *group,
+                       const double *losses, lb_random *random)
+{
+    const size_t n_sources = r->table->n_sources;
+    size_t finite[UINT8_MAX + 1];
+    size_t n_finite = 0;
+    for (size_t i = 0; i < group->n_cells && n_finite <= UINT8_MAX; i++)
+    {
+        if (r->table->is_finite[group->cells[i]])
+        {
+            finite[n_finite++] = group->cells[i];
+        }
+    }
+    for (size_t s = 0; s < n_sources; s++)
+    {
+        means[s] = n_finite > 0 ? 0 : NAN;
+    }
+    for (size_t i = 0; i < n_finite; i++)
+    {
+        const size_t cell = finite[lb_random_below(random, n_finite)];
+        for (size_t s = 0; s < n_sources; s++)
+        {
+            means[s] += losses[cell * n_sources + s] / (double)n_finite;
+        }
+    }
+}
+
+static void resample(void *context, size_t chunk, unsigned worker)
+{
+    const resampling *r = context;
+    const lb_loss_table *table = r->table;
+    uint32_t *counts = r->counts + worker * table->n_rows;
+    double *losses = r->losses + worker * table->n_cells * table->n_sources;
+    double *values = r->values + chunk * r->plan->n_groups * table->n_sources;
+    lb_random random;
+    lb_random_init(&random, SEED + chunk);
+    rows_draw(counts, table, &random);
+    for (size_t i = 0; i < table->n_cells; i++)
+    {
+        lb_loss_table_mean(losses + i * table->n_sources, table, i, counts);
+    }
+    for (size_t i = 0; i < r->plan->n_groups; i++)
+    {
+        group_draw(values + i * table->n_sources, r, &r->plan->groups[i], losses, &random);
+    }
+}
+
+lobass_status lb_bootstrap_run(double **values, const lb_loss_table *table,
+                               const lb_plan_of_cells *plan, uint32_t n_resamples,
+                               uint32_t n_threads, lobass_error *error)
+{
+    resampling r = {.table = table, .plan = plan};
+    lb_pool *pool = NULL;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_pool_create(&pool, n_threads, error));
+    const size_t n_workers = lb_pool_thread_count(pool);
+    const size_t n_values = plan->n_groups * table->n_sources;
+    r.values = lb_alloc((size_t)n_resamples * n_values, sizeof *r.values, error);
+    r.counts = lb_alloc(n_workers * table->n_rows, sizeof *r.counts, error);
+    r.losses = lb_alloc(n_workers * table->n_cells * table->n_sources, sizeof *r.losses, error);
+    if (r.values == NULL || r.counts == NULL || r.losses == NULL)
+    {
+        free(r.values);
+        status = LOBASS_OUT_OF_MEMORY;
+        goto done;
+    }
+    lb_pool_run(pool, n_resamples, resample, &r);
+    *values = r.values;
+done:
+    free(r.counts);
+    free(r.losses);
+    lb_pool_free(pool);
+    return status;
+}
+
+/* ---- intervals --------------------------------------------------------------------------------
+ */
+
+static int compare_values(const void *left, const void *right)
+{
+    const double a = *(const double *)left;
+    const double b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double quantile(const double *sorted, size_t n, double share)
+{
+    const double place = share * (double)(n - 1);
+    const size_t below = (size_t)floor(place);
+    const size_t above = below + 1 < n ? below + 1 : below;
+    return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
+}
+
+void lb_interval_compute(double *low, double *high, double *values, size_t n)
+{
+    *low = NAN;
+    *high = NAN;
+    if (n > 0)
+    {
+        qsort(values, n, sizeof *values, compare_values);
+        *low = quantile(values, n, (1 - CONFIDENCE) / 2);
+        *high = quantile(values, n, (1 + CONFIDENCE) / 2);
+    }
+}

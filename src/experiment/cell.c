@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One model of an experiment: trained, measured on the held-out rows, and removed. Its losses stand
+ * in the held-out run under its name, and the fact cell.NAME, which is written last, says that they
+ * are all there. Whatever stops it, training and measuring go on where they were.
+ */
+#include "experiment/experiment.h"
+#include "task/json_writer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is done -----------------------------------------------------------------------------
+ */
+
+static void fact_name(char fact[LB_CELL_NAME_SIZE + 8], const lb_cell *cell)
+{
+    (void)snprintf(fact, LB_CELL_NAME_SIZE + 8, "cell.%s", cell->name);
+}
+
+static lobass_status cell_recall(bool *is_done, lb_cell *cell, const lb_setting *setting,
+                                 lobass_error *error)
+{
+    char fact[LB_CELL_NAME_SIZE + 8];
+    char *text = NULL;
+    json_t *object = NULL;
+    int64_t n_steps = 0;
+    lb_store *store = NULL;
+    lobass_status status = LOBASS_OK;
+    fact_name(fact, cell);
+    LB_TRY_GOTO(lb_store_open(&store, setting->held_out, LB_STORE_READ, error));
+    LB_TRY_GOTO(lb_store_fact_load(&text, store, fact, error));
+    *is_done = text != NULL;
+    if (*is_done)
+    {
+        LB_TRY_GOTO(lb_json_parse(&object, text, strlen(text), setting->held_out, error));
+        LB_TRY_GOTO(lb_json_integer(object, setting->held_out, "steps", 0, INT64_MAX, false,
+                                    &n_steps, error));
+        cell->n_steps = (uint64_t)n_steps;
+    }
+done:
+    json_decref(object);
+    free(text);
+    lb_store_close(store);
+    return status;
+}
+
+static lobass_status cell_record(const lb_cell *cell, const lb_setting *setting,
+                                 lobass_error *error)
+{
+    char fact[LB_CELL_NAME_SIZE + 8];
+    lb_store *store = NULL;
+    lb_buffer text = {0};
+    lobass_status status = LOBASS_OK;
+    fact_name(fact, cell);
+    lb_json_writer writer = lb_json_writer_begin(&text, false, error);
+    lb_json_open(&writer, NULL, '{');
+    lb_json_put_count(&writer, "steps", cell->n_steps);
+    lb_json_close(&writer, '}');
+    LB_TRY_GOTO(writer.status);
+    LB_TRY_GOTO(lb_store_open(&store, setting->held_out, LB_STORE_WRITE, error));
+    status = lb_store_fact_save(store, fact, text.data, error);
+done:
+    lb_store_close(store);
+    lb_buffer_free(&text);
+    return status;
+}
+
+/* ---- the work ---------------------------------------------------------------------------------
+ */
+
+bool lb_cell_is_reference(const lb_cell *cell, const lb_setting *setting)
+{
+    return cell->arm->budget == LOBASS_BUDGET_ALL && cell->seed == setting->recipe.seed &&
+           setting->reference != NULL;
+}
+
+static lobass_status model_train(const lb_cell *cell, const char *output, const lb_setting *setting,
+                                 lobass_error *error)
+{
+    lobass_train_options train = setting->recipe;
+    const bool is_all = cell->arm->budget == LOBASS_BUDGET_ALL;
+    char *selected = is_all ? NULL : lb_path_join(setting->selected, cell->selected, error);
+    if (!is_all && selected == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    const char *const data[] = {selected};
+    train.model = setting->base;
+    train.run = is_all ? setting->options->run : NULL;
+    train.data = is_all ? NULL : data;
+    train.n_data = is_all ? 0 : 1;
+    train.output = output;
+    train.format = setting->format;
+    train.format.mark_duplicates = false; /* what was selected is trained on */
+    train.seed = cell->seed;
+    train.n_threads = setting->options->n_threads;
+    const lobass_status status = lobass_train(&train, setting->observer, NULL, error);
+    free(selected);
+    return status;
+}
+
+static lobass_status model_measure(const lb_cell *cell, const char *folder,
+                                   const lb_setting *setting, lobass_error *error)
+{
+    lobass_measure_options measure = lobass_measure_options_default();
+    lobass_measure_result result;
+    const bool is_adapter =
+        setting->recipe.lora.rank > 0 && cell->arm->budget != LOBASS_BUDGET_NONE;
+    measure.run = setting->held_out;
+    measure.model = is_adapter ? setting->base : folder;
+    measure.adapter = is_adapter ? folder : NULL;
+    measure.name = cell->name;
+    measure.dtype = setting->recipe.dtype;
+    measure.n_threads = setting->options->n_threads;
+    LB_TRY(lobass_measure(&measure, setting->observer, &result, error));
+    lb_observer_log(setting->observer, LOBASS_LOG_NOTE,
+                    "%s: %.4f nats per held-out token, trained on %" PRIu64 " rows", cell->name,
+                    result.mean_loss, cell->n_rows);
+    return LOBASS_OK;
+}
+
+static lobass_status model_make(lb_cell *cell, bool *is_trained, char **folder,
+                                const lb_setting *setting, lobass_error *error)
+{
+    lobass_train_result log = {0};
+    const bool is_base = cell->arm->budget == LOBASS_BUDGET_NONE;
+    const bool is_there = is_base || lb_cell_is_reference(cell, setting);
+    const char *found = is_base ? setting->base : setting->reference;
+    *folder = is_there ? lb_copy_text(found, strlen(found), error)
+                       : lb_path_join(setting->models, cell->name, error);
+    if (*folder == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    if (is_base)
+    {
+        return LOBASS_OK;
+    }
+    if (!is_there && lb_path_look(*folder) == LB_PATH_MISSING)
+    {
+        LB_TRY(model_train(cell, *folder, setting, error));
+        *is_trained = true;
+    }
+    LB_TRY(lb_train_log_recall(&log, *folder, error));
+    cell->n_steps = log.n_steps;
+    return LOBASS_OK;
+}
+
+/* The model is of no more use once its losses are there; one that a stopped call left goes too. */
+static lobass_status model_end(const lb_cell *cell, const lb_setting *setting, lobass_error *error)
+{
+    char *folder = lb_path_join(setting->models, cell->name, error);
+    lobass_status status = folder == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+    if (status == LOBASS_OK && !setting->options->keeps_models &&
+        lb_path_look(folder) != LB_PATH_MISSING)
+    {
+        status = lb_folder_remove(folder, error);
+    }
+    free(folder);
+    return status;
+}
+
+lobass_status lb_cell_run(lb_cell *cell, bool *is_trained, const lb_setting *setting,
+                          lobass_error *error)
+{
+    bool is_done = false;
+    char *folder = NULL;
+    lobass_status status = LOBASS_OK;
+    *is_trained = false;
+    LB_TRY(cell_recall(&is_done, cell, setting, error));
+    if (!is_done)
+    {
+        LB_TRY_GOTO(model_make(cell, is_trained, &folder, setting, error));
+        LB_TRY_GOTO(model_measure(cell, folder, setting, error));
+        LB_TRY_GOTO(cell_record(cell, setting, error));
+    }
+    status = model_end(cell, setting, error);
+done:
+    free(folder);
+    return status;
+}

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Holds an experiment.json against itself: every mean is that of its cells, every interval holds
+its mean, every difference is that of two means, Holm's p is what his procedure makes of the p, and
+table.csv says the same. Usage: check_experiment.py FOLDER"""
+import csv
+import json
+import math
+import sys
+
+folder = sys.argv[1]
+with open(folder + "/experiment.json", encoding="utf-8") as file:
+    made = json.load(file)
+
+
+def check(is_true, *words):
+    if not is_true:
+        sys.exit("check_experiment: " + " ".join(str(word) for word in words))
+
+
+def near(a, b):
+    return math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def group_of(item):
+    return item["arm"], item["size"], item["amount"]
+
+
+cells = {}
+for cell in made["cells"]:
+    cells.setdefault(group_of(cell), []).append(cell)
+learned = {c["size"]: c["tokens_scored"] for c in made["cells"] if c["arm"] == "learnability"}
+summaries = {}
+for summary in made["summaries"]:
+    arm, size, amount = group_of(summary)
+    summaries[arm, size, amount, summary["source"]] = summary
+    # The selection by learnability is its own equal in tokens.
+    own = cells.get((arm, size, amount)) or cells[arm, size, "rows"]
+    losses = [loss["loss"] for cell in own for loss in cell["losses"] if loss["source"] == summary["source"]]
+    check(summary["n_seeds"] == len(losses), "seeds", summary)
+    check(near(summary["mean"], sum(losses) / len(losses)), "mean", summary)
+    check(summary["low"] <= summary["mean"] <= summary["high"], "interval", summary)
+    for key in ("rows", "tokens_scored", "steps"):
+        check(near(summary[key], sum(cell[key] for cell in own) / len(own)), key, summary)
+    if amount == "tokens":
+        check(all(cell["tokens_scored"] <= learned[size] for cell in own), "budget", summary)
+
+by_source = {}
+for pair in made["comparisons"]:
+    key = pair["size"], pair["amount"], pair["source"]
+    first = summaries[(pair["arm"],) + key]
+    second = summaries.get((pair["against"],) + key) or summaries[pair["against"], "all", "all", pair["source"]]
+    check(near(pair["difference"], first["mean"] - second["mean"]), "difference", pair)
+    check(pair["low"] <= pair["difference"] <= pair["high"], "interval", pair)
+    by_source.setdefault(pair["source"], []).append(pair)
+for pairs in by_source.values():
+    least = 0
+    ordered = sorted(pairs, key=lambda pair: pair["p"])
+    for place, pair in enumerate(ordered):
+        least = max(least, min(1, (len(ordered) - place) * pair["p"]))
+        check(near(pair["p_holm"], least), "Holm", pair)
+
+with open(folder + "/table.csv", encoding="utf-8", newline="") as file:
+    lines = list(csv.DictReader(file))
+check(len(lines) == len(made["summaries"]), "table has", len(lines), "lines")
+for line, summary in zip(lines, made["summaries"]):
+    for key, text in line.items():
+        value = summary[key]
+        check(text == value if isinstance(value, str) else float(text) == value, key, line, summary)
+print(len(made["cells"]), len(made["summaries"]), len(made["comparisons"]))
