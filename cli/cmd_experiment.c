@@ -69,8 +69,9 @@ static void print_losses(const lobass_experiment *experiment, size_t source)
         fputs(" of the rows are in the run too", stdout);
     }
     putchar('\n');
-    printf("%-*s%11s%12s%8s%7s%9s   95 %% interval\n", width, "arm", "rows", "tokens", "steps",
-           "seeds", "loss");
+    const bool has_accuracy = isfinite(experiment->accuracies[source].value);
+    printf("%-*s%11s%12s%8s%7s%9s   %-16s%s\n", width, "arm", "rows", "tokens", "steps", "seeds",
+           "loss", "95 % interval", has_accuracy ? "  correct   95 % interval" : "");
     for (size_t i = 0; i < experiment->n_groups; i++)
     {
         const lobass_experiment_group *group = &experiment->groups[i];
@@ -82,12 +83,20 @@ static void print_losses(const lobass_experiment *experiment, size_t source)
         printf("%7u", group->n_seeds);
         if (isfinite(loss->value))
         {
-            printf("%9.4f   %.4f to %.4f\n", loss->value, loss->low, loss->high);
+            printf("%9.4f   %.4f to %.4f", loss->value, loss->low, loss->high);
         }
         else
         {
-            puts("        -   -");
+            printf("%9s   %-16s", "-", "-");
         }
+        if (has_accuracy)
+        {
+            const lobass_interval *accuracy =
+                &experiment->accuracies[i * experiment->n_sources + source];
+            printf("%8.1f%%   %.1f%% to %.1f%%", 100 * accuracy->value, 100 * accuracy->low,
+                   100 * accuracy->high);
+        }
+        putchar('\n');
     }
 }
 
@@ -218,6 +227,10 @@ static void add_options(cli_parser *parser, lobass_experiment_options *options, 
          .type = CLI_FLAG,
          .target = &options->equalizes,
          .help = "also train each arm on as many scored tokens as learnability selects"},
+        {.name = "exact-match",
+         .type = CLI_FLAG,
+         .target = &options->matches,
+         .help = "also let each model answer the held-out records that have an answer behind ####"},
         {.name = "resamples",
          .type = CLI_UINT32,
          .target = &options->n_resamples,

@@ -29,6 +29,7 @@ typedef struct lobass_experiment_options
     size_t n_held_out;
     uint32_t n_seeds;     /* trainings of an arm; they count up from the recipe's own seed */
     bool equalizes;       /* also train each arm on as many scored tokens as learnability selects */
+    bool matches;         /* also let each model answer, as lobass_exact_match() does */
     uint32_t n_resamples; /* of the bootstrap */
     bool keeps_models;    /* leave the trained models in RUN/experiment/models */
     uint32_t n_threads;
@@ -68,6 +69,12 @@ typedef struct lobass_experiment_group
     double n_steps; /* of the optimiser, mean over the seeds */
 } lobass_experiment_group;
 
+/* How many answers behind "####" a model found itself; none where it was not asked to. */
+typedef struct lobass_matches
+{
+    uint64_t n_answers, n_correct;
+} lobass_matches;
+
 /* One trained model. */
 typedef struct lobass_experiment_cell
 {
@@ -79,9 +86,10 @@ typedef struct lobass_experiment_cell
     uint64_t n_steps;
     bool is_reference; /* RUN/reference, as it is */
     double *losses;    /* [n_sources] nats per scored token; NaN where one is not finite; owned */
+    lobass_matches *matches; /* [n_sources]; owned */
 } lobass_experiment_cell;
 
-/* A number with the bounds of its interval. */
+/* A number with the bounds of its interval; all NaN where it does not exist. */
 typedef struct lobass_interval
 {
     double value, low, high;
@@ -109,6 +117,8 @@ typedef struct lobass_experiment
     size_t n_groups;
     lobass_interval *losses; /* [n_groups][n_sources] nats per scored token, means over the seeds;
                                 NaN where no seed has a finite loss */
+    lobass_interval *accuracies; /* [n_groups][n_sources] shares of correct answers, means over the
+                                    seeds; Wilson's interval of such a share in one model */
     lobass_experiment_cell *cells; /* [n_cells] */
     size_t n_cells;
     lobass_experiment_comparison *comparisons; /* [n_comparisons] */

@@ -20,28 +20,69 @@ static void fact_name(char fact[LB_CELL_NAME_SIZE + 8], const lb_cell *cell)
     (void)snprintf(fact, LB_CELL_NAME_SIZE + 8, "cell.%s", cell->name);
 }
 
+/* Of each held-out file, in their order. */
+static lobass_status matches_read(lb_cell *cell, const json_t *list, const lb_setting *setting,
+                                  lobass_error *error)
+{
+    const size_t n_files = setting->options->n_held_out;
+    if (json_array_size(list) != n_files)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: cell %s: exact matches of %zu files, expected %zu", setting->held_out,
+                       cell->name, json_array_size(list), n_files);
+    }
+    for (size_t i = 0; i < n_files; i++)
+    {
+        const json_t *item = json_array_get(list, i);
+        int64_t n_answers = 0;
+        int64_t n_correct = 0;
+        LB_TRY(lb_json_integer(item, setting->held_out, "n_answers", 0, INT64_MAX, false,
+                               &n_answers, error));
+        LB_TRY(lb_json_integer(item, setting->held_out, "n_correct", 0, n_answers, false,
+                               &n_correct, error));
+        cell->matches[i] = (lobass_matches){(uint64_t)n_answers, (uint64_t)n_correct};
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status cell_read(bool *is_done, lb_cell *cell, const char *text,
+                               const lb_setting *setting, lobass_error *error)
+{
+    json_t *object = NULL;
+    int64_t n_steps = 0;
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_json_parse(&object, text, strlen(text), setting->held_out, error));
+    LB_TRY_GOTO(
+        lb_json_integer(object, setting->held_out, "steps", 0, INT64_MAX, false, &n_steps, error));
+    cell->n_steps = (uint64_t)n_steps;
+    /* One that was not asked for its answers is made again when they are wanted. */
+    const json_t *matches = json_object_get(object, "exact_match");
+    *is_done = matches != NULL || !setting->options->matches;
+    if (setting->options->matches && matches != NULL)
+    {
+        status = matches_read(cell, matches, setting, error);
+    }
+done:
+    json_decref(object);
+    return status;
+}
+
 static lobass_status cell_recall(bool *is_done, lb_cell *cell, const lb_setting *setting,
                                  lobass_error *error)
 {
     char fact[LB_CELL_NAME_SIZE + 8];
     char *text = NULL;
-    json_t *object = NULL;
-    int64_t n_steps = 0;
     lb_store *store = NULL;
     lobass_status status = LOBASS_OK;
     fact_name(fact, cell);
+    *is_done = false;
     LB_TRY_GOTO(lb_store_open(&store, setting->held_out, LB_STORE_READ, error));
     LB_TRY_GOTO(lb_store_fact_load(&text, store, fact, error));
-    *is_done = text != NULL;
-    if (*is_done)
+    if (text != NULL)
     {
-        LB_TRY_GOTO(lb_json_parse(&object, text, strlen(text), setting->held_out, error));
-        LB_TRY_GOTO(lb_json_integer(object, setting->held_out, "steps", 0, INT64_MAX, false,
-                                    &n_steps, error));
-        cell->n_steps = (uint64_t)n_steps;
+        status = cell_read(is_done, cell, text, setting, error);
     }
 done:
-    json_decref(object);
     free(text);
     lb_store_close(store);
     return status;
@@ -58,6 +99,18 @@ static lobass_status cell_record(const lb_cell *cell, const lb_setting *setting,
     lb_json_writer writer = lb_json_writer_begin(&text, false, error);
     lb_json_open(&writer, NULL, '{');
     lb_json_put_count(&writer, "steps", cell->n_steps);
+    if (setting->options->matches)
+    {
+        lb_json_open(&writer, "exact_match", '[');
+        for (size_t i = 0; i < setting->options->n_held_out; i++)
+        {
+            lb_json_open(&writer, NULL, '{');
+            lb_json_put_count(&writer, "n_answers", cell->matches[i].n_answers);
+            lb_json_put_count(&writer, "n_correct", cell->matches[i].n_correct);
+            lb_json_close(&writer, '}');
+        }
+        lb_json_close(&writer, ']');
+    }
     lb_json_close(&writer, '}');
     LB_TRY_GOTO(writer.status);
     LB_TRY_GOTO(lb_store_open(&store, setting->held_out, LB_STORE_WRITE, error));
@@ -102,13 +155,17 @@ static lobass_status model_train(const lb_cell *cell, const char *output, const 
     return status;
 }
 
+static bool is_adapter_of(const lb_cell *cell, const lb_setting *setting)
+{
+    return setting->recipe.lora.rank > 0 && cell->arm->budget != LOBASS_BUDGET_NONE;
+}
+
 static lobass_status model_measure(const lb_cell *cell, const char *folder,
                                    const lb_setting *setting, lobass_error *error)
 {
     lobass_measure_options measure = lobass_measure_options_default();
     lobass_measure_result result;
-    const bool is_adapter =
-        setting->recipe.lora.rank > 0 && cell->arm->budget != LOBASS_BUDGET_NONE;
+    const bool is_adapter = is_adapter_of(cell, setting);
     measure.run = setting->held_out;
     measure.model = is_adapter ? setting->base : folder;
     measure.adapter = is_adapter ? folder : NULL;
@@ -120,6 +177,30 @@ static lobass_status model_measure(const lb_cell *cell, const char *folder,
                     "%s: %.4f nats per held-out token, trained on %" PRIu64 " rows", cell->name,
                     result.mean_loss, cell->n_rows);
     return LOBASS_OK;
+}
+
+/* Greedy answers to the held-out records that have one. */
+static lobass_status model_match(lb_cell *cell, const char *folder, const lb_setting *setting,
+                                 lobass_error *error)
+{
+    lobass_exact_match_options match = lobass_exact_match_options_default();
+    lobass_exact_match_result result = {0};
+    const bool is_adapter = is_adapter_of(cell, setting);
+    match.model = is_adapter ? setting->base : folder;
+    match.adapter = is_adapter ? folder : NULL;
+    match.data = setting->options->held_out;
+    match.n_data = setting->options->n_held_out;
+    match.template_name = setting->format.template_name;
+    match.dtype = setting->recipe.dtype;
+    match.n_threads = setting->options->n_threads;
+    const lobass_status status = lobass_exact_match(&match, setting->observer, &result, error);
+    for (size_t i = 0; status == LOBASS_OK && i < match.n_data; i++)
+    {
+        cell->matches[i] =
+            (lobass_matches){result.sources[i].n_answers, result.sources[i].n_correct};
+    }
+    lobass_exact_match_result_free(&result);
+    return status;
 }
 
 static lobass_status model_make(lb_cell *cell, bool *is_trained, char **folder,
@@ -175,6 +256,10 @@ lobass_status lb_cell_run(lb_cell *cell, bool *is_trained, const lb_setting *set
     {
         LB_TRY_GOTO(model_make(cell, is_trained, &folder, setting, error));
         LB_TRY_GOTO(model_measure(cell, folder, setting, error));
+        if (setting->options->matches)
+        {
+            LB_TRY_GOTO(model_match(cell, folder, setting, error));
+        }
         LB_TRY_GOTO(cell_record(cell, setting, error));
     }
     status = model_end(cell, setting, error);

@@ -85,10 +85,12 @@ void lobass_experiment_free(lobass_experiment *experiment)
     {
         free(experiment->cells[i].name);
         free(experiment->cells[i].losses);
+        free(experiment->cells[i].matches);
     }
     free(experiment->sources);
     free(experiment->groups);
     free(experiment->losses);
+    free(experiment->accuracies);
     free(experiment->cells);
     free(experiment->comparisons);
     free(experiment->json);

@@ -68,6 +68,7 @@ typedef struct lb_cell
     char name[LB_CELL_NAME_SIZE];
     char selected[LB_CELL_NAME_SIZE + 8]; /* the file of its rows, in setting.selected; "": none */
     uint64_t n_rows, n_tokens, n_steps;
+    lobass_matches *matches; /* [options->n_held_out] of each file; owned */
 } lb_cell;
 
 /* An arm at a size. */
@@ -97,8 +98,8 @@ void lb_cells_free(lb_plan_of_cells *plan);
 /* ---- how a model is made and measured (cell.c) ------------------------------------------------
  */
 
-/* Trains the model and measures the held-out rows under it, where that is not done yet, and sets
- * n_steps. *IS_TRAINED: by this call. */
+/* Trains the model, measures the held-out rows under it and, if asked to, counts its exact matches,
+ * where that is not done yet; sets n_steps and matches. *IS_TRAINED: by this call. */
 lobass_status lb_cell_run(lb_cell *cell, bool *is_trained, const lb_setting *setting,
                           lobass_error *error);
 

@@ -5,6 +5,7 @@
  * every other arm, and every arm with `random`; and every selection with `full`.
  */
 #include "experiment/experiment.h"
+#include "task/answer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -53,6 +54,21 @@ static lobass_status sources_fill(const weighing *w, lobass_error *error)
     return LOBASS_OK;
 }
 
+/* Of each file, and of all of them where there are several. */
+static void matches_add(lobass_matches *matches, const lb_cell *cell, const lb_loss_table *table)
+{
+    const size_t all = table->n_sources - 1;
+    for (size_t i = 0; i < table->n_files; i++)
+    {
+        matches[i] = cell->matches[i];
+        if (all == table->n_files)
+        {
+            matches[all].n_answers += cell->matches[i].n_answers;
+            matches[all].n_correct += cell->matches[i].n_correct;
+        }
+    }
+}
+
 static lobass_status cells_fill(const weighing *w, const lb_setting *setting, lobass_error *error)
 {
     lobass_experiment *experiment = w->experiment;
@@ -74,11 +90,13 @@ static lobass_status cells_fill(const weighing *w, const lb_setting *setting, lo
         to->is_reference = lb_cell_is_reference(from, setting);
         to->name = lb_copy_text(from->name, strlen(from->name), error);
         to->losses = lb_alloc(w->table->n_sources, sizeof *to->losses, error);
-        if (to->name == NULL || to->losses == NULL)
+        to->matches = lb_alloc(w->table->n_sources, sizeof *to->matches, error);
+        if (to->name == NULL || to->losses == NULL || to->matches == NULL)
         {
             return LOBASS_OUT_OF_MEMORY;
         }
         lb_loss_table_mean(to->losses, w->table, i, NULL);
+        matches_add(to->matches, from, w->table);
     }
     return LOBASS_OK;
 }
@@ -137,6 +155,27 @@ static void interval_fill(lobass_interval *interval, const weighing *w, size_t f
     lb_interval_compute(&interval->low, &interval->high, w->scratch, n);
 }
 
+/* The mean share over the seeds, and how sure one is of such a share in the answers of one model.
+ */
+static void accuracy_fill(lobass_interval *accuracy, const weighing *w, size_t group, size_t source)
+{
+    const lb_cell_group *of = &w->plan->groups[group];
+    double n_answers = 0;
+    double n_correct = 0;
+    for (size_t i = 0; i < of->n_cells; i++)
+    {
+        const lobass_matches *matches = w->experiment->cells[of->cells[i]].matches;
+        n_answers += (double)matches[source].n_answers / (double)of->n_cells;
+        n_correct += (double)matches[source].n_correct / (double)of->n_cells;
+    }
+    *accuracy = (lobass_interval){NAN, NAN, NAN};
+    if (n_answers > 0)
+    {
+        accuracy->value = n_correct / n_answers;
+        lb_wilson_interval(&accuracy->low, &accuracy->high, n_correct, n_answers);
+    }
+}
+
 static lobass_status groups_fill(const weighing *w, lobass_error *error)
 {
     lobass_experiment *experiment = w->experiment;
@@ -144,7 +183,8 @@ static lobass_status groups_fill(const weighing *w, lobass_error *error)
     const size_t n_sources = w->table->n_sources;
     experiment->groups = lb_alloc(n_groups, sizeof *experiment->groups, error);
     experiment->losses = lb_alloc(n_groups * n_sources, sizeof *experiment->losses, error);
-    if (experiment->groups == NULL || experiment->losses == NULL)
+    experiment->accuracies = lb_alloc(n_groups * n_sources, sizeof *experiment->accuracies, error);
+    if (experiment->groups == NULL || experiment->losses == NULL || experiment->accuracies == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
@@ -155,6 +195,7 @@ static lobass_status groups_fill(const weighing *w, lobass_error *error)
         for (size_t s = 0; s < n_sources; s++)
         {
             interval_fill(&experiment->losses[i * n_sources + s], w, i, SIZE_MAX, s);
+            accuracy_fill(&experiment->accuracies[i * n_sources + s], w, i, s);
         }
     }
     return LOBASS_OK;

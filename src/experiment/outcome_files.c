@@ -13,11 +13,16 @@
 /* ---- JSON -------------------------------------------------------------------------------------
  */
 
-static void put_interval(lb_json_writer *writer, const char *key, const lobass_interval *interval)
+static const char *const loss_keys[3] = {"mean", "low", "high"};
+static const char *const difference_keys[3] = {"difference", "low", "high"};
+static const char *const accuracy_keys[3] = {"accuracy", "accuracy_low", "accuracy_high"};
+
+static void put_interval(lb_json_writer *writer, const char *const keys[3],
+                         const lobass_interval *interval)
 {
-    lb_json_put_real(writer, key, interval->value);
-    lb_json_put_real(writer, "low", interval->low);
-    lb_json_put_real(writer, "high", interval->high);
+    lb_json_put_real(writer, keys[0], interval->value);
+    lb_json_put_real(writer, keys[1], interval->low);
+    lb_json_put_real(writer, keys[2], interval->high);
 }
 
 static lobass_status put_head(lb_json_writer *writer, const lb_setting *setting,
@@ -95,7 +100,7 @@ static void put_group_name(lb_json_writer *writer, const lobass_experiment_group
 }
 
 static void put_cells(lb_json_writer *writer, const lobass_experiment *experiment,
-                      const lb_plan_of_cells *plan)
+                      const lb_plan_of_cells *plan, bool has_matches)
 {
     lb_json_open(writer, "cells", '[');
     for (size_t i = 0; i < experiment->n_cells; i++)
@@ -119,6 +124,11 @@ static void put_cells(lb_json_writer *writer, const lobass_experiment *experimen
             lb_json_open(writer, NULL, '{');
             lb_json_put_text(writer, "source", experiment->sources[s].name);
             lb_json_put_real(writer, "loss", cell->losses[s]);
+            if (has_matches)
+            {
+                lb_json_put_count(writer, "n_answers", cell->matches[s].n_answers);
+                lb_json_put_count(writer, "n_correct", cell->matches[s].n_correct);
+            }
             lb_json_close(writer, '}');
         }
         lb_json_close(writer, ']');
@@ -140,7 +150,8 @@ static void put_summaries(lb_json_writer *writer, const lobass_experiment *exper
         lb_json_put_real(writer, "tokens_scored", group->n_tokens);
         lb_json_put_real(writer, "steps", group->n_steps);
         lb_json_put_count(writer, "n_seeds", group->n_seeds);
-        put_interval(writer, "mean", &experiment->losses[i]);
+        put_interval(writer, loss_keys, &experiment->losses[i]);
+        put_interval(writer, accuracy_keys, &experiment->accuracies[i]);
         lb_json_close(writer, '}');
     }
     lb_json_close(writer, ']');
@@ -156,7 +167,7 @@ static void put_comparisons(lb_json_writer *writer, const lobass_experiment *exp
         put_group_name(writer, &experiment->groups[comparison->first]);
         lb_json_put_text(writer, "against", experiment->groups[comparison->second].arm);
         lb_json_put_text(writer, "source", experiment->sources[comparison->source].name);
-        put_interval(writer, "difference", &comparison->difference);
+        put_interval(writer, difference_keys, &comparison->difference);
         lb_json_put_real(writer, "p", comparison->p);
         lb_json_put_real(writer, "p_holm", comparison->p_holm);
         lb_json_put_count(writer, "n_rows", comparison->n_rows);
@@ -175,7 +186,7 @@ static lobass_status experiment_print(lb_buffer *text, bool is_indented,
     LB_TRY(put_head(&writer, setting, error));
     put_sources(&writer, experiment);
     put_arms(&writer, plan);
-    put_cells(&writer, experiment, plan);
+    put_cells(&writer, experiment, plan, setting->options->matches);
     put_summaries(&writer, experiment);
     put_comparisons(&writer, experiment);
     lb_json_close(&writer, '}');
@@ -212,11 +223,17 @@ static lobass_status table_print(lb_buffer *text, const lobass_experiment *exper
                                  lobass_error *error)
 {
     LB_TRY(lb_buffer_append_text(
-        text, "arm,size,amount,source,rows,tokens_scored,steps,n_seeds,mean,low,high\n", error));
+        text,
+        "arm,size,amount,source,rows,tokens_scored,steps,n_seeds,mean,low,high,"
+        "accuracy,accuracy_low,accuracy_high\n",
+        error));
     for (size_t i = 0; i < experiment->n_groups * experiment->n_sources; i++)
     {
         const lobass_experiment_group *group = &experiment->groups[i / experiment->n_sources];
         const lobass_interval *loss = &experiment->losses[i];
+        const lobass_interval *accuracy = &experiment->accuracies[i];
+        const double values[] = {loss->value,     loss->low,     loss->high,
+                                 accuracy->value, accuracy->low, accuracy->high};
         LB_TRY(lb_buffer_print(text, error, "%s,%s,%s,", group->arm, group->size,
                                lobass_experiment_budget_name(group->budget)));
         LB_TRY(name_put(text, experiment->sources[i % experiment->n_sources].name, error));
@@ -224,9 +241,10 @@ static lobass_status table_print(lb_buffer *text, const lobass_experiment *exper
         LB_TRY(cell_put(text, group->n_tokens, error));
         LB_TRY(cell_put(text, group->n_steps, error));
         LB_TRY(lb_buffer_print(text, error, ",%u", (unsigned)group->n_seeds));
-        LB_TRY(cell_put(text, loss->value, error));
-        LB_TRY(cell_put(text, loss->low, error));
-        LB_TRY(cell_put(text, loss->high, error));
+        for (size_t j = 0; j < sizeof values / sizeof values[0]; j++)
+        {
+            LB_TRY(cell_put(text, values[j], error));
+        }
         LB_TRY(lb_buffer_append_text(text, "\n", error));
     }
     return LOBASS_OK;

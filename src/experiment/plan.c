@@ -345,8 +345,13 @@ static lobass_status seed_plan(planner *p, lobass_error *error)
         }
         lb_cell *cell = &plan->cells[plan->n_cells];
         *cell = (lb_cell){.arm = group->arm, .group = i, .seed = p->seed};
-        LB_TRY(cell_fill(p, cell, group, error));
         group->cells[group->n_cells++] = plan->n_cells++;
+        cell->matches = lb_alloc(p->setting->options->n_held_out, sizeof *cell->matches, error);
+        if (cell->matches == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
+        LB_TRY(cell_fill(p, cell, group, error));
     }
     return LOBASS_OK;
 }
@@ -395,6 +400,10 @@ void lb_cells_free(lb_plan_of_cells *plan)
     for (size_t i = 0; i < plan->n_groups; i++)
     {
         free(plan->groups[i].cells);
+    }
+    for (size_t i = 0; i < plan->n_cells; i++)
+    {
+        free(plan->cells[i].matches);
     }
     free(plan->groups);
     free(plan->cells);

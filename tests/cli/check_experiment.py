@@ -39,6 +39,17 @@ for summary in made["summaries"]:
     check(summary["n_seeds"] == len(losses), "seeds", summary)
     check(near(summary["mean"], sum(losses) / len(losses)), "mean", summary)
     check(summary["low"] <= summary["mean"] <= summary["high"], "interval", summary)
+    answers = [loss for cell in own for loss in cell["losses"] if loss["source"] == summary["source"]]
+    n_answers = sum(answer.get("n_answers", 0) for answer in answers) / len(answers)
+    check(("accuracy" in summary) == (n_answers > 0), "accuracy is there", summary)
+    if n_answers > 0:
+        share = sum(answer["n_correct"] for answer in answers) / len(answers) / n_answers
+        check(near(summary["accuracy"], share), "accuracy", summary)
+        # Wilson's bounds are where the share is 1.96 standard deviations away.
+        for bound in (summary["accuracy_low"], summary["accuracy_high"]):
+            distance = abs(bound - share)
+            allowed = 1.959963984540054 * math.sqrt(bound * (1 - bound) / n_answers)
+            check(abs(distance - allowed) < 1e-9, "Wilson", summary)
     for key in ("rows", "tokens_scored", "steps"):
         check(near(summary[key], sum(cell[key] for cell in own) / len(own)), key, summary)
     if amount == "tokens":
@@ -64,6 +75,6 @@ with open(folder + "/table.csv", encoding="utf-8", newline="") as file:
 check(len(lines) == len(made["summaries"]), "table has", len(lines), "lines")
 for line, summary in zip(lines, made["summaries"]):
     for key, text in line.items():
-        value = summary[key]
+        value = summary.get(key, "")
         check(text == value if isinstance(value, str) else float(text) == value, key, line, summary)
 print(len(made["cells"]), len(made["summaries"]), len(made["comparisons"]))

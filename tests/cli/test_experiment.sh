@@ -72,6 +72,26 @@ says out "4 of them trained now"
 experiment run
 same run/experiment/experiment.json first.json
 
+# ---- exact matches are those of `evaluate`; a model that was not asked for them is made again
+awk 'BEGIN { for (i = 0; i < 30; i++)
+    printf "{\"question\": \"number %d\", \"answer\": \"the sum is #### %d\"}\n", i, i % 2 }' >sums.jsonl
+head -n 20 sums.jsonl >taught.jsonl
+expect 0 "$LOBASS" run model taught.jsonl -o sums -k 50% --epochs 40 --batch-size 4 --learning-rate 1e-2 -q
+expect 0 "$LOBASS" experiment sums --held-out sums.jsonl --arms full --sizes 50% --seeds 1 -q
+lacks sums/experiment/experiment.json accuracy
+expect 0 "$LOBASS" experiment sums --held-out sums.jsonl --arms full,random --sizes 50% --seeds 2 \
+    --exact-match -q
+says out "correct"
+equals "$(python3 "$here/check_experiment.py" sums/experiment)" "5 3 1" "cells with answers"
+expect 0 "$LOBASS" evaluate sums/reference sums.jsonl --exact-match --json
+python3 - <<'PYTHON' || fail "exact matches of the reference are not those of evaluate"
+import json, sys
+made = json.load(open("sums/experiment/experiment.json"))
+cell = [c for c in made["cells"] if c["is_reference"]][0]["losses"][0]
+found = json.load(open("out"))
+sys.exit(not (cell["n_correct"] == found["exact_match"]["n_correct"] > 0))
+PYTHON
+
 # ---- killed again and again, with another number of threads: the same bytes
 mkdir killed
 cp data.jsonl held.jsonl other.jsonl killed
