@@ -158,6 +158,12 @@ static int generate(const lobass_generate_options *options, const cli_common *co
         return fail(&progress, &out, &error);
     }
     cli_progress_end(&progress);
+    if (result.n_refused > 0 && result.n_refused == result.n_prompts)
+    {
+        cli_message("none of the %llu prompts could be used: see \"error\" in their lines",
+                    (unsigned long long)result.n_prompts);
+        return CLI_FAILED;
+    }
     if (result.n_refused > 0)
     {
         cli_message("warning: %llu of %llu prompts could not be used: see \"error\" in their lines",

@@ -115,6 +115,21 @@ static lobass_status add_history(lb_message_list *list, const lb_value *record, 
     return LOBASS_OK;
 }
 
+/* The response that a record ends with; a prompt may be without it. */
+static bool is_open(const lb_message_list *list, const lb_value *record, const char *closing)
+{
+    const lb_value *value = lb_value_get(record, closing);
+    return list->is_prompt && (value == NULL || lb_value_is(value, LB_VALUE_NULL));
+}
+
+static lobass_status add_response(lb_message_list *list, const lb_value *record,
+                                  const char *closing, lobass_error *error)
+{
+    return is_open(list, record, closing)
+               ? LOBASS_OK
+               : add_field(list, record, closing, LB_ROLE_ASSISTANT, error);
+}
+
 /* ---- formats -----------------------------------------------------------------------------------
  */
 
@@ -132,7 +147,7 @@ static lobass_status parse_alpaca(lb_message_list *list, const lb_value *record,
         last->input = input->text;
         last->input_size = input->size;
     }
-    return add_field(list, record, closing, LB_ROLE_ASSISTANT, error);
+    return add_response(list, record, closing, error);
 }
 
 static lobass_status parse_messages(lb_message_list *list, const lb_value *record,
@@ -170,7 +185,9 @@ static lobass_status parse_completion(lb_message_list *list, const lb_value *rec
 {
     LB_TRY(add_system(list, record, error));
     LB_TRY(add_side(list, record, leading, LB_ROLE_USER, error));
-    return add_side(list, record, closing, LB_ROLE_ASSISTANT, error);
+    return is_open(list, record, closing)
+               ? LOBASS_OK
+               : add_side(list, record, closing, LB_ROLE_ASSISTANT, error);
 }
 
 static lobass_status parse_question(lb_message_list *list, const lb_value *record,
@@ -179,7 +196,7 @@ static lobass_status parse_question(lb_message_list *list, const lb_value *recor
     LB_TRY(add_system(list, record, error));
     LB_TRY(add_history(list, record, error));
     LB_TRY(add_field(list, record, leading, LB_ROLE_USER, error));
-    return add_field(list, record, closing, LB_ROLE_ASSISTANT, error);
+    return add_response(list, record, closing, error);
 }
 
 static lobass_status parse_text(lb_message_list *list, const lb_value *record, const char *leading,
@@ -282,7 +299,7 @@ static lobass_status fail_unknown(const lb_value *record, lobass_error *error)
 }
 
 static lobass_status parse_record(lb_conversation *conversation, const lb_value *record,
-                                  lb_arena *arena, lobass_error *error)
+                                  bool is_prompt, lb_arena *arena, lobass_error *error)
 {
     if (!lb_value_is(record, LB_VALUE_OBJECT))
     {
@@ -295,7 +312,7 @@ static lobass_status parse_record(lb_conversation *conversation, const lb_value 
     {
         return fail_unknown(record, error);
     }
-    lb_message_list list = {.arena = arena};
+    lb_message_list list = {.arena = arena, .is_prompt = is_prompt};
     LB_TRY(format->parse(&list, record, leading, closing, error));
     return lb_message_list_finish(conversation, &list, error);
 }
@@ -306,5 +323,14 @@ lobass_status lb_conversation_parse(lb_conversation *conversation, const char *d
     const lb_value *record = NULL;
     LB_TRY(lb_value_parse(&record, data, size_bytes, "not valid JSON within the record", arena,
                           error));
-    return parse_record(conversation, record, arena, error);
+    return parse_record(conversation, record, false, arena, error);
+}
+
+lobass_status lb_conversation_parse_prompt(lb_conversation *conversation, const char *data,
+                                           size_t size_bytes, lb_arena *arena, lobass_error *error)
+{
+    const lb_value *record = NULL;
+    LB_TRY(lb_value_parse(&record, data, size_bytes, "not valid JSON within the record", arena,
+                          error));
+    return parse_record(conversation, record, true, arena, error);
 }

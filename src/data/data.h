@@ -42,6 +42,9 @@ typedef struct lb_conversation
  * string, found null'. Everything lives in ARENA until it is reset. */
 lobass_status lb_conversation_parse(lb_conversation *conversation, const char *data,
                                     size_t size_bytes, lb_arena *arena, lobass_error *error);
+/* The same where the last response may be missing or null: a record to be answered. */
+lobass_status lb_conversation_parse_prompt(lb_conversation *conversation, const char *data,
+                                           size_t size_bytes, lb_arena *arena, lobass_error *error);
 
 /* ---- templates (template.c): a conversation as text with scored spans
  * ---------------------------- */

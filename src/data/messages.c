@@ -399,9 +399,10 @@ lobass_status lb_message_list_finish(lb_conversation *conversation, const lb_mes
         n_responses += messages[n].role != LB_ROLE_USER && messages[n].role != LB_ROLE_SYSTEM;
         n++;
     }
-    if (n_responses == 0)
+    if (n_responses == 0 && (!list->is_prompt || n == 0))
     {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "no assistant turn");
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       list->is_prompt ? "no message" : "no assistant turn");
     }
     *conversation = (lb_conversation){messages, n};
     return LOBASS_OK;

@@ -15,6 +15,7 @@ typedef struct lb_message_list
     lb_message *messages;
     size_t count, capacity;
     lb_arena *arena;
+    bool is_prompt; /* there need be no response */
 } lb_message_list;
 
 /* Room for a name from a file inside a message, shortened and on one line. */
@@ -31,7 +32,7 @@ lobass_status lb_message_list_add(lb_message_list *list, lb_role role, const cha
 lobass_status lb_message_list_read(lb_message_list *list, const lb_value *array, const char *prefix,
                                    bool is_context, lobass_error *error);
 /* Joins neighbours on the prompt's side with a newline, copies every text into the arena, and
- * refuses a conversation in which nothing could be scored. */
+ * refuses a conversation in which nothing could be scored, unless it is a prompt. */
 lobass_status lb_message_list_finish(lb_conversation *conversation, const lb_message_list *list,
                                      lobass_error *error);
 

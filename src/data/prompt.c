@@ -213,8 +213,8 @@ lobass_status lb_prompter_record(lb_prompter *prompter, lb_prompt *prompt, const
     lobass_error found = {0};
     *prompt = (lb_prompt){.text = ""};
     lb_arena_reset(&prompter->arena);
-    const lobass_status status =
-        lb_conversation_parse(&conversation, record->data, record->size, &prompter->arena, &found);
+    const lobass_status status = lb_conversation_parse_prompt(
+        &conversation, record->data, record->size, &prompter->arena, &found);
     if (status != LOBASS_OK)
     {
         return mark_bad(prompter, prompt, status, &found, error);

@@ -27,7 +27,7 @@ expect 0 "$LOBASS" train model learnt.jsonl -o tuned --template plain --epochs 4
     record sky "#### 100"
     record dog "#### 5 or #### -7 apples"
     record dog "#### 7"
-    echo '{"question": "sky"}'
+    echo '{"question": 3, "answer": "x"}'
     record cat "####\$+3.5"
     record green "#### -0.0"
     record horse "#### 0012"

@@ -69,6 +69,10 @@ equals "$(grep -c '"error": ' out)" 2 "prompts that were refused"
 says out "the model has $positions positions"
 says out "expected instruction/output"
 says err "warning: 2 of 4 prompts could not be used"
+printf '{"prompt": 3}\n{"foo": 1}\n' >unusable.jsonl
+expect 1 "$LOBASS" generate model --jsonl unusable.jsonl -q
+equals "$(lines out)" 2 "lines of prompts that were refused"
+says err "none of the 2 prompts could be used"
 {
     awk 'BEGIN { for (i = 0; i < 300; i++) print "{\"what\": 1}" }' # more than are held at once
     cat one.jsonl

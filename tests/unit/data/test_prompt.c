@@ -144,6 +144,23 @@ static void test_open_conversation(void **state)
     assert_memory_equal("a b", prompt.response, 3);
     prompt = prompt_of(plain, "{\"text\":\"q\"}");
     assert_null(prompt.response);
+    /* The response may be missing, or null, in every format. */
+    static const char *const open[] = {
+        "{\"instruction\":\"q\"}",
+        "{\"instruction\":\"q\",\"output\":null}",
+        "{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"}]}",
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]}",
+        "{\"prompt\":\"q\"}",
+        "{\"prompt\":[{\"role\":\"user\",\"content\":\"q\"}]}",
+        "{\"query\":\"q\"}",
+    };
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
+    {
+        prompt = prompt_of(plain, open[i]);
+        assert_null(prompt.reason);
+        expect_text(&prompt, "q\n");
+        assert_null(prompt.response);
+    }
     lb_prompter_free(plain);
     lobass_tokenizer_free(full);
 }
@@ -161,6 +178,10 @@ static void test_reasons(void **state)
     prompt = prompt_of(alpaca, "{\"foo\":1}");
     assert_non_null(prompt.reason);
     assert_non_null(strstr(prompt.reason, "expected instruction/output"));
+    prompt = prompt_of(alpaca, "{\"instruction\":\"q\",\"output\":3}");
+    assert_non_null(strstr(prompt.reason, "\"output\": expected a string"));
+    prompt = prompt_of(alpaca, "{\"messages\":[]}");
+    assert_non_null(strstr(prompt.reason, "no message"));
     prompt = prompt_of(alpaca, "{\"prompt\":\"p\",\"completion\":\"\"}");
     assert_null(prompt.reason); /* nothing needs to be there that is dropped */
     lb_prompter_free(plain);
