@@ -23,6 +23,7 @@ int cmd_train(const cli_call *call);
 int cmd_select(const cli_call *call);
 int cmd_scores(const cli_call *call);
 int cmd_compare(const cli_call *call);
+int cmd_report(const cli_call *call);
 int cmd_show(const cli_call *call);
 int cmd_experiment(const cli_call *call);
 int cmd_init(const cli_call *call);

@@ -27,6 +27,7 @@ static const command commands[] = {
     {"scores", cmd_scores, "print all scores, one line a record"},
     {"compare", cmd_compare, "say how two rankings of the same records differ"},
     {"experiment", cmd_experiment, "fine-tune on different selections and compare them"},
+    {"report", cmd_report, "write one HTML page about a run"},
     {"show", cmd_show, "show one row: its tokens, what is scored, its losses"},
     {"init", cmd_init, "make a model with random weights"},
     {"generate", cmd_generate, "print what a model writes from a prompt"},

@@ -68,6 +68,8 @@ typedef struct lb_template lb_template;
 /* NAME: "alpaca", "alpaca-newline", "plain". "chat" and files are LOBASS_UNSUPPORTED, by name. */
 lobass_status lb_template_find(const lb_template **found, const char *name, lobass_error *error);
 const char *lb_template_name(const lb_template *chosen);
+/* What stands before the text of a user; may be empty. */
+const char *lb_template_user_label(const lb_template *chosen);
 /* NULL after the last. */
 const char *lb_template_name_at(size_t index);
 /* A conversation of one LB_ROLE_TEXT message is rendered as itself by every template. */

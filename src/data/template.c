@@ -80,6 +80,11 @@ const char *lb_template_name(const lb_template *chosen)
     return chosen->name;
 }
 
+const char *lb_template_user_label(const lb_template *chosen)
+{
+    return chosen->user_label;
+}
+
 /* ---- rendering ---------------------------------------------------------------------------------
  */
 

@@ -61,9 +61,10 @@ typedef struct name_rule
 
 /* What stands in a run's folder and is not a selection of somebody's choosing. */
 static const name_rule run_names[] = {
-    {"lock", false},           {"rows.lock", false},    {LB_RUN_SOURCES, false},
-    {LB_RUN_SELECTED, false},  {LB_RUN_SCORES, false},  {LB_RUN_MANIFEST, false},
-    {LB_RUN_TOKENIZER, false}, {LB_RUN_DATABASE, true}, {LB_RUN_REFERENCE, true},
+    {"lock", false},           {"rows.lock", false},   {LB_RUN_SOURCES, false},
+    {LB_RUN_SELECTED, false},  {LB_RUN_SCORES, false}, {LB_RUN_MANIFEST, false},
+    {LB_RUN_TOKENIZER, false}, {LB_RUN_REPORT, false}, {LB_RUN_DATABASE, true},
+    {LB_RUN_REFERENCE, true},
 };
 
 /* What a model's folder is read for. */

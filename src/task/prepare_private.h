@@ -17,6 +17,7 @@
 #define LB_RUN_SELECTED "selected.jsonl"
 #define LB_RUN_SCORES "scores.jsonl"
 #define LB_RUN_MANIFEST "manifest.json"
+#define LB_RUN_REPORT "report.html"
 
 /* Refuses a folder that holds something else and no run; *HAS_RUN: it holds a database. */
 lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *error);

@@ -15,9 +15,9 @@
 #define LOCK_NAME "lock"
 #define ROWS_LOCK_NAME "rows.lock" /* see lb_run_rows_keep() */
 
-static const char *const run_files[] = {LB_RUN_DATABASE,        LB_RUN_DATABASE "-wal",
-                                        LB_RUN_DATABASE "-shm", LB_RUN_SELECTED,
-                                        LB_RUN_SCORES,          LB_RUN_MANIFEST};
+static const char *const run_files[] = {
+    LB_RUN_DATABASE, LB_RUN_DATABASE "-wal", LB_RUN_DATABASE "-shm", LB_RUN_SELECTED,
+    LB_RUN_SCORES,   LB_RUN_MANIFEST,        LB_RUN_REPORT};
 #define REFERENCE_PARTIAL LB_RUN_REFERENCE ".partial"
 static const char *const run_folders[] = {LB_RUN_REFERENCE, REFERENCE_PARTIAL, LB_RUN_TOKENIZER,
                                           LB_RUN_SOURCES};

@@ -19,7 +19,7 @@ has_option() # COMMAND OPTION [DEFAULT]
 
 expect 0 "$LOBASS" --help
 cp out overview
-for command in run prepare measure train evaluate select scores compare show init tokens info bench; do
+for command in run prepare measure train evaluate select scores compare report show init tokens info bench; do
     says overview "  $command "
     expect 0 "$LOBASS" "$command" --help
     cp out help
@@ -93,6 +93,8 @@ has_option compare min-initial none
 has_option compare max-reference none
 has_option compare list 10
 has_option compare seed 0
+has_option report output RUN/report.html
+has_option report rows 100000
 has_option measure as
 has_option measure adapter none
 has_option init like

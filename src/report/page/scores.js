@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the scores would select, and how much of it they have in common.
+
+// Scores that lobass has and this run has not.
+function absentScores() {
+    const there = new Set(["ppl", ...data.scores.map((one) => one.name)]);
+    const gone = data.known_scores.filter((name) => !there.has(name));
+    return gone.length === 0 ? null
+        : element("p.note", {}, `Not there, since what they need was not measured: ${gone.join(", ")}.`);
+}
+
+function putOverlap() {
+    const title = "Would another score choose the same?";
+    if (data.overlap.length < 2) {
+        section("overlap", title, null, missing("There is one score only, and nothing to hold it against."));
+        return;
+    }
+    const hasOwn = data.overlap.length > data.scores.length;
+    const names = [...hasOwn ? ["this selection"] : [], ...data.scores.map((one) => `${one.name}, ${one.direction}`)];
+    const random = data.scores.find((one) => one.name === "random");
+    const chance = random === undefined || random.rows === 0 ? NaN
+        : random.selected / (2 * random.rows - random.selected);
+    const cell = (value, isSame) => {
+        const made = element("span.shade", {}, isSame ? "" : fixed(value ?? NaN, 2));
+        made.style.setProperty("--shade", `${isSame ? 0 : Math.round(70 * (value ?? 0))}%`);
+        return made;
+    };
+    section("overlap", title,
+        `Jaccard’s overlap of what each score would take of the best, as many rows as this selection has: rows in both, divided by rows in at least one. 1 is the same rows, 0 none in common; two random choices of this size have about ${fixed(chance, 2)}. Scores that agree with random as much as with each other choose for reasons of their own.`,
+        table("Jaccard overlap of selections",
+            [{ name: "", className: "name" }, ...names.map((_, i) => ({ name: String(i + 1), className: "number" }))],
+            names.map((name, i) => [`${i + 1}. ${name}`, ...data.overlap[i].map((value, j) => cell(value, i === j))])),
+        element("p.note", {}, "ppl ranks as loss does and is left out."), absentScores());
+}
