@@ -4,7 +4,7 @@
 # script (cmake -DSOURCE=... -DUPLOT=... -DTARGET=... -P page.cmake), it writes the C file.
 
 # What belongs in the script, in this order.
-set(LB_PAGE_SCRIPTS data dom charts about losses scores tokens rows experiment main)
+set(LB_PAGE_SCRIPTS data dom charts about losses drops scores tokens rows experiment main)
 
 if(NOT CMAKE_SCRIPT_MODE_FILE)
     function(lb_page layer)

@@ -37,7 +37,7 @@ void lb_histogram_make(lb_histogram *histogram, double *values, size_t n, const 
         return;
     }
     qsort(values, n, sizeof *values, compare_reals);
-    const size_t n_beyond = n / 200;
+    const size_t n_beyond = n / 1000;
     const double low = values[n_beyond];
     const double range = values[n - 1 - n_beyond] - low;
     histogram->low = low;
@@ -273,6 +273,37 @@ double lb_jaccard(const bool *a, const bool *b, size_t n_rows)
         n_either += a[i] || b[i] ? 1 : 0;
     }
     return n_either > 0 ? (double)n_both / (double)n_either : NAN;
+}
+
+/* ---- whose drop ---------------------------------------------------------------------------------
+ */
+
+lb_drop_figures lb_drops_compute(const lb_report *report, const uint64_t *rows, size_t n,
+                                 const bool *is_selected)
+{
+    lb_drop_figures sum = {0};
+    for (size_t i = 0; i < n; i++)
+    {
+        const size_t row = rows != NULL ? (size_t)rows[i] : i;
+        const lb_row_scores *scores = &report->scores->rows[row];
+        if (!scores->has_drops || !lb_row_status_is_selectable(scores->status) ||
+            (is_selected != NULL && !is_selected[row]))
+        {
+            continue;
+        }
+        const double whole = scores->value[LOBASS_SCORE_LEARNABILITY];
+        sum.n_rows++;
+        sum.learnability += whole;
+        sum.end += scores->drop_end;
+        sum.first += scores->drop_first;
+        sum.rest += scores->drop_rest;
+        sum.n_mostly_end += whole > 0 && scores->drop_end > whole / 2 ? 1 : 0;
+    }
+    sum.learnability = mean(sum.learnability, sum.n_rows);
+    sum.end = mean(sum.end, sum.n_rows);
+    sum.first = mean(sum.first, sum.n_rows);
+    sum.rest = mean(sum.rest, sum.n_rows);
+    return sum;
 }
 
 /* ---- the rows that are listed -----------------------------------------------------------------

@@ -238,10 +238,55 @@ static lobass_status put_scores(lb_page *page, const lb_report *report)
     return lb_page_flush(page);
 }
 
+/* ---- whose drop ---------------------------------------------------------------------------------
+ */
+
+static void put_drops(lb_json_writer *json, const char *group, const lb_drop_figures *drops)
+{
+    lb_json_open(json, NULL, '{');
+    lb_json_put_text(json, "group", group);
+    lb_json_put_count(json, "rows", drops->n_rows);
+    lb_json_put_real(json, "learnability", drops->learnability);
+    lb_json_put_real(json, "end", drops->end);
+    lb_json_put_real(json, "first", drops->first);
+    lb_json_put_real(json, "rest", drops->rest);
+    lb_json_put_count(json, "mostly_end", drops->n_mostly_end);
+    lb_json_close(json, '}');
+}
+
+/* Of all rows, of the selected ones, and of each tenth of the ranking. */
+static void put_attribution(lb_json_writer *json, const lb_report *report)
+{
+    const lb_report_choice *choice = &report->choice;
+    const size_t n = choice->n_ranked;
+    lb_drop_figures drops = lb_drops_compute(report, NULL, report->scores->n_rows, NULL);
+    if (drops.n_rows == 0)
+    {
+        return;
+    }
+    lb_json_open(json, "attribution", '[');
+    put_drops(json, "all", &drops);
+    if (choice->is_selected != NULL)
+    {
+        drops = lb_drops_compute(report, choice->order, n, choice->is_selected);
+        put_drops(json, "selected", &drops);
+    }
+    for (size_t tenth = 0; tenth < 10 && n >= 10; tenth++)
+    {
+        char group[16];
+        const size_t first = tenth * n / 10;
+        (void)snprintf(group, sizeof group, "%zu", tenth + 1);
+        drops = lb_drops_compute(report, choice->order + first, (tenth + 1) * n / 10 - first, NULL);
+        put_drops(json, group, &drops);
+    }
+    lb_json_close(json, ']');
+}
+
 lobass_status lb_put_figures(lb_page *page, const lb_report *report)
 {
     put_statuses(&page->json, report->scores);
     LB_TRY(put_sources(page, report));
     LB_TRY(put_histograms(page, report));
+    put_attribution(&page->json, report);
     return put_scores(page, report);
 }

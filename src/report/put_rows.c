@@ -101,21 +101,29 @@ static lobass_status put_reals(columns *c, const char *key)
                    : LOBASS_OK;
 }
 
+/* What a row has of a column that is no score; NaN: nothing. */
+static double real_of(const lb_row_scores *row, unsigned which)
+{
+    const double values[] = {row->initial_loss, row->reference_loss, row->drop_end, row->drop_first,
+                             row->drop_rest};
+    const bool has[] = {row->has_initial, row->has_reference, row->has_drops, row->has_drops,
+                        row->has_drops};
+    return has[which] ? values[which] : NAN;
+}
+
 static lobass_status put_losses_and_scores(columns *c)
 {
+    static const char *const names[] = {"initial_loss", "reference_loss", "drop_end", "drop_first",
+                                        "drop_rest"};
     const lb_row_scores *all = c->report->scores->rows;
-    for (size_t i = 0; i < c->n; i++)
+    for (unsigned which = 0; which < sizeof names / sizeof *names; which++)
     {
-        const lb_row_scores *row = &all[c->rows[i]];
-        c->reals[i] = row->has_initial ? (float)row->initial_loss : NAN;
+        for (size_t i = 0; i < c->n; i++)
+        {
+            c->reals[i] = (float)real_of(&all[c->rows[i]], which);
+        }
+        LB_TRY(put_reals(c, names[which]));
     }
-    LB_TRY(put_reals(c, "initial_loss"));
-    for (size_t i = 0; i < c->n; i++)
-    {
-        const lb_row_scores *row = &all[c->rows[i]];
-        c->reals[i] = row->has_reference ? (float)row->reference_loss : NAN;
-    }
-    LB_TRY(put_reals(c, "reference_loss"));
     for (int s = 0; s < LOBASS_SCORE_COUNT; s++)
     {
         /* These are initial_loss, exp() of it, and n_tokens. */

@@ -61,9 +61,9 @@ typedef struct lb_histogram
     size_t n_bins; /* 0: no values */
 } lb_histogram;
 
-/* Of the rows that can be selected and have the value: the middle 99 % of VALUES[n], cut into equal
- * bins, whole numbers wide where IS_WHOLE. VALUES are sorted here. SELECTED[n_selected] are those
- * of the selected rows. */
+/* Of the rows that can be selected and have the value: the middle 99.8 % of VALUES[n], cut into
+ * equal bins, whole numbers wide where IS_WHOLE. VALUES are sorted here. SELECTED[n_selected] are
+ * those of the selected rows. */
 void lb_histogram_make(lb_histogram *histogram, double *values, size_t n, const double *selected,
                        size_t n_selected, bool is_whole);
 
@@ -99,6 +99,18 @@ lobass_status lb_scores_compare(lb_score_figures **list, size_t *count, const lb
 void lb_score_figures_free(lb_score_figures *list, size_t count);
 /* Rows in both / rows in one at least; NaN where there are none. */
 double lb_jaccard(const bool *a, const bool *b, size_t n_rows);
+
+/* Whose drop learnability is: means over the rows of a group that have it. */
+typedef struct lb_drop_figures
+{
+    uint64_t n_rows;
+    double learnability, end, first, rest; /* the last three add up to the first; NaN: no rows */
+    uint64_t n_mostly_end; /* rows of positive learnability, more than half of it from end tokens */
+} lb_drop_figures;
+
+/* Of the rows ROWS[n]; NULL: of rows 0 to n - 1. With IS_SELECTED only those of them that are. */
+lb_drop_figures lb_drops_compute(const lb_report *report, const uint64_t *rows, size_t n,
+                                 const bool *is_selected);
 
 /* *ROWS [*COUNT], yours: free(): all N_ROWS in order, or MOST of them drawn with SEED, each set of
  * them equally likely (Knuth, The Art of Computer Programming 2, 3.4.2, algorithm S). */

@@ -105,8 +105,10 @@ function putRun() {
     if (selection !== undefined) {
         fact("Score", `${selection.score} = ${selection.formula}; ${selection.direction} first`);
         fact("Floor and seed", `rows below ${selection.floor} nats are not ranked; seed ${selection.seed}`);
-        if (selection.recorded?.output !== undefined) {
-            fact("Written to", code(spellOut(selection.recorded.output)));
+        if (selection.recorded !== undefined) {
+            const { output, ...rest } = selection.recorded;
+            fact("Selection", recorded(rest));
+            fact("Written to", code(spellOut(output)));
         }
     }
     fact("Tokenisation", element("span.hash", {}, data.tokenization_hash ?? absent));

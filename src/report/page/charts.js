@@ -43,11 +43,23 @@ const redrawCharts = () => chartList.forEach((holder) => holder.draw());
 
 function axis(label, extra = {}) {
     return {
-        label, labelSize: label ? 22 : 0, labelFont: "12px system-ui, sans-serif", font: "11px system-ui, sans-serif",
-        stroke: colour("muted"), grid: { stroke: colour("rule"), width: 1 }, ticks: { show: false }, gap: 4,
+        label, labelSize: label ? 20 : 0, labelFont: "12px system-ui, sans-serif", font: "11px system-ui, sans-serif",
+        size: 26, stroke: colour("muted"), grid: { stroke: colour("rule"), width: 1 }, ticks: { show: false }, gap: 4,
         ...extra,
     };
 }
+
+// 1, 2 and 5 of each power of ten.
+function logTicks(low, high) {
+    const ticks = [];
+    for (let power = 10 ** Math.floor(Math.log10(low)); power <= high; power *= 10) {
+        ticks.push(...[power, 2 * power, 5 * power].filter((tick) => tick >= low && tick <= high));
+    }
+    return ticks;
+}
+const logAxis = (label, [low, high]) => axis(label, {
+    splits: () => logTicks(low, high), filter: (plot, ticks) => ticks, values: (plot, ticks) => ticks.map(count),
+});
 
 // ---- points
 
@@ -123,7 +135,7 @@ function scatter(label, { xs, ys, xLabel, yLabel, isLog, places, selected, range
                 x: { time: false, distr: isLog ? 3 : 1, range: () => xRange },
                 y: { range: () => yRange },
             },
-            axes: [axis(xLabel), axis(yLabel, { size: 56 })],
+            axes: [isLog ? logAxis(xLabel, xRange) : axis(xLabel), axis(yLabel, { size: 44 })],
             series: [{}, series("point"), series("selected-point")],
             cursor: { drag: { setScale: false, x: false, y: false }, points: { show: false }, x: false, y: false },
             hooks: { drawAxes: [(plot) => lines?.(plot, plot.ctx)] },
@@ -187,7 +199,7 @@ function histogram(label, xLabel, made) {
                 x: { time: false, range: () => [edges[0], edges[edges.length - 1]] },
                 y: { range: (plot, low, high) => [0, high * 1.08 || 1] },
             },
-            axes: [axis(xLabel), axis("", { size: 38, values: (plot, values) => values.map((v) => `${v}%`) })],
+            axes: [axis(xLabel), axis("", { size: 40, values: (plot, values) => values.map((v) => `${v}%`) })],
             series: [{}, {
                 stroke: colour("point-line"), fill: colour("point-line"), width: 0, points: { show: false },
                 paths: uPlot.paths.bars({ size: [1, Infinity], align: 1, gap: 1 }),

@@ -30,8 +30,8 @@ const isSelectable = (i) => data.statuses[columns.status[i]]?.selectable ?? fals
 const absent = "–";
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const count = (value) => isNumber(value) ? value.toLocaleString("en-US") : absent;
-const fixed = (value, digits = 3) => isNumber(value) ? value.toFixed(digits).replace("-", "−") : absent;
-const share = (part, whole, digits = 1) => whole > 0 ? (100 * part / whole).toFixed(digits) + " %" : absent;
+const fixed = (value, digits = 3) => isNumber(value) ? value.toFixed(digits).replace(/^-(?=.*[1-9])/, "−").replace(/^-/, "") : absent;
+const share = (part, whole, digits = 1) => isNumber(part) && whole > 0 ? (100 * part / whole).toFixed(digits) + " %" : absent;
 // Four digits that count, for scores of any size.
 function figure(value) {
     if (!isNumber(value)) {

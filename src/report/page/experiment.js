@@ -8,12 +8,15 @@ const atAmount = (one) => one.size === "all" ? "all rows" : one.size === "none" 
 
 function summaryTable(source) {
     const list = data.experiment.summaries.filter((one) => one.source === source);
+    const hasAnswers = list.some((one) => isNumber(one.accuracy));
     return table(`Loss on ${source} by arm`,
         [{ name: "trained on" }, { name: "amount", className: "words" }, { name: "rows", className: "number" },
             { name: "scored tokens", className: "number" }, { name: "loss", className: "number" },
-            { name: "95 % interval", className: "number" }, { name: "seeds", className: "number" }],
+            { name: "95 % interval", className: "number" }, { name: "seeds", className: "number" },
+            ...hasAnswers ? [{ name: "right answers", className: "number" }, { name: "95 % interval", className: "number" }] : []],
         list.map((one) => [code(one.arm), atAmount(one), count(Math.round(one.rows)), count(Math.round(one.tokens_scored)),
-            fixed(one.mean), interval(one), count(one.n_seeds)]));
+            fixed(one.mean), interval(one), count(one.n_seeds),
+            ...hasAnswers ? [share(one.accuracy, 1), `${share(one.accuracy_low, 1)} to ${share(one.accuracy_high, 1)}`] : []]));
 }
 
 function comparisonTable(source) {
@@ -41,7 +44,7 @@ function curve(source) {
         chart(`Loss on ${source} over the number of rows, a line for each of ${arms.length} arms`, 320, () => ({
             options: {
                 scales: { x: { time: false, distr: 3, range: () => [xs[0] / 1.1, xs[xs.length - 1] * 1.1] } },
-                axes: [axis("rows trained on"), axis("held-out loss, nats per token", { size: 56 })],
+                axes: [logAxis("rows trained on", [xs[0] / 1.1, xs[xs.length - 1] * 1.1]), axis("held-out loss, nats per token", { size: 44 })],
                 series: [{}, ...arms.map((_, i) => ({ stroke: colour(name(i)), width: 2, spanGaps: true, points: { show: true, size: 7, fill: colour(name(i)) } })),
                     ...level.map(() => ({ stroke: colour("muted"), width: 1, dash: [5, 5], points: { show: false } }))],
                 cursor: { show: false },

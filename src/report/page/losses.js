@@ -7,8 +7,8 @@ const placesWith = (...names) => Array.from({ length: data.rows.count }, (_, i) 
     .filter((i) => isSelectable(i) && names.every((name) => Number.isFinite(columns[name][i])));
 const sampleWords = isSample
     ? ` Drawn are ${count(data.rows.count)} rows, a random sample of all ${count(data.records)}.` : "";
-const key = () => element("p.key", {},
-    element("span.swatch.is-selected"), "selected ", element("span.swatch"), "the other rows that can be selected");
+const key = (rest) => element("p.key", {}, element("span.swatch.is-selected"), "selected ", element("span.swatch"), rest);
+const otherWords = "the other rows that can be selected ";
 const needs = (name) => missing("Needs losses under “", name, "”: ", code(`lobass measure ${data.run} MODEL --as ${name}`), ".");
 
 function putLosses() {
@@ -37,7 +37,7 @@ function putLosses() {
             describe: rowWords, pick: openRow,
         }),
         element("p.key", {},
-            element("span.swatch.is-selected"), "selected ", element("span.swatch"), "the other rows that can be selected ",
+            element("span.swatch.is-selected"), "selected ", element("span.swatch"), otherWords,
             element("span.dash"), "no change ",
             ...isCut ? [element("span.dash.is-cut"), `the cut, learnability ${figure(selection.cut)}`] : []));
 }
@@ -58,8 +58,8 @@ function putDistributions() {
             histogram(`Histogram of ${title.toLowerCase()}: least ${number(made.least)}, median ${number(made.median)}, most ${number(made.most)}`, unit, made));
     };
     section("distributions", "Distributions",
-        "Of all rows that can be selected (bars) and of the selected ones (line), each as a share of its own number. Where the line leaves the bars the selection is unlike the set; a selection that is all short or all long should be looked at. The outermost bars hold the half per cent beyond them too.",
-        element("div.figures", {}, ...data.histograms.map(figureOf)), selection === undefined ? null : key());
+        "Of all rows that can be selected (bars) and of the selected ones (line), each as a share of its own number. Where the line leaves the bars the selection is unlike the set; a selection that is all short or all long should be looked at. The outermost bars hold the few rows beyond them too.",
+        element("div.figures", {}, ...data.histograms.map(figureOf)), selection === undefined ? null : key("all rows that can be selected"));
 }
 
 // ---- length
@@ -83,7 +83,7 @@ function putLength() {
         parts.push(scatter(`Scatter of ${name} against length of ${plural(places.length, "row")}`, {
             xs: columns.n_tokens, ys: columns[name], places, selected: isTaken, isLog: true,
             xLabel: "scored tokens", yLabel: name, describe: rowWords, pick: openRow,
-        }), key());
+        }), key(otherWords));
     } else {
         parts.push(needs(columns.initial_loss === undefined ? "initial" : "reference"));
     }

@@ -25,6 +25,7 @@ putLosses();
 putReadings();
 putDistributions();
 putLength();
+putDrops();
 putSources();
 putOverlap();
 putRows();

@@ -16,7 +16,13 @@ function putOverlap() {
         return;
     }
     const hasOwn = data.overlap.length > data.scores.length;
-    const names = [...hasOwn ? ["this selection"] : [], ...data.scores.map((one) => `${one.name}, ${one.direction}`)];
+    const same = hasOwn ? data.overlap[0].findIndex((value, i) => i > 0 && value === 1) : -1;
+    // The run's own selection has a line to itself unless it is what one of the scores takes.
+    const overlap = same < 0 ? data.overlap : data.overlap.slice(1).map((line) => line.slice(1));
+    const names = data.scores.map((one, i) => `${one.name}, ${one.direction}${i + 1 === same ? " (this selection)" : ""}`);
+    if (hasOwn && same < 0) {
+        names.unshift("this selection");
+    }
     const random = data.scores.find((one) => one.name === "random");
     const chance = random === undefined || random.rows === 0 ? NaN
         : random.selected / (2 * random.rows - random.selected);
@@ -29,6 +35,6 @@ function putOverlap() {
         `Jaccard’s overlap of what each score would take of the best, as many rows as this selection has: rows in both, divided by rows in at least one. 1 is the same rows, 0 none in common; two random choices of this size have about ${fixed(chance, 2)}. Scores that agree with random as much as with each other choose for reasons of their own.`,
         table("Jaccard overlap of selections",
             [{ name: "", className: "name" }, ...names.map((_, i) => ({ name: String(i + 1), className: "number" }))],
-            names.map((name, i) => [`${i + 1}. ${name}`, ...data.overlap[i].map((value, j) => cell(value, i === j))])),
+            names.map((name, i) => [`${i + 1}. ${name}`, ...overlap[i].map((value, j) => cell(value, i === j))])),
         element("p.note", {}, "ppl ranks as loss does and is left out."), absentScores());
 }

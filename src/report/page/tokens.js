@@ -96,11 +96,19 @@ function beginning(row) {
     return oneLine(text) || absent;
 }
 
+// Where a row stands in the columns; a sample may not have it.
+const placeOf = isSample ? (row) => columns.row.indexOf(row) : (row) => row;
+
+function asked(row) {
+    const place = placeOf(row.row);
+    return place < 0 ? "" : oneLine(question(promptOf(place)));
+}
+
 function readingCard(row) {
     const body = element("div.card-body");
     const summary = element("summary", {},
         element("span.rank", {}, `${count(row.rank)}.`),
-        element("span.card-text", { dir: "auto" }, beginning(row)),
+        element("span.card-text", {}, element("bdi.asked", {}, asked(row)), element("bdi.learned", {}, beginning(row))),
         element("span.card-numbers", {}, `${selection.score} ${figure(row.score)} · ${fixed(row.initial_loss, 2)} → ${fixed(row.reference_loss, 2)} · ${plural(row.n_tokens, "token")}`,
             row.selected ? element("span.badge", {}, "selected") : null));
     const card = element("details.card", {}, summary, body);

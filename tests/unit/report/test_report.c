@@ -174,6 +174,33 @@ static void test_data_adds_up(void **state)
     json_decref(data);
 }
 
+/* Every loss of a row is the same here, so that each token has as much of the drop. */
+static void test_attribution(void **state)
+{
+    (void)state;
+    run_make("drops", 40);
+    lobass_select_options select = select_options(place("drops"), 4);
+    selected(&select);
+    const lobass_report_options options = report_options(place("drops"));
+    json_t *data = page_data(report_write(&options).output);
+    const json_t *groups = at(data, "attribution");
+    assert_int_equal(json_array_size(groups), 12);
+    for (size_t i = 0; i < 12; i++)
+    {
+        const json_t *one = json_array_get(groups, i);
+        const double sum = json_real_value(at(one, "end")) + json_real_value(at(one, "first")) +
+                           json_real_value(at(one, "rest"));
+        assert_true(fabs(sum - json_real_value(at(one, "learnability"))) < 1e-12);
+        assert_int_equal(number_at(one, "rows"), i == 0 ? 40 : 4);
+    }
+    /* The selection is the first tenth; a row's end token is one of its n, and so is its first. */
+    const json_t *best = json_array_get(groups, 1);
+    assert_true(json_equal(at(best, "end"), at(json_array_get(groups, 2), "end")));
+    assert_true(fabs(json_real_value(at(best, "end")) - json_real_value(at(best, "first"))) <
+                1e-12);
+    json_decref(data);
+}
+
 static void test_same_bytes(void **state)
 {
     (void)state;
@@ -263,12 +290,12 @@ static void test_histogram(void **state)
         values[i] = (double)(999 - i);
     }
     lb_histogram_make(&histogram, values, 1000, taken, 3, true);
-    /* 5 on either side are beyond: 5 to 994 in bins of 21 whole numbers. */
-    assert_true(histogram.low == 5 && histogram.width == 21);
+    /* One on either side is beyond: 1 to 998 in bins of 21 whole numbers. */
+    assert_true(histogram.low == 1 && histogram.width == 21);
     assert_int_equal(histogram.n_bins, 48);
-    assert_int_equal(histogram.all[0], 26);
+    assert_int_equal(histogram.all[0], 22);
     assert_int_equal(histogram.all[1], 21);
-    assert_int_equal(histogram.all[47], 1000 - 5 - 47 * 21);
+    assert_int_equal(histogram.all[47], 1000 - 1 - 47 * 21);
     assert_int_equal(histogram.selected[0], 1);
     assert_int_equal(histogram.selected[23], 1);
     assert_int_equal(histogram.selected[47], 1);
@@ -334,15 +361,11 @@ static void test_broken_experiment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_records_stay_text),
-        cmocka_unit_test(test_data_adds_up),
-        cmocka_unit_test(test_same_bytes),
-        cmocka_unit_test(test_nothing_measured),
-        cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_rows_sample),
-        cmocka_unit_test(test_histogram),
-        cmocka_unit_test(test_jaccard),
-        cmocka_unit_test(test_what_is_replaced),
+        cmocka_unit_test(test_records_stay_text), cmocka_unit_test(test_data_adds_up),
+        cmocka_unit_test(test_attribution),       cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_nothing_measured),  cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_rows_sample),       cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_jaccard),           cmocka_unit_test(test_what_is_replaced),
         cmocka_unit_test(test_broken_experiment),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
