@@ -19,7 +19,7 @@ function chart(label, height, make) {
         box.replaceChildren();
         const { options, values, ready } = make(width);
         holder.width = width;
-        holder.plot = new uPlot({ width, height, legend: { show: false }, ...options }, values, box);
+        holder.plot = new uPlot({ width, height, legend: { show: false }, padding: [8, 12, 0, 0], ...options }, values, box);
         ready?.(holder.plot, box);
     };
     chartList.push(holder);
