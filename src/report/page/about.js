@@ -123,7 +123,7 @@ function putStatuses() {
     const present = data.statuses.filter((one) => one.records > 0);
     const sum = data.statuses.reduce((total, one) => total + one.records, 0);
     section("statuses", "Where the records went",
-        "Every record ends in exactly one status. Look at whatever is not ok: rows that are cut or cannot be read are lost before any model sees them.",
+        "Every record ends in exactly one status. Look at whatever is not ok: rows that cannot be read, or have nothing to score, are lost before any model sees them.",
         table("Records by status",
             [{ name: "status" }, { name: "records", className: "number" }, { name: "share", className: "number" },
                 { name: "", className: "bar-cell" }, { name: "what it means", className: "words" }],

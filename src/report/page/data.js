@@ -31,7 +31,8 @@ const absent = "–";
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const count = (value) => isNumber(value) ? value.toLocaleString("en-US") : absent;
 const fixed = (value, digits = 3) => isNumber(value) ? value.toFixed(digits).replace(/^-(?=.*[1-9])/, "−").replace(/^-/, "") : absent;
-const share = (part, whole, digits = 1) => isNumber(part) && whole > 0 ? (100 * part / whole).toFixed(digits) + " %" : absent;
+const share = (part, whole) => !isNumber(part) || !(whole > 0) ? absent
+    : part > 0 && part / whole < 0.0005 ? "< 0.1 %" : `${(100 * part / whole).toFixed(1)} %`;
 // Four digits that count, for scores of any size.
 function figure(value) {
     if (!isNumber(value)) {

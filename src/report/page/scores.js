@@ -19,7 +19,7 @@ function putOverlap() {
     const same = hasOwn ? data.overlap[0].findIndex((value, i) => i > 0 && value === 1) : -1;
     // The run's own selection has a line to itself unless it is what one of the scores takes.
     const overlap = same < 0 ? data.overlap : data.overlap.slice(1).map((line) => line.slice(1));
-    const names = data.scores.map((one, i) => `${one.name}, ${one.direction}${i + 1 === same ? " (this selection)" : ""}`);
+    const names = data.scores.map((one, i) => `${one.name}${one.name === "random" ? "" : `, ${one.direction}`}${i + 1 === same ? " (this selection)" : ""}`);
     if (hasOwn && same < 0) {
         names.unshift("this selection");
     }
