@@ -53,6 +53,7 @@ static double work_of(const lb_config *c, const lb_batch *batch)
 static lobass_status side_create(side *s, lb_store *store, const lb_row_summary *summaries,
                                  size_t n_rows, const lb_config *config, lobass_error *error)
 {
+    const lb_score_layout layout = {.is_sharing = s->is_sharing};
     lb_score_slot slot = {0};
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_score_plan_create(&s->plan, &s->max_tokens, store, summaries, n_rows, s->is_sharing,
@@ -60,7 +61,7 @@ static lobass_status side_create(side *s, lb_store *store, const lb_row_summary 
     for (size_t i = 0; i < lb_plan_count(s->plan); i++)
     {
         const lb_pack pack = lb_plan_at(s->plan, i);
-        LB_TRY_GOTO(lb_score_slot_fill(&slot, store, pack, s->is_sharing, error));
+        LB_TRY_GOTO(lb_score_slot_fill(&slot, store, pack, &layout, error));
         s->n_rows += pack.n_rows;
         s->n_tokens += slot.builder.batch.n_tokens;
         s->n_sequences += slot.builder.batch.n_sequences;
@@ -81,9 +82,10 @@ static double cpu_seconds(void)
 static lobass_status pack_time(side *s, double place, lb_store *store, lb_scorers *scorers,
                                const lb_config *config, lobass_error *error)
 {
+    const lb_score_layout layout = {.is_sharing = s->is_sharing};
     lb_score_slot slot = {0};
     const lb_pack pack = lb_plan_at(s->plan, (size_t)(place * (double)lb_plan_count(s->plan)));
-    LB_TRY(lb_score_slot_fill(&slot, store, pack, s->is_sharing, error));
+    LB_TRY(lb_score_slot_fill(&slot, store, pack, &layout, error));
     const double began = cpu_seconds();
     const lobass_status status = lb_scorers_run(scorers, &slot, 1, NULL, error);
     s->sampled_seconds += cpu_seconds() - began;

@@ -95,9 +95,9 @@ int cmd_measure(const cli_call *call)
     cli_parser parser = {
         .name = "measure",
         .usage = "RUN MODEL --as NAME",
-        .about = "Stores the loss of every scored token of RUN under MODEL. The scores are made\n"
-                 "of the losses named initial and reference; any other name is stored beside\n"
-                 "them and shown. Started again, it goes on where it was stopped.",
+        .about = "Stores the loss of every scored token of RUN under MODEL. Scores are made of\n"
+                 "initial, reference and unconditional: the model of initial, each response\n"
+                 "without what it answers. Started again, it goes on where it was stopped.",
         .arguments = "RUN and MODEL",
         .n_least = 2,
         .n_most = 2,
@@ -105,12 +105,13 @@ int cmd_measure(const cli_call *call)
 
     lobass_amount share = {LOBASS_AMOUNT_FRACTION, 0};
     options.name = NULL;
-    cli_option_add(&parser, (cli_option){.name = "as",
-                                         .type = CLI_TEXT,
-                                         .target = &options.name,
-                                         .value = "NAME",
-                                         .help = "initial, reference or any other name",
-                                         .is_required = true});
+    cli_option_add(&parser,
+                   (cli_option){.name = "as",
+                                .type = CLI_TEXT,
+                                .target = &options.name,
+                                .value = "NAME",
+                                .help = "initial, reference, unconditional or any other name",
+                                .is_required = true});
     cli_option_add(&parser, (cli_option){.name = "adapter",
                                          .type = CLI_TEXT,
                                          .target = &options.adapter,

@@ -101,9 +101,16 @@ static size_t print_left(const cli_option *option)
 
     if (option->type == CLI_CHOICE)
     {
+        const int indent = width + 1;
         for (const cli_choice *choice = option->choices; choice->name != NULL; choice++)
         {
-            width += printf("%s%s", choice == option->choices ? " " : "|", choice->name);
+            const bool is_first = choice == option->choices;
+            if (!is_first && width + 1 + (int)strlen(choice->name) > PAGE_WIDTH)
+            {
+                printf("\n%*s", indent - 1, "");
+                width = indent - 1;
+            }
+            width += printf("%s%s", is_first ? " " : "|", choice->name);
         }
     }
     else if (option->type != CLI_FLAG)

@@ -233,7 +233,8 @@ typedef struct lobass_measure_options
     const char *run;
     const char *model;   /* Hugging Face folder with the run's own tokenizer */
     const char *adapter; /* a PEFT adapter's folder, applied on top of the model; NULL: none */
-    const char *name;    /* "initial", "reference" or any other name of [a-z0-9_-] */
+    const char *name;    /* "initial", "reference" or any other name of [a-z0-9_-]; "unconditional"
+                            measures every response without what it answers */
     lobass_dtype dtype;
     uint32_t n_threads;
     bool overwrite; /* measure again although NAME exists with another fingerprint */
@@ -276,6 +277,8 @@ typedef enum lobass_score
     LOBASS_SCORE_RHO_MEAN,     /* the same divided by the number of scored tokens */
     LOBASS_SCORE_LOSS,         /* L_initial */
     LOBASS_SCORE_PPL,          /* exp(L_initial) */
+    LOBASS_SCORE_IFD_LOSS,     /* L_initial / L_unconditional, both without end tokens */
+    LOBASS_SCORE_IFD_PPL,      /* the same of exp() of both */
     LOBASS_SCORE_LENGTH,       /* number of scored tokens */
     LOBASS_SCORE_RANDOM,       /* keyed hash of seed and record hash, in [0, 1) */
     LOBASS_SCORE_COUNT

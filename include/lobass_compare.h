@@ -50,7 +50,7 @@ typedef struct lobass_overlap
 } lobass_overlap;
 
 /* What two rankings have in common on some of the records. A row is ranked where its status is ok
- * or truncated and it has the score. */
+ * or truncated and it has the score (of ifd_loss and ifd_ppl: one of at most 1). */
 typedef struct lobass_agreement
 {
     uint64_t n_records;

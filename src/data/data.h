@@ -190,6 +190,17 @@ void lb_batch_builder_free(lb_batch_builder *builder);
  * no more rows can be added before the next reset. */
 lobass_status lb_batch_builder_share(lb_batch_builder *builder, lobass_error *error);
 
+/* ---- responses without their prompts (alone.c)
+ * -------------------------------------------------------- */
+
+/* Adds each stretch of ROW that is scored (a response; a prompt where those are scored too) as a
+ * sequence of its own behind the token PREFIX, but behind nothing where it begins the row. The
+ * scored tokens are those of the row, in their order. */
+lobass_status lb_batch_builder_add_alone(lb_batch_builder *builder, const lobass_row *row,
+                                         int32_t prefix, lobass_error *error);
+/* Tokens that this adds. */
+size_t lb_alone_count(const lobass_row *row);
+
 /* ---- rows that begin alike (share.c)
  * ------------------------------------------------------------------ */
 

@@ -4,11 +4,12 @@
  *     highest, lowest   by the score
  *     middle            by the distance of the row's place, in ascending order of the score, from
  *                       the median place (n - 1) / 2; of two at one distance the lower score first
- * Ties: the order of the data. An amount is a number of rows, a share x of ALL n input records of
- * its sources, x n rounded half up as it is written in decimals, or a budget of scored tokens. Rows
- * are walked through in the order of their ranks, and each is taken while groups.c has room for it;
- * a budget ends at the first row that does not fit, so that a larger one keeps every row of a
- * smaller one. Rows of a source that is drawn from come last, in the order of the score `random`.
+ * Ties: the order of the data. By ifd a row above 1 has no rank. An amount is a number of rows, a
+ * share x of ALL n input records of its sources, x n rounded half up as it is written in decimals,
+ * or a budget of scored tokens. Rows are walked through in the order of their ranks, and each is
+ * taken while groups.c has room for it; a budget ends at the first row that does not fit, so that a
+ * larger one keeps every row of a smaller one. Rows of a source that is drawn from come last, in
+ * the order of the score `random`.
  */
 #include "selection/selection.h"
 
@@ -64,6 +65,12 @@ static double directed(double value, lobass_direction direction)
     return direction == LOBASS_DIRECTION_HIGHEST ? -value : value;
 }
 
+/* A prompt that makes its response less likely does not fit it. */
+static bool is_misled(const lb_row_scores *row, lobass_score by)
+{
+    return (by == LOBASS_SCORE_IFD_LOSS || by == LOBASS_SCORE_IFD_PPL) && row->value[by] > 1;
+}
+
 static size_t collect(entry *entries, const lb_scores *scores, lobass_score by,
                       lobass_direction direction)
 {
@@ -72,7 +79,7 @@ static size_t collect(entry *entries, const lb_scores *scores, lobass_score by,
     for (size_t i = 0; i < scores->n_rows; i++)
     {
         const lb_row_scores *row = &scores->rows[i];
-        if (lb_row_status_is_selectable(row->status) && row->has[by])
+        if (lb_row_status_is_selectable(row->status) && row->has[by] && !is_misled(row, by))
         {
             entries[n].key = directed(row->value[by], direction);
             entries[n].row = i;

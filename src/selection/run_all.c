@@ -133,6 +133,28 @@ static lobass_status reference_check(lb_store *store, const reference *found, co
     return status;
 }
 
+/* `run` measures two of the three models that scores are made of. */
+static lobass_status score_check(lb_store *store, lobass_score by, lobass_error *error)
+{
+    lb_store_model stored = {0};
+    lobass_error cause = {0};
+    if (by != LOBASS_SCORE_IFD_LOSS && by != LOBASS_SCORE_IFD_PPL)
+    {
+        return LOBASS_OK;
+    }
+    const lobass_status status = lb_store_model_load(&stored, store, LB_UNCONDITIONAL, &cause);
+    lb_store_model_clear(&stored);
+    if (status == LOBASS_NOT_FOUND)
+    {
+        return lb_fail(error, status,
+                       "%s: the score \"%s\" needs losses under \"" LB_UNCONDITIONAL
+                       "\", which `run` does not measure; expected another score, or "
+                       "`lobass measure %s MODEL --as " LB_UNCONDITIONAL "` before",
+                       lb_store_path(store), lobass_score_describe(by)->name, lb_store_path(store));
+    }
+    return status == LOBASS_OK ? status : lb_fail(error, status, "%s", cause.message);
+}
+
 /* What would stop a later step is told before anything is computed: also data files that are gone,
  * which the selection is copied from, and quotas of sources that there are not. */
 static lobass_status later_steps_check(const lobass_run_options *options, const reference *found,
@@ -144,6 +166,7 @@ static lobass_status later_steps_check(const lobass_run_options *options, const 
     lobass_status status = LOBASS_OK;
     LB_TRY_GOTO(lb_store_open(&store, options->prepare.run, LB_STORE_READ, error));
     LB_TRY_GOTO(reference_check(store, found, options->prepare.model, error));
+    LB_TRY_GOTO(score_check(store, options->select.spec.by, error));
     LB_TRY_GOTO(lb_store_sources_load(&sources, &n_sources, store, error));
     LB_TRY_GOTO(lb_quotas_check(&options->select.spec, sources, n_sources, error));
     status = lb_sources_check(sources, n_sources, error);

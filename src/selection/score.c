@@ -9,14 +9,16 @@
  *     rho_sum      = sum_t nll_initial[t] - sum_t nll_reference[t]
  *     rho_mean     = L_initial - L_reference
  *     loss, ppl    = L_initial, exp(L_initial)
+ *     ifd_loss     = sum_t nll_initial[t] / sum_t nll_unconditional[t]         t: no end tokens
+ *     ifd_ppl      = exp(mean_t nll_initial[t]) / exp(mean_t nll_unconditional[t])      the same
  *     length       = N
  *     random       = XXH3-128(record hash, big-endian; seed), upper half, top 53 bits / 2^53
  * A score that does not exist, or is not finite, is absent; so are those of both models where these
- * were measured in different dtypes: the drop would be that of the rounding. A row with a loss that
- * is not finite gets the status nonfinite, one outside the rules of the selection the first of
- * initial_loss_below_floor, initial_loss_below_minimum and reference_loss_above_maximum that it
- * breaks; only rows that were selectable change their status. A row outside the zones keeps its
- * scores.
+ * were measured in different dtypes: the drop would be that of the rounding. "unconditional" must
+ * be the initial model too. A row with a loss that is not finite gets the status nonfinite, one
+ * outside the rules of the selection the first of initial_loss_below_floor,
+ * initial_loss_below_minimum and reference_loss_above_maximum that it breaks; only rows that were
+ * selectable change their status. A row outside the zones keeps its scores.
  */
 #include "selection/selection.h"
 #include "task/facts.h"
@@ -31,6 +33,7 @@ enum
 {
     INITIAL,
     REFERENCE,
+    UNCONDITIONAL, /* the initial model, responses alone */
     N_MODELS
 };
 
@@ -55,6 +58,7 @@ typedef struct scorer
     lb_store *store;
     int64_t models[N_MODELS];
     char dtypes[N_MODELS][8]; /* "": not measured */
+    char fingerprints[N_MODELS][LB_HASH_TEXT_SIZE];
     lb_score_rules rules;
     uint8_t *parts; /* [n_parts] of the row at hand: what each scored token is */
     size_t n_parts, capacity;
@@ -62,7 +66,7 @@ typedef struct scorer
 
 static lobass_status models_find(scorer *s, lobass_error *error)
 {
-    static const char *const names[N_MODELS] = {"initial", "reference"};
+    static const char *const names[N_MODELS] = {"initial", "reference", LB_UNCONDITIONAL};
     for (int m = 0; m < N_MODELS; m++)
     {
         lb_store_model model;
@@ -77,7 +81,8 @@ static lobass_status models_find(scorer *s, lobass_error *error)
             return lb_fail(error, status, "%s", found.message);
         }
         s->models[m] = model.id;
-        (void)snprintf(s->dtypes[m], sizeof s->dtypes[m], "%s", model.dtype);
+        memcpy(s->dtypes[m], model.dtype, sizeof s->dtypes[m]);
+        memcpy(s->fingerprints[m], model.fingerprint, sizeof s->fingerprints[m]);
         lb_store_model_clear(&model);
     }
     return LOBASS_OK;
@@ -182,6 +187,25 @@ static void drop_score(lb_row_scores *row, const loss_sums *initial, const loss_
     }
 }
 
+/* Instruction-following difficulty: what the response costs with its prompt against without. */
+static void ifd_score(lb_row_scores *row, const loss_sums *initial, const loss_sums *unconditional,
+                      const scorer *s)
+{
+    double n_counted = 0;
+    for (size_t t = 0; t < s->n_parts; t++)
+    {
+        n_counted += s->parts[t] != PART_END ? 1 : 0;
+    }
+    const double with = (initial->parts[PART_FIRST] + initial->parts[PART_REST]) / n_counted;
+    const double without =
+        (unconditional->parts[PART_FIRST] + unconditional->parts[PART_REST]) / n_counted;
+    if (without > 0 && isfinite(without)) /* false as well where no token is counted */
+    {
+        set(row, LOBASS_SCORE_IFD_LOSS, with / without);
+        set(row, LOBASS_SCORE_IFD_PPL, exp(with - without));
+    }
+}
+
 /* The status of a selectable row by its losses: the first rule that speaks against it. */
 static lobass_row_status zone_find(const lb_row_scores *row, const lb_score_rules *rules)
 {
@@ -228,6 +252,12 @@ static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const 
         strcmp(s->dtypes[INITIAL], s->dtypes[REFERENCE]) == 0)
     {
         drop_score(row, initial, reference, is_below_floor);
+    }
+    if (row->has_initial && sums[UNCONDITIONAL].is_there &&
+        strcmp(s->dtypes[INITIAL], s->dtypes[UNCONDITIONAL]) == 0 &&
+        strcmp(s->fingerprints[INITIAL], s->fingerprints[UNCONDITIONAL]) == 0)
+    {
+        ifd_score(row, initial, &sums[UNCONDITIONAL], s);
     }
     if (lb_row_status_is_selectable(row->status))
     {

@@ -96,28 +96,44 @@ static lobass_status check_measured(const losses_wanted *wanted, const char *nam
 
 /* A drop from one way of computing to another would be that of the rounding. */
 static lobass_status check_alike(const losses_wanted *wanted, const lb_store_model *initial,
-                                 const lb_store_model *reference, const lobass_observer *observer,
+                                 const lb_store_model *other, const lobass_observer *observer,
                                  lobass_error *error)
 {
     char backends[2][32];
-    if (strcmp(initial->dtype, reference->dtype) != 0)
+    if (strcmp(initial->dtype, other->dtype) != 0)
     {
         return lb_fail(error, LOBASS_CONFLICT,
                        "%s: %s compares \"initial\", measured in %s, with "
-                       "\"reference\", measured in %s; expected one --dtype: measure one of them "
+                       "\"%s\", measured in %s; expected one --dtype: measure one of them "
                        "again (-f)",
-                       wanted->path, wanted->what, initial->dtype, reference->dtype);
+                       wanted->path, wanted->what, initial->dtype, other->name, other->dtype);
     }
     LB_TRY(
         lb_measured_backend_load(backends[0], sizeof backends[0], wanted->store, "initial", error));
-    LB_TRY(lb_measured_backend_load(backends[1], sizeof backends[1], wanted->store, "reference",
+    LB_TRY(lb_measured_backend_load(backends[1], sizeof backends[1], wanted->store, other->name,
                                     error));
     if (strcmp(backends[0], backends[1]) != 0)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
-                        "%s: \"initial\" was measured with the backend %s, \"reference\" with %s, "
+                        "%s: \"initial\" was measured with the backend %s, \"%s\" with %s, "
                         "which round in other ways",
-                        wanted->path, backends[0], backends[1]);
+                        wanted->path, backends[0], other->name, backends[1]);
+    }
+    return LOBASS_OK;
+}
+
+/* With the prompt and without it, the model must be one. */
+static lobass_status check_same_model(const losses_wanted *wanted, const lb_store_model *initial,
+                                      const lb_store_model *other, lobass_error *error)
+{
+    if (strcmp(initial->fingerprint, other->fingerprint) != 0)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: %s compares \"initial\", measured under %s (fingerprint %s), with "
+                       "\"%s\", measured under %s (fingerprint %s); expected one model: measure "
+                       "one of them again (-f)",
+                       wanted->path, wanted->what, initial->path, initial->fingerprint, other->name,
+                       other->path, other->fingerprint);
     }
     return LOBASS_OK;
 }
@@ -149,16 +165,18 @@ lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_s
     static const bool needs_initial[LOBASS_SCORE_COUNT] = {
         [LOBASS_SCORE_LEARNABILITY] = true, [LOBASS_SCORE_RHO_SUM] = true,
         [LOBASS_SCORE_RHO_MEAN] = true,     [LOBASS_SCORE_LOSS] = true,
-        [LOBASS_SCORE_PPL] = true,
+        [LOBASS_SCORE_PPL] = true,          [LOBASS_SCORE_IFD_LOSS] = true,
+        [LOBASS_SCORE_IFD_PPL] = true,
     };
     static const bool needs_reference[LOBASS_SCORE_COUNT] = {
         [LOBASS_SCORE_LEARNABILITY] = true,
         [LOBASS_SCORE_RHO_SUM] = true,
         [LOBASS_SCORE_RHO_MEAN] = true,
     };
+    const bool needs_unconditional = by == LOBASS_SCORE_IFD_LOSS || by == LOBASS_SCORE_IFD_PPL;
     losses_wanted wanted = {.store = store, .scores = scores, .path = lb_store_path(store)};
     lb_store_model initial = {0};
-    lb_store_model reference = {0};
+    lb_store_model other = {0};
     lobass_status status = LOBASS_OK;
     (void)snprintf(wanted.what, sizeof wanted.what, "the score \"%s\"",
                    lobass_score_describe(by)->name);
@@ -168,12 +186,18 @@ lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_s
     }
     if (needs_reference[by])
     {
-        LB_TRY_GOTO(check_measured(&wanted, "reference", &reference, error));
-        LB_TRY_GOTO(check_alike(&wanted, &initial, &reference, observer, error));
+        LB_TRY_GOTO(check_measured(&wanted, "reference", &other, error));
+        LB_TRY_GOTO(check_alike(&wanted, &initial, &other, observer, error));
+    }
+    if (needs_unconditional)
+    {
+        LB_TRY_GOTO(check_measured(&wanted, LB_UNCONDITIONAL, &other, error));
+        LB_TRY_GOTO(check_same_model(&wanted, &initial, &other, error));
+        LB_TRY_GOTO(check_alike(&wanted, &initial, &other, observer, error));
     }
     status = check_zones(&wanted, error);
 done:
-    lb_store_model_clear(&reference);
+    lb_store_model_clear(&other);
     lb_store_model_clear(&initial);
     return status;
 }

@@ -46,8 +46,9 @@ typedef struct lb_scores
     size_t n_rows;
 } lb_scores;
 
-/* From the stored losses of the models "initial" and "reference"; either may be missing. Looks
- * every row up by itself: in the caller's transaction it is from one moment, and faster. */
+/* From the stored losses of the models "initial", "reference" and "unconditional"; any may be
+ * missing. Looks every row up by itself: in the caller's transaction it is from one moment, and
+ * faster. */
 lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, const lb_score_rules *rules,
                                 lobass_error *error);
 void lb_scores_free(lb_scores *scores);

@@ -140,12 +140,13 @@ static void scoring_free(scoring *s)
 /* One pack a worker, from pack FIRST of the plan on. */
 static lobass_status wave_score(scoring *s, size_t first, uint64_t *n_tokens, lobass_error *error)
 {
+    const lb_score_layout layout = {.is_sharing = true};
     size_t n_filled = 0;
     *n_tokens = 0;
     while (n_filled < s->n_slots && first + n_filled < lb_plan_count(s->plan))
     {
         const lb_pack pack = lb_plan_at(s->plan, first + n_filled);
-        LB_TRY(lb_score_slot_fill(&s->slots[n_filled], s->store, pack, true, error));
+        LB_TRY(lb_score_slot_fill(&s->slots[n_filled], s->store, pack, &layout, error));
         *n_tokens += pack.n_tokens;
         n_filled++;
     }

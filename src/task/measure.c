@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lobass_measure: -ln p(token | everything before it) of every scored token of a run under a model.
+ * Under the name "unconditional" it is the loss of each response without what it answers (alone.c).
  * All rows with a scored token are planned into packs, a pure function of the rows; packs run
  * side by side, one thread each, in waves that end in a commit. A pack is measured whole or not at
  * all, so that a measuring that was stopped ends with the same bits as one that was not, and so
@@ -28,7 +29,7 @@ typedef struct measurer
     lb_store *store;
     lb_dtype dtype;
     char backend[32];
-    bool is_invariant; /* losses do not depend on what a row is batched with */
+    lb_score_layout layout;
     lb_store_model record;
     char *adapter;             /* its whole path; NULL: none */
     lb_row_summary *summaries; /* [n_rows] */
@@ -72,19 +73,15 @@ static lobass_status check_arguments(const lobass_measure_options *options, loba
     return LOBASS_OK;
 }
 
-/* Rows share what they have in common where that leaves the bits alone. */
-static bool is_sharing(const measurer *m)
-{
-    return m->is_invariant && !m->options->keeps_prefixes;
-}
-
 /* The backend that would compute now. */
 static lobass_status backend_identify(measurer *m, lobass_error *error)
 {
     lb_compute *compute = NULL;
     LB_TRY(lb_compute_create(&compute, NULL, 1, error));
     lb_compute_describe(compute, m->dtype == LB_BF16, m->backend, sizeof m->backend);
-    m->is_invariant = lb_compute_is_invariant(compute, m->dtype == LB_BF16);
+    /* Rows share what they have in common where that leaves the bits alone. */
+    m->layout.is_sharing = lb_compute_is_invariant(compute, m->dtype == LB_BF16) &&
+                           !m->options->keeps_prefixes && !m->layout.is_alone;
     lb_compute_free(compute);
     return LOBASS_OK;
 }
@@ -100,6 +97,12 @@ static lobass_status model_identify(measurer *m, lobass_error *error)
     LB_TRY_GOTO(lb_run_check_model(m->store, m->options->model, tokenizer, &config, error));
     LB_TRY_GOTO(lb_model_fingerprint(&weights, m->options->model, error));
     LB_TRY_GOTO(lb_compute_dtype_choose(&m->dtype, m->options->dtype, error));
+    m->layout.is_alone = strcmp(m->options->name, LB_UNCONDITIONAL) == 0;
+    if (m->layout.is_alone)
+    {
+        LB_TRY_GOTO(
+            lb_alone_prefix_find(&m->layout.prefix, m->options->model, tokenizer, &config, error));
+    }
     LB_TRY_GOTO(backend_identify(m, error));
     (void)snprintf(m->record.name, sizeof m->record.name, "%s", m->options->name);
     (void)snprintf(m->record.dtype, sizeof m->record.dtype, "%s",
@@ -165,7 +168,8 @@ static lobass_status losses_forget(measurer *m, lobass_error *error)
     LB_TRY(lb_store_model_remove(m->store, m->record.name, error));
     LB_TRY(lb_store_fact_remove(m->store, m->machine_fact, error));
     m->clock.before_seconds = 0;
-    if (strcmp(m->record.name, "initial") != 0 && strcmp(m->record.name, "reference") != 0)
+    if (strcmp(m->record.name, "initial") != 0 && strcmp(m->record.name, "reference") != 0 &&
+        !m->layout.is_alone)
     {
         return LOBASS_OK;
     }
@@ -267,6 +271,10 @@ static lobass_status rows_plan(measurer *m, const lobass_observer *observer, lob
 {
     LB_TRY(lb_store_summaries_load(&m->summaries, &m->n_rows, m->store, error));
     LB_TRY(lb_store_measured_load(&m->is_measured, m->n_rows, m->store, m->record.id, error));
+    if (m->layout.is_alone)
+    {
+        LB_TRY(lb_alone_lengths_load(m->summaries, m->n_rows, m->store, error));
+    }
     m->max_tokens = LB_SCORE_PACK_TOKENS;
     for (size_t i = 0; i < m->n_rows; i++)
     {
@@ -286,7 +294,7 @@ static lobass_status rows_plan(measurer *m, const lobass_observer *observer, lob
     LB_TRY(lb_store_begin(m->store, error)); /* one look at all rows, not a lock for each */
     const lobass_status status =
         lb_score_plan_create(&m->plan, &m->max_tokens, m->store, m->summaries, m->n_rows,
-                             is_sharing(m), &m->stage, error);
+                             m->layout.is_sharing, &m->stage, error);
     lb_store_rollback(m->store);
     return status;
 }
@@ -402,7 +410,7 @@ static lobass_status packs_measure(measurer *m, lobass_error *error)
         const lb_pack pack = lb_plan_at(m->plan, i);
         if (!is_pack_done(m, pack))
         {
-            LB_TRY(lb_score_slot_fill(&m->slots[n_filled], m->store, pack, is_sharing(m), error));
+            LB_TRY(lb_score_slot_fill(&m->slots[n_filled], m->store, pack, &m->layout, error));
             n_filled++;
         }
         if (n_filled == n_wanted || (i + 1 == n_packs && n_filled > 0))
@@ -448,6 +456,7 @@ static lobass_status verify(measurer *m, const lobass_observer *observer, lobass
     lb_verifier v = {.store = m->store,
                      .model = m->record.id,
                      .scorers = &m->scorers,
+                     .layout = &m->layout,
                      .slots = m->slots,
                      .n_slots = m->n_slots,
                      .stage = &m->stage};

@@ -71,6 +71,14 @@ const lobass_score_info *lobass_score_describe(lobass_score score)
         [LOBASS_SCORE_RHO_MEAN] = {"rho_mean", "L_initial - L_reference", LOBASS_DIRECTION_HIGHEST},
         [LOBASS_SCORE_LOSS] = {"loss", "L_initial", LOBASS_DIRECTION_DEFAULT},
         [LOBASS_SCORE_PPL] = {"ppl", "exp(L_initial)", LOBASS_DIRECTION_DEFAULT},
+        [LOBASS_SCORE_IFD_LOSS] = {"ifd_loss",
+                                   "L_initial / L_unconditional, both without end tokens; above 1: "
+                                   "not ranked",
+                                   LOBASS_DIRECTION_HIGHEST},
+        [LOBASS_SCORE_IFD_PPL] = {"ifd_ppl",
+                                  "exp(L_initial) / exp(L_unconditional), both without end tokens; "
+                                  "above 1: not ranked",
+                                  LOBASS_DIRECTION_HIGHEST},
         [LOBASS_SCORE_LENGTH] = {"length", "number of scored tokens", LOBASS_DIRECTION_HIGHEST},
         [LOBASS_SCORE_RANDOM] = {"random", "keyed hash of seed and record, in [0, 1)",
                                  LOBASS_DIRECTION_HIGHEST},

@@ -8,6 +8,43 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* ---- responses alone ---------------------------------------------------------------------------
+ */
+
+lobass_status lb_alone_prefix_find(int32_t *prefix, const char *model,
+                                   const lobass_tokenizer *tokenizer, const lb_config *config,
+                                   lobass_error *error)
+{
+    const int32_t bos = lb_tokenizer_special_ids(tokenizer).bos;
+    *prefix = bos >= 0 ? bos : lb_end_token(tokenizer, config);
+    if (*prefix < 0 || (size_t)*prefix >= config->n_vocabulary)
+    {
+        return lb_fail(error, LOBASS_UNSUPPORTED,
+                       "%s: its tokenizer has no BOS and no end token that is in the vocabulary; "
+                       "expected one of them to measure responses alone behind",
+                       model);
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_alone_lengths_load(lb_row_summary *summaries, size_t n_rows, lb_store *store,
+                                    lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_begin(store, error)); /* one look at all rows, not a lock for each */
+    for (size_t i = 0; i < n_rows && status == LOBASS_OK; i++)
+    {
+        if (summaries[i].n_scored > 0)
+        {
+            lobass_row row;
+            status = lb_store_row_load(&row, store, i, error);
+            summaries[i].n_tokens = status == LOBASS_OK ? (uint32_t)lb_alone_count(&row) : 0;
+        }
+    }
+    lb_store_rollback(store);
+    return status;
+}
+
 /* ---- the plan ----------------------------------------------------------------------------------
  */
 
@@ -128,7 +165,7 @@ lobass_status lb_score_slot_reserve(lb_score_slot *slot, lobass_error *error)
 }
 
 lobass_status lb_score_slot_fill(lb_score_slot *slot, lb_store *store, lb_pack pack,
-                                 bool is_sharing, lobass_error *error)
+                                 const lb_score_layout *layout, lobass_error *error)
 {
     slot->pack = pack;
     lb_batch_builder_reset(&slot->builder);
@@ -136,9 +173,11 @@ lobass_status lb_score_slot_fill(lb_score_slot *slot, lb_store *store, lb_pack p
     {
         lobass_row row;
         LB_TRY(lb_store_row_load(&row, store, pack.rows[i], error));
-        LB_TRY(lb_batch_builder_add(&slot->builder, row.ids, row.flags, row.n_tokens, error));
+        LB_TRY(layout->is_alone
+                   ? lb_batch_builder_add_alone(&slot->builder, &row, layout->prefix, error)
+                   : lb_batch_builder_add(&slot->builder, row.ids, row.flags, row.n_tokens, error));
     }
-    if (is_sharing)
+    if (layout->is_sharing)
     {
         LB_TRY(lb_batch_builder_share(&slot->builder, error));
     }

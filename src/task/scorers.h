@@ -11,6 +11,23 @@
 
 #define LB_SCORE_PACK_TOKENS 2048 /* enough to make use of every pass over the weights */
 
+/* How rows are put in front of a model. */
+typedef struct lb_score_layout
+{
+    bool is_sharing; /* what they have in common is computed once */
+    bool is_alone;   /* each response without what it answers, behind PREFIX; shares nothing */
+    int32_t prefix;
+} lb_score_layout;
+
+/* What a response alone stands behind: the tokenizer's BOS, else the end token. LOBASS_UNSUPPORTED
+ * where there is neither. */
+lobass_status lb_alone_prefix_find(int32_t *prefix, const char *model,
+                                   const lobass_tokenizer *tokenizer, const lb_config *config,
+                                   lobass_error *error);
+/* The n_tokens of SUMMARIES [N_ROWS] become those of the rows' responses alone. */
+lobass_status lb_alone_lengths_load(lb_row_summary *summaries, size_t n_rows, lb_store *store,
+                                    lobass_error *error);
+
 /* The packs of all rows that have a scored token; a pure function of the rows. IS_SHARING: rows
  * that begin alike travel together. *MAX_TOKENS: what a decoder must have room for. STAGE's
  * observer (NULL: none) is asked at every row whether to go on. */
@@ -51,10 +68,9 @@ lobass_status lb_scorers_model_use(lb_model_use *use, const char *backend, lb_dt
 lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsigned n_threads,
                                 size_t max_tokens, lobass_error *error);
 void lb_scorers_free(lb_scorers *scorers);
-/* The rows of PACK, from the store, and room for their losses. IS_SHARING: what they have in common
- * is computed once. */
+/* The rows of PACK, from the store, and room for their losses. */
 lobass_status lb_score_slot_fill(lb_score_slot *slot, lb_store *store, lb_pack pack,
-                                 bool is_sharing, lobass_error *error);
+                                 const lb_score_layout *layout, lobass_error *error);
 /* Room for the losses of what the builder holds. */
 lobass_status lb_score_slot_reserve(lb_score_slot *slot, lobass_error *error);
 void lb_score_slot_free(lb_score_slot *slot);

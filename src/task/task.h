@@ -129,6 +129,9 @@ lobass_status lb_adapter_record(lb_store *store, const char *name, const char *p
 lobass_status lb_adapter_recall(char **path, lb_store *store, const char *name,
                                 lobass_error *error);
 
+/* The name under which responses are measured without what they answer. */
+#define LB_UNCONDITIONAL "unconditional"
+
 /* ---- rows for training and measuring (options.c)
  * ------------------------------------------------------ */
 

@@ -102,6 +102,8 @@ lobass_status lb_losses_verify(lb_verifier *v, const lb_row_summary *summaries, 
     size_t n_filled = 0;
     uint32_t chosen[LB_VERIFY_MOST_SLOTS];
     share = least_share(summaries, n_rows, share);
+    lb_score_layout layout = *v->layout;
+    layout.is_sharing = false;
     const size_t n_slots = v->n_slots < LB_VERIFY_MOST_SLOTS ? v->n_slots : LB_VERIFY_MOST_SLOTS;
     for (size_t i = 0; i < n_rows; i++)
     {
@@ -110,7 +112,7 @@ lobass_status lb_losses_verify(lb_verifier *v, const lb_row_summary *summaries, 
             chosen[n_filled] = (uint32_t)i;
             const lb_pack alone = {
                 .rows = &chosen[n_filled], .n_rows = 1, .n_tokens = summaries[i].n_tokens};
-            LB_TRY(lb_score_slot_fill(&v->slots[n_filled], v->store, alone, false, error));
+            LB_TRY(lb_score_slot_fill(&v->slots[n_filled], v->store, alone, &layout, error));
             n_filled++;
         }
         if (n_filled == n_slots)

@@ -14,7 +14,8 @@ typedef struct lb_verifier
     lb_store *store;
     int64_t model; /* whose losses */
     lb_scorers *scorers;
-    lb_score_slot *slots; /* [n_slots] */
+    const lb_score_layout *layout; /* of the losses; here nothing is shared */
+    lb_score_slot *slots;          /* [n_slots] */
     size_t n_slots;
     lb_stage *stage;
     uint64_t n_rows, n_different, worst_row; /* out */

@@ -385,6 +385,17 @@ static void test_refused_early(void **state)
     check_refused(lobass_run_all(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
                   "there.jsonl", "exists");
     assert_int_equal(lb_path_look(place("early")), LB_PATH_MISSING);
+    /* A score of losses that `run` does not measure: before any are. */
+    lobass_run *run = NULL;
+    lobass_run_info info;
+    options = run_options(place("early"));
+    options.select.spec.by = LOBASS_SCORE_IFD_PPL;
+    check_refused(lobass_run_all(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
+                  "\"ifd_ppl\" needs losses under \"unconditional\"", "early MODEL --as");
+    check_ok(lobass_run_open(&run, place("early"), &error), &error);
+    check_ok(lobass_run_describe(run, &info, &error), &error);
+    assert_int_equal(info.n_models, 0);
+    lobass_run_close(run);
 }
 
 int main(void)

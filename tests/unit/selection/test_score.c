@@ -68,14 +68,17 @@ static void test_known_answers(void **state)
 {
     static const float initial[][3] = {{2}, {1, 3}, {4, 1, 1}};
     static const float reference[][3] = {{1.5F}, {2, 3}, {1, 1, 1}};
+    static const float alone[][3] = {{4}, {3, 2}, {2, 0, 1}};
     (void)state;
     lb_store *store = store_make("known", 3);
     const int64_t first = model_add(store, "initial");
     const int64_t second = model_add(store, "reference");
+    const int64_t third = model_add(store, "unconditional");
     for (uint64_t i = 0; i < 3; i++)
     {
         losses_add(store, first, i, initial[i], (size_t)i + 1);
         losses_add(store, second, i, reference[i], (size_t)i + 1);
+        losses_add(store, third, i, alone[i], (size_t)i + 1);
     }
     lb_scores *scores = scores_of(store, 1e-3, 0);
     const lb_row_scores *rows = scores->rows;
@@ -91,6 +94,11 @@ static void test_known_answers(void **state)
     assert_true(rows[2].value[LOBASS_SCORE_LOSS] == 2);
     assert_true(rows[2].value[LOBASS_SCORE_PPL] == exp(2));
     assert_true(rows[2].value[LOBASS_SCORE_LENGTH] == 3);
+    assert_true(rows[0].value[LOBASS_SCORE_IFD_LOSS] == 0.5);
+    assert_true(rows[1].value[LOBASS_SCORE_IFD_LOSS] == 4.0 / 5);
+    assert_true(rows[2].value[LOBASS_SCORE_IFD_LOSS] == 2);
+    assert_true(rows[1].value[LOBASS_SCORE_IFD_PPL] == exp(-0.5));
+    assert_true(rows[2].value[LOBASS_SCORE_IFD_PPL] == exp(1));
     for (int s = 0; s < LOBASS_SCORE_COUNT; s++)
     {
         assert_true(rows[1].has[s]);
@@ -181,6 +189,54 @@ static void test_what_does_not_exist(void **state)
     scores = scores_of(store, 0, 0);
     assert_int_equal(scores->rows[0].status, LOBASS_ROW_OK);
     assert_true(scores->rows[0].value[LOBASS_SCORE_LEARNABILITY] == 0);
+    lb_scores_free(scores);
+    lb_store_close(store);
+}
+
+/* End tokens are in neither loss of the ratio; it exists only where it means something. */
+static void test_ifd(void **state)
+{
+    enum
+    {
+        end = LOBASS_TOKEN_SCORED | LOBASS_TOKEN_END
+    };
+    static const uint8_t flags[] = {0, end, 1, 1, end, 1};
+    static const float initial[] = {100, 1, 2, 100, 3};
+    static const float alone[][5] = {
+        {0.5F}, {0.25F, 0}, {9, 0, 0}, {9, 1, NAN, 9}, {7, 4, 4, 70, 0}};
+    static const bool exists[] = {false, false, false, false, true};
+    (void)state;
+    lb_store *store = store_make_with("ifd", 5, flags);
+    const int64_t first = model_add(store, "initial");
+    const int64_t second = model_add(store, "unconditional");
+    for (uint64_t i = 0; i < 5; i++)
+    {
+        losses_add(store, first, i, initial, (size_t)i + 1);
+        losses_add(store, second, i, alone[i], (size_t)i + 1);
+    }
+    lb_scores *scores = scores_of(store, 1e-3, 0);
+    for (size_t i = 0; i < 5; i++)
+    {
+        assert_true(scores->rows[i].has[LOBASS_SCORE_IFD_LOSS] == exists[i]);
+        assert_int_equal(scores->rows[i].status, LOBASS_ROW_OK);
+    }
+    assert_true(scores->rows[4].value[LOBASS_SCORE_IFD_LOSS] == 6 / 8.0);
+    assert_true(scores->rows[4].value[LOBASS_SCORE_IFD_PPL] == exp(2 - 8 / 3.0));
+    lb_scores_free(scores);
+    /* Another model, or the same in another dtype, is not what the prompt did. */
+    lobass_error error = {0};
+    char path[] = "/m";
+    lb_store_model other = {
+        .name = "unconditional", .path = path, .fingerprint = "bb", .dtype = "fp32"};
+    check_ok(lb_store_model_save(store, &other, &error), &error);
+    scores = scores_of(store, 1e-3, 0);
+    assert_false(scores->rows[4].has[LOBASS_SCORE_IFD_LOSS]);
+    lb_scores_free(scores);
+    (void)snprintf(other.fingerprint, sizeof other.fingerprint, "aa");
+    (void)snprintf(other.dtype, sizeof other.dtype, "bf16");
+    check_ok(lb_store_model_save(store, &other, &error), &error);
+    scores = scores_of(store, 1e-3, 0);
+    assert_false(scores->rows[4].has[LOBASS_SCORE_IFD_PPL]);
     lb_scores_free(scores);
     lb_store_close(store);
 }
@@ -369,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_random_score),
         cmocka_unit_test(test_whose_drop_it_is),
         cmocka_unit_test(test_zones),
+        cmocka_unit_test(test_ifd),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

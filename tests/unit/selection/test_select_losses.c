@@ -102,6 +102,43 @@ static void test_two_dtypes(void **state)
     assert_true(selected(&options).cut == 0.5);
 }
 
+/* The prompt's difference is that of one model, computed in one way. */
+static void test_unconditional(void **state)
+{
+    static const double alone[] = {4, 1.5, 2, 2.5};
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    lb_store_model model = {0};
+    (void)state;
+    const char *run = measured("unconditional");
+    lobass_select_options options = select_options(run, 4);
+    options.spec.by = LOBASS_SCORE_IFD_LOSS;
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
+                  "\"ifd_loss\" needs losses under \"unconditional\"",
+                  "MODEL --as unconditional` before");
+    losses_put(run, "unconditional", alone);
+    /* 0.5, 4/3, 1, 0.8: the second has a prompt that does not fit. */
+    const lobass_select_result result = selected(&options);
+    assert_int_equal(result.n_selected, 3);
+    assert_true(result.cut == 0.5);
+    options.spec.by = LOBASS_SCORE_IFD_PPL;
+    assert_int_equal(selected(&options).n_selected, 3);
+    char *table = file_text(place("unconditional/scores.jsonl"));
+    assert_non_null(strstr(table, "\"ifd_loss\": 1.333"));
+    free(table);
+    dtype_set(run, "unconditional", "bf16");
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "\"initial\", measured in fp32", "\"unconditional\", measured in bf16");
+    check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
+    check_ok(lb_store_model_load(&model, store, "unconditional", &error), &error);
+    (void)snprintf(model.fingerprint, sizeof model.fingerprint, "bb");
+    check_ok(lb_store_model_save(store, &model, &error), &error);
+    lb_store_model_clear(&model);
+    lb_store_close(store);
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
+                  "(fingerprint aa)", "(fingerprint bb); expected one model");
+}
+
 /* Losses of two backends are compared, with a warning. */
 static void test_two_backends(void **state)
 {
@@ -129,10 +166,9 @@ static void test_two_backends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_missing_losses),
-        cmocka_unit_test(test_zones_need_losses),
-        cmocka_unit_test(test_two_dtypes),
-        cmocka_unit_test(test_two_backends),
+        cmocka_unit_test(test_missing_losses), cmocka_unit_test(test_zones_need_losses),
+        cmocka_unit_test(test_two_dtypes),     cmocka_unit_test(test_two_backends),
+        cmocka_unit_test(test_unconditional),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
 }
