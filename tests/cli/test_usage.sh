@@ -19,7 +19,6 @@ says err "Usage: lobass COMMAND"
 [ ! -s out ] || fail "the overview for wrong usage goes to stdout"
 
 refused "lobass: unknown command 'frobnicate'; see 'lobass --help'" "$LOBASS" frobnicate
-refused "lobass: unknown command 'report'; see 'lobass --help'" "$LOBASS" report
 refused "did you mean 'train'?" "$LOBASS" trian
 refused "lobass: unknown option --foo; see 'lobass train --help'" "$LOBASS" train --foo m d -o x
 refused "did you mean --learning-rate?" "$LOBASS" train --learning-rat 1 m d -o x
