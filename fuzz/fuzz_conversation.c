@@ -56,6 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(lb_template_render(&rendering, chosen, &conversation, &arena, &error) == LOBASS_OK);
         check_rendering(&rendering, &conversation);
     }
+    /* What is a record is a prompt too, and a prompt has something to say. */
+    const lobass_status open =
+        lb_conversation_parse_prompt(&conversation, (const char *)data, size, &arena, &error);
+    require(open == LOBASS_OK || (open == LOBASS_BAD_FORMAT && status != LOBASS_OK));
+    require(open != LOBASS_OK || conversation.n_messages > 0);
     lb_arena_free(&arena);
     return 0;
 }
