@@ -117,8 +117,8 @@ static void print_differences(const lobass_experiment *experiment, size_t source
 {
     const int width = group_width(experiment);
 
-    printf("\n%-*s%-*s%10s   %-20s%9s\n", width, "arm", width, "against", "difference",
-           "95 % interval", "p (Holm)");
+    printf("\n%-*s%-*s%10s   %-20s%10s%10s\n", width, "arm", width, "against", "difference",
+           "95 % interval", "median row", "p (Holm)");
     for (size_t i = 0; i < experiment->n_comparisons; i++)
     {
         const lobass_experiment_comparison *pair = &experiment->comparisons[i];
@@ -128,8 +128,8 @@ static void print_differences(const lobass_experiment *experiment, size_t source
         }
         print_group(&experiment->groups[pair->first], width);
         print_group(&experiment->groups[pair->second], width);
-        printf("%+10.4f   %+.4f to %+.4f    ", pair->difference.value, pair->difference.low,
-               pair->difference.high);
+        printf("%+10.4f   %+.4f to %+.4f%+12.4f  ", pair->difference.value, pair->difference.low,
+               pair->difference.high, pair->median);
         print_p(pair->p_holm);
         putchar('\n');
     }

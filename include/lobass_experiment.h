@@ -102,8 +102,9 @@ typedef struct lobass_experiment_comparison
     size_t first, second; /* groups */
     size_t source;
     lobass_interval difference; /* nats per scored token */
-    double p; /* two-sided, of Wilcoxon's signed-rank test over held-out rows, each with its mean
-                 loss over the seeds */
+    double median; /* of the differences of single held-out rows, each the mean over the seeds of
+                      its loss per token: what the test below is about */
+    double p; /* two-sided, of Wilcoxon's signed-rank test that those differences lie around 0 */
     double p_holm;   /* the same, held against all comparisons on this source (Holm) */
     uint64_t n_rows; /* held-out rows that differ */
 } lobass_experiment_comparison;

@@ -118,7 +118,7 @@ done:
     return status;
 }
 
-/* ---- intervals --------------------------------------------------------------------------------
+/* ---- quantiles --------------------------------------------------------------------------------
  */
 
 static int compare_values(const void *left, const void *right)
@@ -146,4 +146,14 @@ void lb_interval_compute(double *low, double *high, double *values, size_t n)
         *low = quantile(values, n, (1 - CONFIDENCE) / 2);
         *high = quantile(values, n, (1 + CONFIDENCE) / 2);
     }
+}
+
+double lb_median(double *values, size_t n)
+{
+    if (n == 0)
+    {
+        return NAN;
+    }
+    qsort(values, n, sizeof *values, compare_values);
+    return quantile(values, n, 0.5);
 }

@@ -143,6 +143,9 @@ lobass_status lb_bootstrap_run(double **values, const lb_loss_table *table,
  * order statistics (Hyndman & Fan, 1996, type 7). NaN where N is 0. */
 void lb_interval_compute(double *low, double *high, double *values, size_t n);
 
+/* Of VALUES [N], which it sorts; NaN where N is 0. */
+double lb_median(double *values, size_t n);
+
 /* Fills in all of EXPERIMENT but json, n_trained and elapsed_seconds. */
 lobass_status lb_outcome_make(lobass_experiment *experiment, const lb_plan_of_cells *plan,
                               const lb_loss_table *table, const lb_setting *setting,

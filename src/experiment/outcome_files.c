@@ -168,6 +168,7 @@ static void put_comparisons(lb_json_writer *writer, const lobass_experiment *exp
         lb_json_put_text(writer, "against", experiment->groups[comparison->second].arm);
         lb_json_put_text(writer, "source", experiment->sources[comparison->source].name);
         put_interval(writer, difference_keys, &comparison->difference);
+        lb_json_put_real(writer, "median_difference", comparison->median);
         lb_json_put_real(writer, "p", comparison->p);
         lb_json_put_real(writer, "p_holm", comparison->p_holm);
         lb_json_put_count(writer, "n_rows", comparison->n_rows);

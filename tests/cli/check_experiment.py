@@ -5,6 +5,9 @@ table.csv says the same. Usage: check_experiment.py FOLDER"""
 import csv
 import json
 import math
+import sqlite3
+import statistics
+import struct
 import sys
 
 folder = sys.argv[1]
@@ -55,6 +58,35 @@ for summary in made["summaries"]:
     if amount == "tokens":
         check(all(cell["tokens_scored"] <= learned[size] for cell in own), "budget", summary)
 
+# The losses of the cells and the medians of the rows' differences, once more from the stored losses.
+store = sqlite3.connect("file:" + folder + "/held_out/run.db?mode=ro", uri=True)
+names = [name for (name,) in store.execute("select name from sources order by source")]
+rows = {}
+for cell in made["cells"]:
+    found = store.execute(
+        "select row, source, nll from losses join models using (model) join rows using (row)"
+        " where name = ? and status < 2",
+        (cell["name"],),
+    )
+    rows[cell["name"]] = {
+        row: (names[source], struct.unpack("<%df" % (len(nll) // 4), nll)) for row, source, nll in found
+    }
+    for loss in cell["losses"]:
+        tokens = [nll for name, nlls in rows[cell["name"]].values() if loss["source"] in (name, "all") for nll in nlls]
+        check(abs(loss["loss"] - math.fsum(tokens) / len(tokens)) < 1e-9, "loss", cell["name"], loss)
+
+
+def row_losses(group, source):
+    """{row: the mean over the cells of a group of the row's loss per token}"""
+    own = cells.get(group) or cells[group[0], group[1], "rows"]
+    tables = [rows[cell["name"]] for cell in own]
+    return {
+        row: math.fsum(math.fsum(table[row][1]) for table in tables) / len(tables) / len(nlls)
+        for row, (name, nlls) in tables[0].items()
+        if source in (name, "all")
+    }
+
+
 by_source = {}
 for pair in made["comparisons"]:
     key = pair["size"], pair["amount"], pair["source"]
@@ -62,6 +94,10 @@ for pair in made["comparisons"]:
     second = summaries.get((pair["against"],) + key) or summaries[pair["against"], "all", "all", pair["source"]]
     check(near(pair["difference"], first["mean"] - second["mean"]), "difference", pair)
     check(pair["low"] <= pair["difference"] <= pair["high"], "interval", pair)
+    against = group_of(pair) if pair["against"] != "full" else ("full", "all", "all")
+    one, two = row_losses(group_of(pair), pair["source"]), row_losses((pair["against"],) + against[1:], pair["source"])
+    median = statistics.median(one[row] - two[row] for row in one)
+    check(abs(pair["median_difference"] - median) < 1e-9, "median", pair, median)
     by_source.setdefault(pair["source"], []).append(pair)
 for pairs in by_source.values():
     least = 0
