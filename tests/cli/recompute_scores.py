@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Recomputes every score of a run from the stored per-token losses, from the definitions in docs/ alone, and
 compares them with what `lobass scores` says: recompute_scores.py RUN SCORES.jsonl SCORES.csv. Standard library only.

@@ -8,14 +8,18 @@ them. Needs `scripts/setup golden`. Run by hand, never by the tests:
     /usr/bin/python3 tests/golden/make_golden.py
     /usr/bin/python3 tests/golden/make_golden.py --check-stories MODEL_FOLDER LOSSES.jsonl
     /usr/bin/python3 tests/golden/make_golden.py --generation STORIES_FOLDER
+    /usr/bin/python3 tests/golden/make_golden.py --ifd MODEL RUN
 
 The second form checks this file's own decoder against a real model and the losses of another engine.
 The third makes generation.json alone: what the committed models and a real one go on with, greedily,
-every token from a forward of all those before it.
+every token from a forward of all those before it. The fourth makes ifd.json: the losses of the responses of RUN,
+prepared from ifd.jsonl as tests/cli/test_ifd_golden.sh does, with their prompts and without; RUN gives the
+tokens and what they are, nothing else.
 """
 import json
 import math
 import pathlib
+import sqlite3
 import struct
 import sys
 
@@ -65,9 +69,13 @@ def read_safetensors(path):
     out = {}
     for name, entry in header.items():
         if name != "__metadata__":
-            assert entry["dtype"] == "F32", entry
             start, end = entry["data_offsets"]
-            raw = numpy.frombuffer(data[8 + length + start:8 + length + end], dtype="<f4")
+            part = data[8 + length + start:8 + length + end]
+            if entry["dtype"] == "BF16":  # the upper half of a float32
+                raw = (numpy.frombuffer(part, dtype="<u2").astype("<u4") << 16).view("<f4")
+            else:
+                assert entry["dtype"] == "F32", entry
+                raw = numpy.frombuffer(part, dtype="<f4")
             out[name] = raw.reshape(entry["shape"])
     return out
 
@@ -378,7 +386,59 @@ def make_generation(stories):
     (HERE / "generation.json").write_text(json.dumps(found) + "\n")
 
 
+# ---- instruction-following difficulty: responses with their prompts and without ------------------
+
+RESPONSE, FIRST, END = 4, 8, 16  # flags of tokens; 1: scored
+
+
+def batch_of(sequences):
+    """[(ids, is_scored per token)] -> a batch."""
+    batch = {"ids": [], "starts": [0], "scored": []}
+    for ids, is_scored in sequences:
+        batch["scored"] += [len(batch["ids"]) + t for t, scored in enumerate(is_scored) if scored]
+        batch["ids"] += ids
+        batch["starts"].append(len(batch["ids"]))
+    return batch
+
+
+def responses_alone(ids, flags, prefix):
+    firsts = [t for t, flag in enumerate(flags) if flag & FIRST]
+    for start in firsts:
+        end = start + 1
+        while end < len(ids) and flags[end] & RESPONSE and not flags[end] & FIRST:
+            end += 1
+        scored = [flag & 1 for flag in flags[start:end]]
+        if any(scored):
+            before = [prefix] if start > 0 else []
+            yield before + ids[start:end], [0] * len(before) + scored
+
+
+def make_ifd(model, run):
+    model = pathlib.Path(model)
+    config, weights = json.loads((model / "config.json").read_text()), read_weights(model)
+    assert config["bos_token_id"] is None  # responses stand behind the end token
+    rows = []
+    database = sqlite3.connect(f"file:{run}/run.db?mode=ro", uri=True)
+    for ids, flags in database.execute('select ids, flags from rows order by "row"'):
+        ids = list(struct.unpack(f"<{len(flags)}i", ids))
+        flags = list(flags)
+        with torch.no_grad():
+            given = measure(config, weights, batch_of([(ids, [flag & 1 for flag in flags])]))[0]
+            alone = measure(config, weights, batch_of(
+                responses_alone(ids, flags, config["eos_token_id"])))[0]
+        counted = [not flag & END for flag in flags if flag & 1]
+        with_prompt, without = given[counted].mean(), alone[counted].mean()
+        rows.append({"ids": ids, "initial": given.tolist(), "unconditional": alone.tolist(),
+                     "ifd_loss": (with_prompt / without).item(),
+                     "ifd_ppl": (with_prompt.exp() / without.exp()).item()})
+        print(rows[-1]["ifd_loss"], rows[-1]["ifd_ppl"])
+    (HERE / "ifd.json").write_text(json.dumps({"rows": rows}) + "\n")
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 4 and sys.argv[1] == "--ifd":
+        make_ifd(sys.argv[2], sys.argv[3])
+        sys.exit(0)
     if len(sys.argv) == 3 and sys.argv[1] == "--generation":
         make_generation(sys.argv[2])
         sys.exit(0)
