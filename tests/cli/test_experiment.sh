@@ -92,6 +92,19 @@ found = json.load(open("out"))
 sys.exit(not (cell["n_correct"] == found["exact_match"]["n_correct"] > 0))
 PYTHON
 
+# ---- arms whose losses were not measured: left out, or refused by name
+expect 0 "$LOBASS" experiment run --held-out held.jsonl --held-out other.jsonl --sizes 12 --seeds 1
+says err "arm ifd_loss is left out"
+lacks out ifd_loss
+expect 1 "$LOBASS" experiment run --held-out held.jsonl --held-out other.jsonl --arms ifd_ppl \
+    --sizes 12 --seeds 1
+says err '"ifd_ppl" needs'
+cp -r run asked
+expect 0 "$LOBASS" measure asked model --as unconditional -q
+expect 0 "$LOBASS" experiment asked --held-out held.jsonl --held-out other.jsonl --arms ifd_ppl \
+    --sizes 12 --seeds 1
+says out "ifd_ppl 12"
+
 # ---- killed again and again, with another number of threads: the same bytes
 mkdir killed
 cp data.jsonl held.jsonl other.jsonl killed
