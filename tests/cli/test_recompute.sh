@@ -82,3 +82,12 @@ expect 0 "$LOBASS" select bare -k 5 --by ifd_ppl -q
 # shellcheck disable=SC2086
 recompute bare 20 $losses ifd_loss ifd_ppl
 recompute bare 3 rank
+
+# A tokenizer with BOS, which responses alone stand behind: a text, which answers nothing, is as it was.
+make_model model
+records 10 >bos.jsonl
+expect 0 "$LOBASS" prepare model bos.jsonl -o bos -q
+expect 0 "$LOBASS" measure bos model --as initial -q
+expect 0 "$LOBASS" measure bos model --as unconditional -q
+recompute bos 10 initial_loss ifd_loss ifd_ppl
+equals "$(grep -c '"ifd_loss": 1.0, "ifd_ppl": 1.0, ' lines.jsonl)" 1 "texts among ten records"
