@@ -15,11 +15,10 @@
 #include <string.h>
 
 #define PATH_SIZE 1024
-#define HELD_OUT_END ".heldout.json"
 
 const char *const demo_kinds[] = {"known", "learnable", "noise", "wrong", "hard"};
 const char *const demo_scores[] = {"learnability", "loss", "rho_sum", "length", "random"};
-const char *const demo_arms[] = {"base", "top", "random", "everything"};
+const char *const demo_arms[] = {"base", "learnability", "random", "full"};
 
 typedef struct path
 {
@@ -314,111 +313,105 @@ json_t *demo_kinds_make(const demo_set *set)
     return kinds;
 }
 
-/* ---- the arms ----------------------------------------------------------------------------------
+/* ---- the experiment ----------------------------------------------------------------------------
  */
 
-/* One arm; sums over its seeds. */
-typedef struct arm_sums
+/* What LIST of EXPERIMENT, "summaries" or "comparisons", has of ARM on held-out rows of a kind;
+ * compared with AGAINST, where that is not NULL. Of several sizes the first. */
+static const json_t *entry_find(const json_t *experiment, const path *at, const char *list,
+                                const char *arm, const char *against, size_t kind)
 {
-    size_t n_seeds;
-    double n_rows, n_steps, n_tokens;
-    double loss[DEMO_N_KINDS], least[DEMO_N_KINDS], most[DEMO_N_KINDS];
-} arm_sums;
+    const path source = path_make("heldout_%s.jsonl", demo_kinds[kind]);
+    const char *const wanted[][2] = {{"arm", arm}, {"source", source.text}, {"against", against}};
+    const size_t n_wanted = against == NULL ? 2 : 3;
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(member(experiment, list, at), i, entry)
+    {
+        size_t n_found = 0;
+        while (n_found < n_wanted)
+        {
+            const char *found = json_string_value(json_object_get(entry, wanted[n_found][0]));
+            if (found == NULL || strcmp(found, wanted[n_found][1]) != 0)
+            {
+                break;
+            }
+            ++n_found;
+        }
+        if (n_found == n_wanted)
+        {
+            return entry;
+        }
+    }
+    die("%s: \"%s\" has nothing of %s%s%s on %s", at->text, list, arm,
+        against == NULL ? "" : " against ", against == NULL ? "" : against, source.text);
+}
 
-/* Adds the held-out losses in AT, which `lobass evaluate --json` printed; returns {KIND: loss}. */
-static json_t *losses_add(arm_sums *arm, const demo_set *set, const path *at)
+/* Those members of an entry, which must be numbers; NAMES ends with NULL. */
+static json_t *figures_copy(const json_t *entry, const char *const *names, const path *at)
 {
-    json_t *evaluation = json_read(at);
-    json_t *losses = json_object();
+    json_t *copy = json_object();
+    for (; *names != NULL; ++names)
+    {
+        (void)number(entry, *names, at);
+        json_object_set(copy, *names, json_object_get(entry, *names));
+    }
+    return copy;
+}
+
+/* {KIND: figures} of every kind of the set. */
+static json_t *kinds_copy(const demo_set *set, const json_t *experiment, const path *at,
+                          const char *list, const char *arm, const char *against,
+                          const char *const *names)
+{
+    json_t *copies = json_object();
     for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
     {
         if (set->counts[kind] > 0)
         {
-            const path name = path_make("sources/heldout_%s.jsonl/loss", demo_kinds[kind]);
-            const double loss = number(evaluation, name.text, at);
-            arm->loss[kind] += loss;
-            arm->least[kind] = arm->n_seeds == 0 ? loss : fmin(arm->least[kind], loss);
-            arm->most[kind] = arm->n_seeds == 0 ? loss : fmax(arm->most[kind], loss);
-            json_object_set_new(losses, demo_kinds[kind], json_real(loss));
+            const json_t *entry = entry_find(experiment, at, list, arm, against, kind);
+            json_object_set_new(copies, demo_kinds[kind], figures_copy(entry, names, at));
         }
     }
-    ++arm->n_seeds;
-    json_decref(evaluation);
-    return losses;
-}
-
-/* Adds what one training took: TRAIN of the file AT. */
-static void training_add(arm_sums *arm, const json_t *train, const path *at)
-{
-    arm->n_rows += number(train, "rows", at);
-    arm->n_steps += number(train, "steps", at);
-    arm->n_tokens += number(train, "tokens_scored", at) / number(train, "recipe/epochs", at);
-}
-
-/* The base was not trained any more; everything was trained by the run itself. */
-static void training_load(arm_sums *arm, const demo_set *set, const char *name, const char *seed)
-{
-    const bool is_run = strcmp(name, "everything") == 0;
-    if (strcmp(name, "base") == 0)
-    {
-        return;
-    }
-    const path at = is_run ? path_make("%s/run/manifest.json", set->folder)
-                           : path_make("%s/arms/%s.%s.train.json", set->folder, name, seed);
-    json_t *read = json_read(&at);
-    training_add(arm, is_run ? member(read, "train", &at) : read, &at);
-    json_decref(read);
-}
-
-static json_t *mean_of(double sum, const arm_sums *arm)
-{
-    return json_integer(llround(sum / (double)arm->n_seeds));
-}
-
-static json_t *arm_make(const arm_sums *arm, const demo_set *set, json_t *seeds)
-{
-    json_t *means = json_object();
-    json_t *ranges = json_object();
-    for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
-    {
-        if (set->counts[kind] > 0)
-        {
-            mean_put(means, demo_kinds[kind], arm->loss[kind], arm->n_seeds);
-            json_object_set_new(ranges, demo_kinds[kind],
-                                json_real(arm->most[kind] - arm->least[kind]));
-        }
-    }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "rows", mean_of(arm->n_rows, arm), "steps",
-                     mean_of(arm->n_steps, arm), "tokens", mean_of(arm->n_tokens, arm), "seeds",
-                     seeds, "mean", means, "range", ranges);
+    return copies;
 }
 
 json_t *demo_arms_make(const demo_set *set)
 {
+    static const char *const counts[] = {"rows", "tokens_scored", "steps", "n_seeds", NULL};
+    static const char *const losses[] = {"mean", "low", "high", NULL};
+    const path at = path_make("%s/run/experiment/experiment.json", set->folder);
+    json_t *experiment = json_read(&at);
     json_t *arms = json_object();
     for (size_t i = 0; i < DEMO_N_ARMS; ++i)
     {
-        arm_sums sums = {0};
-        glob_t found;
-        json_t *seeds = json_object();
-        const path before = path_make("%s/arms/%s.", set->folder, demo_arms[i]);
-        const path pattern = path_make("%s*%s", before.text, HELD_OUT_END);
-        if (glob(pattern.text, 0, NULL, &found) != 0)
-        {
-            die("%s: there is none", pattern.text);
-        }
-        for (size_t j = 0; j < found.gl_pathc; ++j)
-        {
-            const path at = path_make("%s", found.gl_pathv[j]);
-            const char *name = at.text + strlen(before.text);
-            const path seed = path_make("%.*s", (int)(strlen(name) - strlen(HELD_OUT_END)), name);
-            json_object_set_new(seeds, seed.text, losses_add(&sums, set, &at));
-            training_load(&sums, set, demo_arms[i], seed.text);
-        }
-        globfree(&found);
-        json_object_set_new(arms, demo_arms[i], arm_make(&sums, set, seeds));
+        const json_t *any =
+            entry_find(experiment, &at, "summaries", demo_arms[i], NULL, DEMO_LEARNABLE);
+        json_t *arm = figures_copy(any, counts, &at);
+        json_object_set_new(
+            arm, "losses",
+            kinds_copy(set, experiment, &at, "summaries", demo_arms[i], NULL, losses));
+        json_object_set_new(arms, demo_arms[i], arm);
     }
+    json_decref(experiment);
     return arms;
+}
+
+json_t *demo_comparisons_make(const demo_set *set)
+{
+    static const char *const figures[] = {"difference", "low",    "high",   "median_difference",
+                                          "p",          "p_holm", "n_rows", NULL};
+    const path at = path_make("%s/run/experiment/experiment.json", set->folder);
+    json_t *experiment = json_read(&at);
+    json_t *comparisons = json_object();
+    for (size_t i = DEMO_CHOSEN + 1; i < DEMO_N_ARMS; ++i)
+    {
+        json_object_set_new(comparisons, demo_arms[i],
+                            kinds_copy(set, experiment, &at, "comparisons", demo_arms[DEMO_CHOSEN],
+                                       demo_arms[i], figures));
+    }
+    json_decref(experiment);
+    return comparisons;
 }
 
 /* ---- the recipe, and others --------------------------------------------------------------------

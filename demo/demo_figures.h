@@ -5,9 +5,8 @@
  *   sft.jsonl                           the set; a record's "kind" is the truth about it
  *   run/scores.jsonl, manifest.json     the run: the selection by learnability, the recipe
  *   by/SCORE.scores.jsonl, .manifest.json     the same number of rows, chosen by another score
- *   arms/ARM.SEED.train.json            what `lobass train --json` printed (the arms top and
- * random) arms/ARM.SEED.heldout.json          what `lobass evaluate --json` printed for
- * heldout_KIND.jsonl sweep/POINT.scores.jsonl, .manifest.json  the selection with another recipe
+ *   run/experiment/experiment.json      the arms, on held-out rows of heldout_KIND.jsonl
+ *   sweep/POINT.scores.jsonl, .manifest.json  the selection with another recipe
  *
  * A file that is missing, cut or not what it should be ends the program with one line that says so.
  */
@@ -30,6 +29,7 @@ enum
 
 #define DEMO_N_SCORES 5 /* the first is that of the run */
 #define DEMO_N_ARMS 4
+#define DEMO_CHOSEN 1 /* the arm that those behind it are compared with */
 
 /* How the tables order them. */
 extern const char *const demo_kinds[DEMO_N_KINDS];
@@ -53,9 +53,12 @@ void demo_set_free(demo_set *set);
  * {KIND: {"rows", "share_in_set", "share_in_selection": {SCORE: share}, "tokens", "initial_loss",
  * "reference_loss", "learnability"}}: the last four are means over rows; absent without any. */
 json_t *demo_kinds_make(const demo_set *set);
-/* {ARM: {"rows", "steps", "tokens", "seeds": {SEED: {KIND: loss}}, "mean": {KIND: loss}, "range":
- * {KIND: largest - smallest over the seeds}}}; tokens are the scored ones of one epoch. */
+/* {ARM: {"rows", "tokens_scored", "steps", "n_seeds", "losses": {KIND: {"mean", "low", "high"}}}},
+ * as in the experiment's summaries. */
 json_t *demo_arms_make(const demo_set *set);
+/* {ARM: {KIND: {"difference", "low", "high", "median_difference", "p", "p_holm", "n_rows"}}}: the
+ * chosen rows against "random" and "full", as in the experiment's comparisons. */
+json_t *demo_comparisons_make(const demo_set *set);
 /* {"records", "amount", "floor", "format", "recipe", "directions": {SCORE: direction}} */
 json_t *demo_settings_make(const demo_set *set);
 /* [{"learning_rate", "epochs", "steps", "share_in_selection": {KIND: share}, "reference_loss":

@@ -8,7 +8,6 @@
  */
 #include "demo_figures.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -203,65 +202,63 @@ static int kinds_print(const demo_set *set)
 /* ---- arms --------------------------------------------------------------------------------------
  */
 
-/* LOSSES of every kind of the set, in columns. */
-static void losses_print(const json_t *losses, const demo_set *set)
+/* A line of the table: FIGURE of the losses of each kind, behind what LABEL says in 30 columns. */
+static void losses_print(const char *label, json_t *losses, const char *figure)
 {
-    for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
+    const char *kind;
+    json_t *loss;
+    (void)printf("%-30s", label);
+    json_object_foreach(losses, kind, loss)
     {
-        if (set->counts[kind] > 0)
-        {
-            (void)printf(" %9.3f", real(losses, demo_kinds[kind]));
-        }
+        (void)printf(" %9.3f", real(loss, figure));
     }
     (void)printf("\n");
 }
 
-static void arm_print(const char *name, const json_t *arm, const demo_set *set)
+static void arm_print(const char *name, const json_t *arm)
 {
-    const size_t n_seeds = json_object_size(json_object_get(arm, "seeds"));
-    (void)printf("%-10s %5.0f %5.0f %7.0f", name, real(arm, "rows"), real(arm, "steps"),
-                 real(arm, "tokens"));
-    losses_print(json_object_get(arm, "mean"), set);
-    if (n_seeds > 1)
-    {
-        (void)printf("  range over %2zu seeds        ", n_seeds);
-        losses_print(json_object_get(arm, "range"), set);
-    }
+    char label[64];
+    json_t *losses = json_object_get(arm, "losses");
+    (void)snprintf(label, sizeof label, "%-12s %4.0f %5.0f %6.0f", name, real(arm, "rows"),
+                   real(arm, "steps"), real(arm, "tokens_scored"));
+    losses_print(label, losses, "mean");
+    losses_print("  95 % from", losses, "low");
+    losses_print("       to", losses, "high");
 }
 
-/* Like "2.345 (range 0.012)": of held-out rows of the learnable kind. */
-static void arm_loss_print(const char *name, const json_t *arm)
+/* Like "random 1.918 (1.792 to 2.041)": on held-out rows of the learnable kind. */
+static void arm_loss_print(const json_t *arms, const char *name)
 {
-    (void)printf("%s %.3f", name, real(json_object_get(arm, "mean"), learnable()));
-    if (json_object_size(json_object_get(arm, "seeds")) > 1)
-    {
-        (void)printf(" (range %.3f)", real(json_object_get(arm, "range"), learnable()));
-    }
+    const json_t *arm = json_object_get(arms, name);
+    const json_t *loss = json_object_get(json_object_get(arm, "losses"), learnable());
+    (void)printf("%s %.3f (%.3f to %.3f)", name, real(loss, "mean"), real(loss, "low"),
+                 real(loss, "high"));
 }
 
-/* The arm "top" against another. */
-static void arms_compare(const json_t *arms, const char *name)
+/* The chosen rows against another arm. */
+static void comparison_print(const json_t *arms, const char *against, const json_t *comparison)
 {
-    const json_t *top = json_object_get(arms, "top");
-    const json_t *other = json_object_get(arms, name);
-    const double drop = real(json_object_get(other, "mean"), learnable()) -
-                        real(json_object_get(top, "mean"), learnable());
+    const double p = real(comparison, "p_holm");
     (void)printf("  ");
-    arm_loss_print("top", top);
+    arm_loss_print(arms, demo_arms[DEMO_CHOSEN]);
     (void)printf(", ");
-    arm_loss_print(name, other);
-    (void)printf(": top is %.3f %s\n", fabs(drop), drop > 0 ? "lower" : "higher");
+    arm_loss_print(arms, against);
+    (void)printf(":\n    difference %+.3f (%+.3f to %+.3f); median row %+.3f, p %s %.4f\n",
+                 real(comparison, "difference"), real(comparison, "low"), real(comparison, "high"),
+                 real(comparison, "median_difference"), p < 0.0001 ? "<" : "=",
+                 p < 0.0001 ? 0.0001 : p);
 }
 
 static int arms_print(const demo_set *set)
 {
     json_t *arms = demo_arms_make(set);
+    json_t *comparisons = demo_comparisons_make(set);
     json_t *settings = demo_settings_make(set);
     const json_t *recipe = json_object_get(settings, "recipe");
     const char *name;
-    json_t *arm;
+    json_t *value;
     (void)printf("\n%-30s %s\n", "", " held-out loss, nats per scored token");
-    (void)printf("%-10s %5s %5s %7s", "arm", "rows", "steps", "tokens");
+    (void)printf("%-12s %4s %5s %6s", "arm", "rows", "steps", "tokens");
     for (size_t kind = 0; kind < DEMO_N_KINDS; ++kind)
     {
         if (set->counts[kind] > 0)
@@ -270,22 +267,30 @@ static int arms_print(const demo_set *set)
         }
     }
     (void)printf("\n");
-    json_object_foreach(arms, name, arm)
+    json_object_foreach(arms, name, value)
     {
-        arm_print(name, arm, set);
+        arm_print(name, value);
     }
     paragraph_print(
-        "top: the %.3g%% that were chosen. random: as many rows, drawn anew for each seed. "
-        "everything: the reference model of the run. tokens: the scored ones of the rows. Every "
-        "arm begins at the base and has the same recipe: %.0f epochs, batches of %.0f rows, a "
-        "learning "
-        "rate of %g. So a small arm sees each of its rows as often, and takes fewer steps.",
+        "learnability: the %.3g%% that were chosen. random: as many rows, drawn anew for each "
+        "seed. full: all rows. tokens: the scored ones of the rows. Every arm begins at the base, "
+        "has the recipe of the reference (%.0f epochs, batches of %.0f rows, a learning rate of "
+        "%g) and is trained with %.0f seeds. So a small arm sees each of its rows as often as "
+        "full does, and takes fewer steps. Losses are means over the seeds; the 95 %% intervals "
+        "are of a bootstrap over held-out rows and seeds; p is that of Wilcoxon's signed-rank test "
+        "over "
+        "single held-out rows, corrected after Holm.",
         100 * real(settings, "amount"), real(recipe, "epochs"), real(recipe, "batch_size"),
-        real(recipe, "learning_rate"));
-    (void)printf("\nHeld-out rows of the kind \"%s\":\n", learnable());
-    arms_compare(arms, "random");
-    arms_compare(arms, "everything");
+        real(recipe, "learning_rate"),
+        real(json_object_get(arms, demo_arms[DEMO_CHOSEN]), "n_seeds"));
+    (void)printf("\nHeld-out rows of the kind \"%s\"; below 0 learnability is better:\n",
+                 learnable());
+    json_object_foreach(comparisons, name, value)
+    {
+        comparison_print(arms, name, json_object_get(value, learnable()));
+    }
     json_decref(settings);
+    json_decref(comparisons);
     json_decref(arms);
     return EXIT_SUCCESS;
 }
@@ -333,8 +338,9 @@ static int summary_write(const demo_set *set)
 {
     char path[1024];
     json_t *summary =
-        json_pack("{s:o, s:o, s:o, s:o}", "settings", demo_settings_make(set), "kinds",
-                  demo_kinds_make(set), "arms", demo_arms_make(set), "sweep", demo_sweep_make(set));
+        json_pack("{s:o, s:o, s:o, s:o, s:o}", "settings", demo_settings_make(set), "kinds",
+                  demo_kinds_make(set), "arms", demo_arms_make(set), "comparisons",
+                  demo_comparisons_make(set), "sweep", demo_sweep_make(set));
     (void)snprintf(path, sizeof path, "%s/summary.json", set->folder);
     const int failed = json_dump_file(summary, path, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(summary);

@@ -7,7 +7,8 @@ amount=6%         # what is selected
 epochs=3          # of the reference model and of every arm
 batch=16          # rows of one step
 rate=5e-4         # the highest learning rate
-seeds="1 2 3"     # of the small arms
+arms=full,learnability,random    # of the experiment
+seeds=3           # trainings of each arm
 
 # Other references: learning rate and epochs. The first are made by demo/run, all by demo/sweep.
 points="2e-5:1 1e-4:1"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# demo_table on files made by hand, whose shares, means and ranges are known; and on files that lack
+# demo_table on files made by hand, whose shares, means and intervals are known; and on files that lack
 # something, each refused with one line that says what.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
@@ -54,21 +54,48 @@ manifest()
 END
 }
 
-# heldout LEARNABLE: an evaluation, with this loss on learnable rows and 1 on the others.
-heldout()
+# losses ARM SIZE ROWS STEPS TOKENS MEAN LOW HIGH: summaries, the last three those on learnable rows.
+losses()
 {
-    printf '{"loss": 3, "sources": {'
-    for kind in known noise wrong hard; do
-        printf '"heldout_%s.jsonl": {"loss": 1.0}, ' "$kind"
+    for kind in known learnable noise wrong hard; do
+        figures='"mean": 1, "low": 0.9, "high": 1.1'
+        [ $kind != learnable ] || figures="\"mean\": $6, \"low\": $7, \"high\": $8"
+        printf ',\n{"arm": "%s", "size": "%s", "source": "heldout_%s.jsonl", ' "$1" "$2" $kind
+        printf '"rows": %s, "steps": %s, "tokens_scored": %s, "n_seeds": 3, %s}' "$3" "$4" "$5" "$figures"
     done
-    printf '"heldout_learnable.jsonl": {"loss": %s}}}\n' "$1"
+}
+
+# against ARM SIZE DIFFERENCE LOW HIGH P: comparisons of learnability with it.
+against()
+{
+    for kind in known learnable noise wrong hard; do
+        printf ',\n{"arm": "learnability", "size": "%s", "against": "%s", ' "$2" "$1"
+        printf '"source": "heldout_%s.jsonl", "difference": %s, "low": %s, "high": %s, ' $kind "$3" "$4" "$5"
+        printf '"median_difference": -0.3, "p": 0.0000001, "p_holm": %s, "n_rows": 7}' "$6"
+    done
+}
+
+# Two sizes, of which the tables have the first.
+experiment()
+{
+    printf '{"summaries": [{}'
+    losses base none 0 0 0 5 4.9 5.1
+    losses full all 10 9 145 1.5 1.4 1.6
+    losses learnability 40% 4 3 50 2.14 2.04 2.24
+    losses learnability 80% 8 6 100 1.7 1.6 1.8
+    losses random 40% 4 3 49.5 3.14 3.04 3.24
+    printf '],\n"comparisons": [{}'
+    against full 40% 0.64 0.44 0.84 0.0416
+    against random 40% -1 -1.2 -0.8 0.00001
+    against random 80% -2 -2.2 -1.8 0.5
+    printf ']}\n'
 }
 
 # The files of a demo, in the folder "d".
 make_demo()
 {
     rm -rf d
-    mkdir -p d/run d/by d/arms d/sweep
+    mkdir -p d/run/experiment d/by d/sweep
     for kind in $kinds; do
         printf '{"instruction": "Is it %s?", "input": "", "output": "It is.", "kind": "%s"}\n' \
             "$kind" "$kind"
@@ -84,16 +111,7 @@ make_demo()
     manifest 5e-4 1 highest >d/sweep/a.manifest.json
     scores "0 1 2 3" >d/sweep/b.scores.jsonl # the run's own recipe: it stands there once
     manifest 1e-3 3 highest >d/sweep/b.manifest.json
-    heldout 5.0 >d/arms/base.0.heldout.json
-    heldout 1.5 >d/arms/everything.0.heldout.json
-    for seed in 1 2 12; do
-        heldout "2.$seed" >"d/arms/top.$seed.heldout.json"
-        heldout "3.$seed" >"d/arms/random.$seed.heldout.json"
-        for arm in top random; do
-            printf '{"rows": 4, "steps": 3, "tokens_scored": %d, "recipe": {"epochs": 3}}\n' \
-                $((seed * 30)) >"d/arms/$arm.$seed.train.json"
-        done
-    done
+    experiment >d/run/experiment/experiment.json
 }
 
 # column WORD N: the N-th word of the line of $work/out that begins with WORD.
@@ -131,12 +149,17 @@ done
 expect 0 "$table" d arms
 awk '{ $1 = $1; print }' out >words
 says words "base 0 0 0 1.000 5.000 1.000 1.000 1.000"
-# Tokens of one epoch: those of 3 epochs are 30, 60 and 360 for the 3 seeds, and 435 for everything.
-says words "top 4 3 50 1.000 2.140 1.000 1.000 1.000"
-says words "range over 3 seeds 0.000 0.100 0.000 0.000 0.000"
-says words "everything 10 9 145 1.000 1.500 1.000 1.000 1.000"
-says words "top 2.140 (range 0.100), random 3.140 (range 0.100): top is 1.000 lower"
-says words "top 2.140 (range 0.100), everything 1.500: top is 0.640 higher"
+says words "learnability 4 3 50 1.000 2.140 1.000 1.000 1.000"
+says words "95 % from 0.900 2.040 0.900 0.900 0.900"
+says words "to 1.100 2.240 1.100 1.100 1.100"
+says words "full 10 9 145 1.000 1.500 1.000 1.000 1.000"
+equals "$(awk 'NF == 9 { printf "%s ", $1 }' words)" "arm base learnability random full " \
+    "lines of the table"
+says words "is trained with 3 seeds"
+says words "learnability 2.140 (2.040 to 2.240), random 3.140 (3.040 to 3.240):"
+says words "difference -1.000 (-1.200 to -0.800); median row -0.300, p < 0.0001"
+says words "learnability 2.140 (2.040 to 2.240), full 1.500 (1.400 to 1.600):"
+says words "difference +0.640 (+0.440 to +0.840); median row -0.300, p = 0.0416"
 
 expect 0 "$table" d sweep
 awk '{ $1 = $1; print }' out >words
@@ -151,18 +174,20 @@ done
 
 expect 0 "$table" d summary
 holds '"learnable":{"rows":3,"share_in_set":0.3,"share_in_selection":{"learnability":0.75,"loss":0.25,"rho_sum":0.25,"length":0.25,"random":0.25},"tokens":15.0,"initial_loss":6.0,"reference_loss":3.0,"learnability":0.5}'
-holds '"top":{"rows":4,"steps":3,"tokens":50,"seeds":{"1":{"known":1.0,"learnable":2.1,'
-holds '"12":{"known":1.0,"learnable":2.12,'
-holds '"range":{"known":0.0,"learnable":0.1,'
-holds '"base":{"rows":0,"steps":0,"tokens":0,"seeds":{"0":{"known":1.0,"learnable":5.0,'
+holds '"learnability":{"rows":4,"tokens_scored":50,"steps":3,"n_seeds":3,"losses":{"known":{"mean":1,"low":0.9,"high":1.1},"learnable":{"mean":2.14,'
+holds '"comparisons":{"random":{"known":{"difference":-1,"low":-1.2,"high":-0.8,"median_difference":-0.3,"p":1e-7,"p_holm":1e-5,"n_rows":7},'
+holds '"full":{"known":{"difference":0.64,'
 holds '"settings":{"records":10,"amount":0.4,"floor":0.001,"format":{"template":"plain"},"recipe":{"epochs":3,"batch_size":4,"learning_rate":0.001},"directions":{"learnability":"highest",'
 holds '"length":"lowest"'
 holds '"sweep":[{"learning_rate":0.0005,"epochs":1,"steps":9,"share_in_selection":{"known":0.0,"learnable":0.25,'
 
 # A kind that the set lacks is not in the tables.
 sed -i 's/"kind": "hard"/"kind": "wrong"/' d/sft.jsonl
-expect 0 "$table" d kinds
-lacks out hard
+for section in kinds arms; do
+    expect 0 "$table" d "$section"
+    lacks out hard
+done
+equals "$(awk '$1 == "base" { print NF }' out)" 8 "columns without a kind"
 
 # ---- a method that failed
 
@@ -211,14 +236,25 @@ sed -i 's/true/false/' d/by/loss.scores.jsonl
 refused kinds "d/by/loss.scores.jsonl: no row is selected"
 sed -i 's/"direction"/"end"/' d/by/loss.manifest.json
 refused kinds 'd/by/loss.manifest.json: lacks "selection/direction"'
-rm d/arms/top.*.heldout.json
-refused arms "d/arms/top.*.heldout.json: there is none"
-rm d/arms/random.2.train.json
-refused arms "d/arms/random.2.train.json: cannot be opened"
-sed -i 's/heldout_noise/heldout_nose/' d/arms/top.2.heldout.json
-refused arms 'd/arms/top.2.heldout.json: lacks "sources/heldout_noise.jsonl/loss"'
-sed -i 's/"steps": 3/"steps": "3"/' d/arms/top.1.train.json
-refused arms 'd/arms/top.1.train.json: "steps" is not a number'
+file=d/run/experiment/experiment.json
+rm $file
+refused arms "$file: cannot be opened"
+sed -i '3s/"mean.*//' $file
+refused arms "$file:4: "
+sed -i 's/"summaries"/"summary"/' $file
+refused arms "$file: lacks \"summaries\""
+sed -i 's/"comparisons"/"compared"/' $file
+refused arms "$file: lacks \"comparisons\""
+sed -i '/"full", "size"/s/heldout_noise/heldout_nose/' $file
+refused arms "$file: \"summaries\" has nothing of full on heldout_noise.jsonl"
+sed -i 's/"against": "random"/"against": "chance"/' $file
+refused arms "$file: \"comparisons\" has nothing of learnability against random on heldout_known.jsonl"
+sed -i 's/"against": "full"/"against": ["full"]/' $file
+refused arms "$file: \"comparisons\" has nothing of learnability against full on heldout_known.jsonl"
+sed -i 's/"steps": 3/"steps": "3"/' $file
+refused arms "$file: \"steps\" is not a number"
+sed -i 's/"low": -1.2, //' $file
+refused summary "$file: lacks \"low\""
 rm d/sweep/a.manifest.json
 refused sweep "d/sweep/a.manifest.json: cannot be opened"
 rm d/run/manifest.json
