@@ -35,6 +35,21 @@ static void print_losses(cli_json *json, const cli_shown_row *shown)
     cli_json_end(json);
 }
 
+/* What every model that has them says of a scored token. */
+static void print_values(cli_json *json, const char *name, const cli_shown_row *shown,
+                         float *const *values, size_t scored_at)
+{
+    cli_json_object(json, name);
+    for (size_t i = 0; i < shown->info.n_models; i++)
+    {
+        if (values[i] != NULL)
+        {
+            cli_json_float(json, lobass_run_model_at(shown->run, i)->name, values[i][scored_at]);
+        }
+    }
+    cli_json_end(json);
+}
+
 static void print_token(cli_json *json, const cli_shown_row *shown, const cli_shown_token *token)
 {
     bool is_scored = (token->flags & LOBASS_TOKEN_SCORED) != 0;
@@ -48,16 +63,8 @@ static void print_token(cli_json *json, const cli_shown_row *shown, const cli_sh
     cli_json_bool(json, "scored", is_scored);
     if (is_scored)
     {
-        cli_json_object(json, "losses");
-        for (size_t i = 0; i < shown->info.n_models; i++)
-        {
-            if (shown->losses[i] != NULL)
-            {
-                cli_json_float(json, lobass_run_model_at(shown->run, i)->name,
-                               shown->losses[i][token->scored_at]);
-            }
-        }
-        cli_json_end(json);
+        print_values(json, "losses", shown, shown->losses, token->scored_at);
+        print_values(json, "el2n", shown, shown->el2n, token->scored_at);
     }
     cli_json_end(json);
 }

@@ -95,30 +95,34 @@ static lobass_status load_texts(cli_shown_row *shown, lobass_error *error)
     return status;
 }
 
-static lobass_status load_losses(cli_shown_row *shown, uint64_t row_number, lobass_error *error)
+/* lobass_run_losses or lobass_run_el2n. */
+typedef lobass_status (*values_reader)(lobass_run *run, uint64_t row_number, size_t model_index,
+                                       float *values, size_t n_scored, lobass_error *error);
+
+static lobass_status load_values(float ***values, cli_shown_row *shown, uint64_t row_number,
+                                 values_reader read, lobass_error *error)
 {
     size_t n_scored = shown->row.n_scored;
 
-    shown->losses = allocate(shown->info.n_models, sizeof *shown->losses);
-    if (shown->losses == NULL)
+    *values = allocate(shown->info.n_models, sizeof **values);
+    if (*values == NULL)
     {
         return out_of_memory(error);
     }
     for (size_t i = 0; i < shown->info.n_models && n_scored > 0; i++)
     {
-        float *losses = allocate(n_scored, sizeof *losses);
-        if (losses == NULL)
+        float *of_model = allocate(n_scored, sizeof *of_model);
+        if (of_model == NULL)
         {
             return out_of_memory(error);
         }
-        lobass_status status =
-            lobass_run_losses(shown->run, row_number, i, losses, n_scored, error);
+        lobass_status status = read(shown->run, row_number, i, of_model, n_scored, error);
         if (status == LOBASS_OK)
         {
-            shown->losses[i] = losses;
+            (*values)[i] = of_model;
             continue;
         }
-        free(losses);
+        free(of_model);
         if (status != LOBASS_NOT_FOUND)
         {
             return status;
@@ -236,7 +240,11 @@ lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_
     }
     if (status == LOBASS_OK)
     {
-        status = load_losses(shown, row_number, error);
+        status = load_values(&shown->losses, shown, row_number, lobass_run_losses, error);
+    }
+    if (status == LOBASS_OK)
+    {
+        status = load_values(&shown->el2n, shown, row_number, lobass_run_el2n, error);
     }
     if (status == LOBASS_OK)
     {
@@ -246,15 +254,21 @@ lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_
     return status;
 }
 
+static void free_values(float **values, size_t n_models)
+{
+    for (size_t i = 0; i < n_models && values != NULL; i++)
+    {
+        free(values[i]);
+    }
+    free(values);
+}
+
 void cli_shown_row_free(cli_shown_row *shown)
 {
-    for (size_t i = 0; i < shown->info.n_models && shown->losses != NULL; i++)
-    {
-        free(shown->losses[i]);
-    }
+    free_values(shown->losses, shown->info.n_models);
+    free_values(shown->el2n, shown->info.n_models);
     free(shown->tokens);
     free(shown->text);
-    free(shown->losses);
     free(shown->stored_reason);
     free(shown->scores_line);
     json_decref(shown->scores);

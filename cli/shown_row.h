@@ -32,7 +32,7 @@ typedef struct cli_shown_row
     const lobass_tokenizer *tokenizer; /* borrowed from the run */
     cli_shown_token *tokens;           /* [row.n_tokens] */
     char *text;                        /* of all tokens, one after the other */
-    float **losses;                    /* [info.n_models], each [row.n_scored] or NULL */
+    float **losses, **el2n;            /* [info.n_models], each [row.n_scored] or NULL */
     char *scores_line;                 /* the row's line of lobass_run_scores, no newline */
     size_t scores_size;
     json_t *scores; /* the same, read */

@@ -237,7 +237,8 @@ typedef struct lobass_measure_options
                             measures every response without what it answers */
     lobass_dtype dtype;
     uint32_t n_threads;
-    bool overwrite; /* measure again although NAME exists with another fingerprint */
+    bool overwrite; /* measure again although NAME exists with another fingerprint, or with losses
+                       that an earlier lobass stored without el2n */
     double verify;  /* share of the rows, 0 to 1, that are scored once more in another layout: each
                        alone, nothing shared; 0: none */
     bool keeps_prefixes; /* compute what rows have in common for each of them, for comparison: the
@@ -251,16 +252,16 @@ typedef struct lobass_measure_result
     uint64_t n_tokens, n_scored_tokens; /* of this call */
     uint64_t n_nonfinite;               /* of all of them, with a loss that is not finite */
     uint64_t n_verified;                /* rows scored once more */
-    uint64_t n_different;               /* of those, with a token whose loss is another one */
-    double largest_difference;          /* of a token's loss between the two, in nats; infinite
-                                         * where only one of the two is finite */
+    uint64_t n_different;      /* of those, with a token whose loss or el2n is another one */
+    double largest_difference; /* between the two of a token's loss, in nats, or of its el2n;
+                                  infinite where only one of the two is finite */
     double mean_loss; /* nats per scored token over all measured rows but those; NaN: none */
     double elapsed_seconds;
 } lobass_measure_result;
 
 LOBASS_API lobass_measure_options lobass_measure_options_default(void);
-/* Stores -ln p(token | everything before it) of every scored token. Resumes where it was
- * stopped. */
+/* Stores -ln p(token | everything before it) of every scored token, and the el2n of the prediction:
+ * |p - onehot(token)|, p over the vocabulary. Resumes where it was stopped. */
 LOBASS_API lobass_status lobass_measure(const lobass_measure_options *options,
                                         const lobass_observer *observer,
                                         lobass_measure_result *result, lobass_error *error);
@@ -279,6 +280,7 @@ typedef enum lobass_score
     LOBASS_SCORE_PPL,          /* exp(L_initial) */
     LOBASS_SCORE_IFD_LOSS,     /* L_initial / L_unconditional, both without end tokens */
     LOBASS_SCORE_IFD_PPL,      /* the same of exp() of both */
+    LOBASS_SCORE_EL2N,         /* mean over scored tokens of |p_initial - onehot(token)| */
     LOBASS_SCORE_LENGTH,       /* number of scored tokens */
     LOBASS_SCORE_RANDOM,       /* keyed hash of seed and record hash, in [0, 1) */
     LOBASS_SCORE_COUNT
@@ -402,6 +404,11 @@ LOBASS_API lobass_status lobass_run_row(lobass_run *run, uint64_t row_number, lo
  * was not measured under MODEL_INDEX is LOBASS_NOT_FOUND. */
 LOBASS_API lobass_status lobass_run_losses(lobass_run *run, uint64_t row_number, size_t model_index,
                                            float *nll, size_t n_scored, lobass_error *error);
+/* The same for el2n: |p - onehot(token)| from 0 to sqrt(2), p being the model's probabilities of
+ * all tokens at that place. LOBASS_NOT_FOUND also where an earlier lobass measured the row,
+ * without. */
+LOBASS_API lobass_status lobass_run_el2n(lobass_run *run, uint64_t row_number, size_t model_index,
+                                         float *el2n, size_t n_scored, lobass_error *error);
 
 typedef enum lobass_table_format
 {

@@ -157,9 +157,10 @@ typedef struct lb_ops
     void (*add)(lb_compute *c, float *x, const float *y, size_t n, size_t d);
 
     /* nll[n] = log_sum_exp[n] - logit of the target, logits = x[n, d] head^T, in chunks of the
-     * vocabulary: the [n, v] matrix never exists. */
+     * vocabulary: the [n, v] matrix never exists. el2n[n] = |softmax(logits) - onehot(target)|,
+     * from 0 to sqrt(2), precise also near 0; NULL: not wanted. */
     lobass_status (*cross_entropy_forward)(lb_compute *c, float *nll, float *log_sum_exp,
-                                           const float *x, const lb_matrix *head,
+                                           float *el2n, const float *x, const lb_matrix *head,
                                            const int32_t *targets, size_t n, lobass_error *error);
     /* With grad_logit = scale * (softmax - onehot): grad_x += grad_logit head;
      * grad_head[v, d] += grad_logit^T x (NULL: not wanted). */

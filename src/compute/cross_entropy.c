@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The head and its cross-entropy in one: with logits z[i] = x[i] head^T over v words,
- *     log_sum_exp[i] = log sum_w exp z[i, w],   nll[i] = log_sum_exp[i] - z[i, target[i]].
+ * The head and its cross-entropy in one: with logits z[i] = x[i] head^T over v words, y the target,
+ *     log_sum_exp[i] = log sum_w exp z[i, w],   nll[i] = log_sum_exp[i] - z[i, y],
+ *     el2n[i] = |p - onehot(y)| = sqrt(sum_w p_w^2 - 2 p_y + 1),   p = softmax(z[i]).
+ * The last is the error L2 norm of Paul et al., "Deep Learning on a Data Diet", arXiv 2107.07075.
  *
  * The [n, v] logits never exist. The forward goes through the vocabulary a block at a time and
  * keeps, per row, the maximum and the sum (in double) of exponentials over it. To occupy all
  * threads where rows are few, the vocabulary is also cut into parts; their number follows from the
  * vocabulary alone, and their sums are merged in order, so that a row's loss does not depend on how
  * many rows there are.
+ *
+ * Where the model is nearly sure, p_y near 1, the terms under the root would cancel. They are
+ * (1 - p_y)^2 + sum_{w != y} p_w^2, so two more sums leave the target out: of the exponentials of
+ * the others, which make up 1 - p_y, and of their squares.
  */
 #include <math.h>
 #include <string.h>
@@ -22,9 +28,10 @@ enum
 /* What a part of the vocabulary contributes to a row. */
 typedef struct part_sum
 {
-    double sum;    /* of exp(z - maximum) */
-    float maximum; /* of z */
-    float target;  /* z[target], where the target lies in this part */
+    double sum;             /* of exp(z - maximum) */
+    double others, squares; /* of the same and of its square, without the target; for el2n */
+    float maximum;          /* of z */
+    float target;           /* z[target], where the target lies in this part */
 } part_sum;
 
 typedef struct cross_entropy
@@ -40,6 +47,7 @@ typedef struct cross_entropy
     /* forward */
     part_sum *parts; /* [n, n_parts] */
     size_t n_parts, part_words;
+    bool has_el2n;
     /* backward */
     float *grad_x, *grad_head;
     const float *log_sum_exp;
@@ -106,17 +114,29 @@ static void part_sum_add(const cross_entropy *e, part_sum *part, float *logits, 
 {
     const lb_vector *vector = e->scratch->vector;
     const size_t target = (size_t)e->targets[row];
-    if (target >= word && target - word < n_words)
+    const bool has_target = target >= word && target - word < n_words;
+    if (has_target)
     {
         part->target = logits[target - word];
     }
     const float largest = vector->maximum(logits, n_words);
     if (largest > part->maximum)
     {
-        part->sum *= exp((double)part->maximum - (double)largest);
+        const double scale = exp((double)part->maximum - (double)largest);
+        part->sum *= scale;
+        part->others *= scale;
+        part->squares *= scale * scale;
         part->maximum = largest;
     }
     part->sum += vector->exponential(logits, logits, 1.0F, part->maximum, n_words);
+    if (e->has_el2n)
+    {
+        if (has_target)
+        {
+            logits[target - word] = 0.0F;
+        }
+        vector->moments_add(&part->others, &part->squares, logits, n_words);
+    }
 }
 
 static void forward_chunk(void *context, size_t chunk, unsigned worker)
@@ -130,7 +150,7 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
                                e->x + row * e->d, e->d, n_rows, e->d, product_rows(e, n_rows));
     for (size_t i = 0; i < n_rows; i++)
     {
-        e->parts[(row + i) * e->n_parts + part] = (part_sum){0.0, -INFINITY, 0.0F};
+        e->parts[(row + i) * e->n_parts + part] = (part_sum){.maximum = -INFINITY};
     }
     const size_t last = lb_min(e->head->n_out, (part + 1) * e->part_words);
     for (size_t word = part * e->part_words; word < last; word += LB_VOCABULARY_BLOCK)
@@ -145,7 +165,7 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
-static void merge_parts(const cross_entropy *e, float *nll, float *log_sum_exp)
+static void merge_parts(const cross_entropy *e, float *nll, float *log_sum_exp, float *el2n)
 {
     for (size_t row = 0; row < e->n; row++)
     {
@@ -156,18 +176,27 @@ static void merge_parts(const cross_entropy *e, float *nll, float *log_sum_exp)
             largest = (double)parts[i].maximum > largest ? (double)parts[i].maximum : largest;
         }
         double sum = 0.0;
+        double others = 0.0;
+        double squares = 0.0;
         for (size_t i = 0; i < e->n_parts; i++)
         {
-            sum += parts[i].sum * exp((double)parts[i].maximum - largest);
+            const double scale = exp((double)parts[i].maximum - largest);
+            sum += parts[i].sum * scale;
+            others += parts[i].others * scale;
+            squares += parts[i].squares * scale * scale;
         }
         const size_t of_target = (size_t)e->targets[row] / e->part_words;
         const double total = largest + log(sum);
         log_sum_exp[row] = (float)total;
         nll[row] = (float)(total - (double)parts[of_target].target);
+        if (el2n != NULL)
+        {
+            el2n[row] = (float)(sqrt(others * others + squares) / sum);
+        }
     }
 }
 
-lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum_exp,
+lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum_exp, float *el2n,
                                        const float *x, const lb_matrix *head,
                                        const int32_t *targets, size_t n, lobass_error *error)
 {
@@ -182,7 +211,8 @@ lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum
                        .targets = targets,
                        .n = n,
                        .d = head->n_in,
-                       .n_row_blocks = lb_blocks(n, LB_ROW_BLOCK)};
+                       .n_row_blocks = lb_blocks(n, LB_ROW_BLOCK),
+                       .has_el2n = el2n != NULL};
     const size_t n_blocks = lb_blocks(head->n_out, LB_VOCABULARY_BLOCK);
     const size_t wanted = lb_min(n_blocks, LB_WANTED_CHUNKS); /* whatever the rows: the same sums */
     e.part_words = lb_blocks(n_blocks, wanted) * LB_VOCABULARY_BLOCK;
@@ -195,7 +225,7 @@ lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum
     e.parts = (part_sum *)lb_scratch_shared(c->scratch);
     lb_pool_run(c->pool, e.n_row_blocks * e.n_parts, forward_chunk, &e);
     LB_TRY(lb_failure_status(&e.failure, e.gemm, error));
-    merge_parts(&e, nll, log_sum_exp);
+    merge_parts(&e, nll, log_sum_exp, el2n);
     return LOBASS_OK;
 }
 

@@ -101,6 +101,8 @@ typedef struct lb_vector
     /* y = exp(scale * x - shift); returns the sum. Y may be X. */
     double (*exponential)(float *y, const float *x, float scale, float shift, size_t count);
     double (*dot)(const float *a, const float *b, size_t count);
+    /* *sum += sum of x, *squares += sum of x^2 */
+    void (*moments_add)(double *sum, double *squares, const float *x, size_t count);
     /* x = scale * p * (x - shift) */
     void (*softmax_backward)(float *x, const float *p, float shift, float scale, size_t count);
     void (*silu_forward)(float *y, const float *gate, const float *up, size_t count);
@@ -249,7 +251,7 @@ void lb_swiglu_forward(lb_compute *c, float *y, const float *gate, const float *
 void lb_swiglu_backward(lb_compute *c, float *grad_gate, float *grad_up, const float *grad_y,
                         const float *gate, const float *up, size_t n, size_t d);
 void lb_add(lb_compute *c, float *x, const float *y, size_t n, size_t d);
-lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum_exp,
+lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum_exp, float *el2n,
                                        const float *x, const lb_matrix *head,
                                        const int32_t *targets, size_t n, lobass_error *error);
 lobass_status lb_cross_entropy_backward(lb_compute *c, float *grad_x, float *grad_head,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The loops that need wide registers: maximum, exponential, dot product, softmax and SiLU
+ * The loops that need wide registers: maximum, exponential, dot product, moments, softmax and SiLU
  * gradients, bf16 conversion and the plain matrix product. Each is written once, inlined into a
  * function per instruction set (baseline, AVX2, AVX-512), and chosen through a table when a
  * computation is created: no resolver runs before main, so sanitizers do not mind.
@@ -179,6 +179,24 @@ INLINED double dot(const float *a, const float *b, size_t count)
         sum += (double)a[i] * (double)b[i];
     }
     return sum;
+}
+
+INLINED void moments_add(double *sum, double *squares, const float *x, size_t count)
+{
+    for (size_t i = 0; i < count;)
+    {
+        const size_t last = lb_min(count, i + FLUSH_ELEMENTS);
+        lanes partial = {0};
+        lanes partial_squares = {0};
+        for (; i < last; i += LANES)
+        {
+            const lanes value = load(x + i, last - i, 0.0F);
+            partial += value;
+            partial_squares += value * value;
+        }
+        *sum += sum_of_lanes(partial);
+        *squares += sum_of_lanes(partial_squares);
+    }
 }
 
 INLINED void softmax_backward(float *x, const float *p, float shift, float scale, size_t count)
@@ -379,6 +397,11 @@ INLINED void multiply(const lb_product *product)
     {                                                                                              \
         return dot(a, b, count);                                                                   \
     }                                                                                              \
+    __attribute__((target(instructions))) static void moments_add_##isa(                           \
+        double *sum, double *squares, const float *x, size_t count)                                \
+    {                                                                                              \
+        moments_add(sum, squares, x, count);                                                       \
+    }                                                                                              \
     __attribute__((target(instructions))) static void softmax_backward_##isa(                      \
         float *x, const float *p, float shift, float scale, size_t count)                          \
     {                                                                                              \
@@ -423,6 +446,7 @@ INLINED void multiply(const lb_product *product)
                                            maximum_##isa,                                          \
                                            exponential_##isa,                                      \
                                            dot_##isa,                                              \
+                                           moments_add_##isa,                                      \
                                            softmax_backward_##isa,                                 \
                                            silu_forward_##isa,                                     \
                                            silu_backward_##isa,                                    \

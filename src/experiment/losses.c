@@ -138,7 +138,7 @@ static lobass_status overlap_count(loading *l, lb_store *run, const lobass_obser
 /* ---- losses -----------------------------------------------------------------------------------
  */
 
-static lobass_status row_take(void *context, uint64_t row, const float *nll, size_t n_scored,
+static lobass_status row_take(void *context, uint64_t row, const lb_row_losses *losses,
                               lobass_error *error)
 {
     loading *l = context;
@@ -146,13 +146,13 @@ static lobass_status row_take(void *context, uint64_t row, const float *nll, siz
     {
         return LOBASS_OK;
     }
-    if (n_scored != l->summaries[row].n_scored)
+    if (losses->n_scored != l->summaries[row].n_scored)
     {
         return lb_fail(error, LOBASS_BAD_FORMAT,
                        "%s: row %" PRIu64 ": %zu stored losses, expected %" PRIu32, l->path, row,
-                       n_scored, l->summaries[row].n_scored);
+                       losses->n_scored, l->summaries[row].n_scored);
     }
-    l->sums[l->places[row]] = lb_losses_sum(nll, n_scored);
+    l->sums[l->places[row]] = lb_losses_sum(losses->nll, losses->n_scored);
     l->n_found++;
     return LOBASS_OK;
 }

@@ -312,7 +312,7 @@ static lobass_status forward_hidden(lb_decoder *decoder, const lb_batch *batch, 
 }
 
 lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,
-                                 lobass_error *error)
+                                 float *el2n, lobass_error *error)
 {
     lb_compute *c = decoder->compute;
     lb_head_activations *head = &decoder->head;
@@ -322,7 +322,7 @@ lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, flo
     if (batch->n_scored > 0)
     {
         LB_TRY(forward_hidden(decoder, batch, error));
-        LB_TRY(c->ops->cross_entropy_forward(c, head->nll, head->log_sum_exp, head->hidden,
+        LB_TRY(c->ops->cross_entropy_forward(c, head->nll, head->log_sum_exp, el2n, head->hidden,
                                              &decoder->model->head->matrix, head->targets,
                                              batch->n_scored, error));
         memcpy(nll, decoder->head.nll, batch->n_scored * sizeof *nll);

@@ -192,9 +192,10 @@ typedef enum lb_decoder_use
 lobass_status lb_decoder_create(lb_decoder **decoder, const lb_model *model, lb_compute *compute,
                                 size_t max_tokens, lb_decoder_use use, lobass_error *error);
 void lb_decoder_free(lb_decoder *decoder);
-/* nll[batch->n_scored]: -ln p(token) in nats, in the order of batch->scored. */
+/* nll[batch->n_scored]: -ln p(token) in nats, in the order of batch->scored; el2n of the same
+ * length: |p - onehot(token)|, p over the vocabulary, or NULL where it is not wanted. */
 lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,
-                                 lobass_error *error);
+                                 float *el2n, lobass_error *error);
 /* Logits [n_scored, n_vocabulary] that predict the scored tokens, for tests and generation: after a
  * forward of the same batch. */
 lobass_status lb_decoder_logits(lb_decoder *decoder, const lb_batch *batch, float *logits,

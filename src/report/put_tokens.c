@@ -42,15 +42,14 @@ static lobass_status put_pieces(reader *r, const lobass_row *row)
 static lobass_status put_losses(reader *r, const char *name, uint64_t row)
 {
     const lb_store_model *model = lb_report_model_find(r->report, name);
-    const float *nll = NULL;
-    size_t n_scored = 0;
+    lb_row_losses losses = {0};
     lobass_error found;
     if (model == NULL)
     {
         return LOBASS_OK;
     }
     const lobass_status status =
-        lb_store_losses_load(&nll, &n_scored, r->report->store, model->id, row, &found);
+        lb_store_losses_load(&losses, r->report->store, model->id, row, &found);
     if (status == LOBASS_NOT_FOUND)
     {
         return LOBASS_OK;
@@ -59,7 +58,8 @@ static lobass_status put_losses(reader *r, const char *name, uint64_t row)
     {
         return lb_fail(r->page->error, status, "%s", found.message);
     }
-    return lb_page_put_column(r->page, name, "f32", nll, n_scored * sizeof *nll);
+    return lb_page_put_column(r->page, name, "f32", losses.nll,
+                              losses.n_scored * sizeof *losses.nll);
 }
 
 static lobass_status put_row(reader *r, uint64_t number)

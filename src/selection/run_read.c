@@ -37,18 +37,18 @@ typedef struct loss_total
     uint64_t n_rows, n_scored;
 } loss_total;
 
-static lobass_status add_losses(void *context, uint64_t row, const float *nll, size_t n_scored,
+static lobass_status add_losses(void *context, uint64_t row, const lb_row_losses *losses,
                                 lobass_error *error)
 {
     loss_total *total = context;
-    const double sum = lb_losses_sum(nll, n_scored);
+    const double sum = lb_losses_sum(losses->nll, losses->n_scored);
     (void)row;
     (void)error;
     total->n_rows++;
     if (isfinite(sum)) /* as lobass_measure() counts */
     {
         total->nll_sum += sum;
-        total->n_scored += n_scored;
+        total->n_scored += losses->n_scored;
     }
     return LOBASS_OK;
 }
@@ -286,27 +286,51 @@ lobass_status lobass_run_row(lobass_run *run, uint64_t row_number, lobass_row *r
     return lb_store_row_load(row, run->store, row_number, error);
 }
 
-lobass_status lobass_run_losses(lobass_run *run, uint64_t row_number, size_t model_index,
-                                float *nll, size_t n_scored, lobass_error *error)
+static lobass_status stored_losses(lb_row_losses *stored, lobass_run *run, uint64_t row_number,
+                                   size_t model_index, size_t n_scored, lobass_error *error)
 {
-    const float *stored = NULL;
-    size_t n_stored = 0;
     if (model_index >= run->n_models)
     {
         return lb_fail(error, LOBASS_NOT_FOUND, "%s: model %zu: the run was measured under %zu",
                        lb_store_path(run->store), model_index, run->n_models);
     }
-    LB_TRY(lb_store_losses_load(&stored, &n_stored, run->store, run->stored_models[model_index].id,
-                                row_number, error));
-    if (n_stored != n_scored)
+    LB_TRY(lb_store_losses_load(stored, run->store, run->stored_models[model_index].id, row_number,
+                                error));
+    if (stored->n_scored != n_scored)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
                        "%s: row %" PRIu64 ": has %zu stored losses, room for %zu was given",
-                       lb_store_path(run->store), row_number, n_stored, n_scored);
+                       lb_store_path(run->store), row_number, stored->n_scored, n_scored);
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lobass_run_losses(lobass_run *run, uint64_t row_number, size_t model_index,
+                                float *nll, size_t n_scored, lobass_error *error)
+{
+    lb_row_losses stored = {0};
+    LB_TRY(stored_losses(&stored, run, row_number, model_index, n_scored, error));
+    if (stored.nll != NULL && n_scored > 0)
+    {
+        memcpy(nll, stored.nll, n_scored * sizeof *nll);
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lobass_run_el2n(lobass_run *run, uint64_t row_number, size_t model_index, float *el2n,
+                              size_t n_scored, lobass_error *error)
+{
+    lb_row_losses stored = {0};
+    LB_TRY(stored_losses(&stored, run, row_number, model_index, n_scored, error));
+    if (stored.el2n == NULL)
+    {
+        return lb_fail(error, LOBASS_NOT_FOUND,
+                       "%s: row %" PRIu64 ": an earlier lobass measured it without el2n",
+                       lb_store_path(run->store), row_number);
     }
     if (n_scored > 0)
     {
-        memcpy(nll, stored, n_scored * sizeof *nll);
+        memcpy(el2n, stored.el2n, n_scored * sizeof *el2n);
     }
     return LOBASS_OK;
 }

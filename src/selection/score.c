@@ -11,6 +11,7 @@
  *     loss, ppl    = L_initial, exp(L_initial)
  *     ifd_loss     = sum_t nll_initial[t] / sum_t nll_unconditional[t]         t: no end tokens
  *     ifd_ppl      = exp(mean_t nll_initial[t]) / exp(mean_t nll_unconditional[t])      the same
+ *     el2n         = (1/N) sum_t el2n_initial[t]
  *     length       = N
  *     random       = XXH3-128(record hash, big-endian; seed), upper half, top 53 bits / 2^53
  * A score that does not exist, or is not finite, is absent; so are those of both models where these
@@ -46,10 +47,10 @@ enum
     N_PARTS
 };
 
-/* The losses of a row under one model, in nats. */
+/* The losses of a row under one model, in nats, and its el2n: NaN where the row has none. */
 typedef struct loss_sums
 {
-    double total, parts[N_PARTS];
+    double total, parts[N_PARTS], el2n;
     bool is_there;
 } loss_sums;
 
@@ -116,11 +117,10 @@ static lobass_status parts_load(scorer *s, uint64_t number, uint32_t n_scored, l
 static lobass_status sums_load(loss_sums *sums, scorer *s, int model, uint64_t number,
                                lobass_error *error)
 {
-    const float *nll = NULL;
-    size_t n_stored = 0;
+    lb_row_losses losses = {0};
     lobass_error found;
     const lobass_status status =
-        lb_store_losses_load(&nll, &n_stored, s->store, s->models[model], number, &found);
+        lb_store_losses_load(&losses, s->store, s->models[model], number, &found);
     if (status == LOBASS_NOT_FOUND)
     {
         return LOBASS_OK;
@@ -129,18 +129,19 @@ static lobass_status sums_load(loss_sums *sums, scorer *s, int model, uint64_t n
     {
         return lb_fail(error, status, "%s", found.message);
     }
-    if (n_stored != s->n_parts)
+    if (losses.n_scored != s->n_parts)
     {
         return lb_fail(error, LOBASS_BAD_FORMAT,
                        "%s: row %" PRIu64 ": %zu stored losses, expected %zu, the number of its "
                        "scored tokens",
-                       lb_store_path(s->store), number, n_stored, s->n_parts);
+                       lb_store_path(s->store), number, losses.n_scored, s->n_parts);
     }
-    for (size_t t = 0; t < n_stored; t++)
+    for (size_t t = 0; t < losses.n_scored; t++)
     {
-        sums->parts[s->parts[t]] += (double)nll[t];
+        sums->parts[s->parts[t]] += (double)losses.nll[t];
     }
-    sums->total = lb_losses_sum(nll, n_stored);
+    sums->total = lb_losses_sum(losses.nll, losses.n_scored);
+    sums->el2n = losses.el2n == NULL ? NAN : lb_losses_sum(losses.el2n, losses.n_scored);
     sums->is_there = true;
     return LOBASS_OK;
 }
@@ -247,6 +248,7 @@ static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const 
     {
         set(row, LOBASS_SCORE_LOSS, row->initial_loss);
         set(row, LOBASS_SCORE_PPL, exp(row->initial_loss));
+        set(row, LOBASS_SCORE_EL2N, initial->el2n / n_scored);
     }
     if (row->has_initial && row->has_reference &&
         strcmp(s->dtypes[INITIAL], s->dtypes[REFERENCE]) == 0)

@@ -4,7 +4,7 @@
  * same columns in the same order:
  *     row, source, record, status, n_tokens (scored tokens, N), initial_loss, reference_loss,
  *     learnability, drop_end, drop_first, drop_rest, rho_sum, rho_mean, ppl, ifd_loss, ifd_ppl,
- *     random, rank, selected, reason
+ *     el2n, random, rank, selected, reason
  * What does not exist is absent in JSON and an empty cell in CSV. The scores `loss` and `length`
  * are initial_loss and n_tokens and are not repeated. Reals read back as the same double.
  */
@@ -50,7 +50,8 @@ static const real_column columns[] = {
     MEMBER(drop_first, has_drops),     MEMBER(drop_rest, has_drops),
     SCORE(LOBASS_SCORE_RHO_SUM),       SCORE(LOBASS_SCORE_RHO_MEAN),
     SCORE(LOBASS_SCORE_PPL),           SCORE(LOBASS_SCORE_IFD_LOSS),
-    SCORE(LOBASS_SCORE_IFD_PPL),       SCORE(LOBASS_SCORE_RANDOM),
+    SCORE(LOBASS_SCORE_IFD_PPL),       SCORE(LOBASS_SCORE_EL2N),
+    SCORE(LOBASS_SCORE_RANDOM),
 };
 #define N_COLUMNS (sizeof columns / sizeof *columns)
 

@@ -94,6 +94,28 @@ static lobass_status check_measured(const losses_wanted *wanted, const char *nam
     return LOBASS_OK;
 }
 
+/* An earlier lobass stored losses alone. */
+static lobass_status check_el2n(const losses_wanted *wanted, lobass_error *error)
+{
+    uint64_t n_measured = 0;
+    uint64_t n_with = 0;
+    for (size_t i = 0; i < wanted->scores->n_rows; i++)
+    {
+        const lb_row_scores *row = &wanted->scores->rows[i];
+        n_measured += row->has_initial ? 1 : 0;
+        n_with += row->has_initial && row->has[LOBASS_SCORE_EL2N] ? 1 : 0;
+    }
+    if (n_with < n_measured)
+    {
+        return lb_fail(error, LOBASS_NOT_FOUND,
+                       "%s: %s needs what an earlier lobass did not store with the losses under "
+                       "\"initial\", and %" PRIu64 " of %" PRIu64
+                       " rows have it; measure \"initial\" again (-f)",
+                       wanted->path, wanted->what, n_with, n_measured);
+    }
+    return LOBASS_OK;
+}
+
 /* A drop from one way of computing to another would be that of the rounding. */
 static lobass_status check_alike(const losses_wanted *wanted, const lb_store_model *initial,
                                  const lb_store_model *other, const lobass_observer *observer,
@@ -166,7 +188,7 @@ lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_s
         [LOBASS_SCORE_LEARNABILITY] = true, [LOBASS_SCORE_RHO_SUM] = true,
         [LOBASS_SCORE_RHO_MEAN] = true,     [LOBASS_SCORE_LOSS] = true,
         [LOBASS_SCORE_PPL] = true,          [LOBASS_SCORE_IFD_LOSS] = true,
-        [LOBASS_SCORE_IFD_PPL] = true,
+        [LOBASS_SCORE_IFD_PPL] = true,      [LOBASS_SCORE_EL2N] = true,
     };
     static const bool needs_reference[LOBASS_SCORE_COUNT] = {
         [LOBASS_SCORE_LEARNABILITY] = true,
@@ -183,6 +205,10 @@ lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_s
     if (needs_initial[by])
     {
         LB_TRY_GOTO(check_measured(&wanted, "initial", &initial, error));
+    }
+    if (by == LOBASS_SCORE_EL2N)
+    {
+        LB_TRY_GOTO(check_el2n(&wanted, error));
     }
     if (needs_reference[by])
     {

@@ -24,7 +24,8 @@ static const char schema[] =
     "CREATE TABLE models (model INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " path TEXT NOT NULL, fingerprint TEXT NOT NULL, dtype TEXT NOT NULL);"
     "CREATE TABLE losses (model INTEGER NOT NULL, \"row\" INTEGER NOT NULL, nll BLOB NOT NULL,"
-    " checksum BLOB NOT NULL, PRIMARY KEY (model, \"row\")) WITHOUT ROWID;"
+    " checksum BLOB NOT NULL, el2n BLOB, el2n_checksum BLOB,"
+    " PRIMARY KEY (model, \"row\")) WITHOUT ROWID;"
     "CREATE TABLE selection (\"row\" INTEGER PRIMARY KEY, rank INTEGER NOT NULL,"
     " is_selected INTEGER NOT NULL);"
     "PRAGMA application_id = " LB_TEXT_OF(APPLICATION_ID) "; "
@@ -32,9 +33,23 @@ static const char schema[] =
                                                               LB_STORE_VERSION) "; "
                                                                                 "COMMIT;";
 
-lobass_status lb_schema_create(lb_store *store, lobass_error *error)
+/* Version 1 had no el2n; rows keep their place, so this takes no time. */
+static const char upgrade[] = "BEGIN IMMEDIATE;"
+                              "ALTER TABLE losses ADD COLUMN el2n BLOB;"
+                              "ALTER TABLE losses ADD COLUMN el2n_checksum BLOB;"
+                              "PRAGMA user_version = " LB_TEXT_OF(LB_STORE_VERSION) "; "
+                                                                                    "COMMIT;";
+
+/* A temporary view stands before the table of its name. It is in memory: the folder may be one that
+ * cannot be written to. */
+static const char overlay[] =
+    "PRAGMA temp_store = MEMORY;"
+    "CREATE TEMP VIEW losses AS SELECT model, \"row\", nll, checksum, NULL AS el2n,"
+    " NULL AS el2n_checksum FROM main.losses";
+
+static lobass_status transaction_run(lb_store *store, const char *sql, lobass_error *error)
 {
-    const int code = sqlite3_exec(store->database, schema, NULL, NULL, NULL);
+    const int code = sqlite3_exec(store->database, sql, NULL, NULL, NULL);
     if (code != SQLITE_OK)
     {
         const lobass_status status = lb_store_fail(store, code, error);
@@ -42,6 +57,22 @@ lobass_status lb_schema_create(lb_store *store, lobass_error *error)
         return status;
     }
     return LOBASS_OK;
+}
+
+lobass_status lb_schema_create(lb_store *store, lobass_error *error)
+{
+    return transaction_run(store, schema, error);
+}
+
+lobass_status lb_schema_upgrade(lb_store *store, lobass_error *error)
+{
+    return transaction_run(store, upgrade, error);
+}
+
+lobass_status lb_schema_overlay(lb_store *store, lobass_error *error)
+{
+    const int code = sqlite3_exec(store->database, overlay, NULL, NULL, NULL);
+    return code == SQLITE_OK ? LOBASS_OK : lb_store_fail(store, code, error);
 }
 
 static lobass_status number_load(int64_t *value, lb_store *store, const char *sql,
@@ -66,17 +97,16 @@ static lobass_status number_load(int64_t *value, lb_store *store, const char *sq
     return status;
 }
 
-lobass_status lb_schema_check(lb_store *store, bool *is_empty, lobass_error *error)
+lobass_status lb_schema_check(lb_store *store, int64_t *version, lobass_error *error)
 {
     int64_t application = 0;
-    int64_t version = 0;
     int64_t n_tables = 0;
     LB_TRY(number_load(&n_tables, store, "SELECT count(*) FROM sqlite_master", error));
     LB_TRY(number_load(&application, store, "PRAGMA application_id", error));
-    LB_TRY(number_load(&version, store, "PRAGMA user_version", error));
-    *is_empty = n_tables == 0 && application == 0;
-    if (*is_empty)
+    LB_TRY(number_load(version, store, "PRAGMA user_version", error));
+    if (n_tables == 0 && application == 0)
     {
+        *version = 0;
         return LOBASS_OK;
     }
     if (application != APPLICATION_ID)
@@ -86,11 +116,12 @@ lobass_status lb_schema_check(lb_store *store, bool *is_empty, lobass_error *err
                        ", expected 0x%x",
                        store->path, (uint64_t)application, (unsigned)APPLICATION_ID);
     }
-    if (version != LB_STORE_VERSION)
+    if (*version < 1 || *version > LB_STORE_VERSION)
     {
         return lb_fail(error, LOBASS_UNSUPPORTED,
-                       "%s: a run of schema version %" PRId64 ", this lobass works with version %d",
-                       store->path, version, LB_STORE_VERSION);
+                       "%s: a run of schema version %" PRId64
+                       ", this lobass works with versions 1 to %d",
+                       store->path, *version, LB_STORE_VERSION);
     }
     return LOBASS_OK;
 }

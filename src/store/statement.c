@@ -39,13 +39,15 @@ static const char *const texts[LB_SQL_COUNT] = {
     [LB_SQL_MODEL_REMOVE] = "DELETE FROM models WHERE model = ?1",
     [LB_SQL_MODELS_LOAD] =
         "SELECT model, name, path, fingerprint, dtype FROM models ORDER BY model",
-    [LB_SQL_LOSSES_SAVE] = "INSERT OR REPLACE INTO losses (model, \"row\", nll, checksum)"
-                           " VALUES (?1, ?2, ?3, ?4)",
-    [LB_SQL_LOSSES_LOAD] = "SELECT \"row\", nll, checksum FROM losses"
+    [LB_SQL_LOSSES_SAVE] = "INSERT OR REPLACE INTO losses"
+                           " (model, \"row\", nll, checksum, el2n, el2n_checksum)"
+                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [LB_SQL_LOSSES_LOAD] = "SELECT \"row\", nll, checksum, el2n, el2n_checksum FROM losses"
                            " WHERE model = ?1 AND \"row\" = ?2",
-    [LB_SQL_LOSSES_WALK] = "SELECT \"row\", nll, checksum FROM losses"
+    [LB_SQL_LOSSES_WALK] = "SELECT \"row\", nll, checksum, el2n, el2n_checksum FROM losses"
                            " WHERE model = ?1 ORDER BY \"row\"",
     [LB_SQL_LOSSES_REMOVE] = "DELETE FROM losses WHERE model = ?1",
+    [LB_SQL_WITHOUT_EL2N_COUNT] = "SELECT count(*) FROM losses WHERE model = ?1 AND el2n IS NULL",
     [LB_SQL_MEASURED_LOAD] = "SELECT \"row\" FROM losses WHERE model = ?1",
     [LB_SQL_SELECTION_CLEAR] = "DELETE FROM selection",
     [LB_SQL_SELECTION_SAVE] =

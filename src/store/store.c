@@ -109,8 +109,8 @@ static lobass_status open_writer(lb_store *store, bool creates, lobass_error *er
 
 static lobass_status check_schema(lb_store *store, lb_store_mode mode, lobass_error *error)
 {
-    bool is_empty = false;
-    LB_TRY(lb_schema_check(store, &is_empty, error));
+    int64_t version = 0;
+    LB_TRY(lb_schema_check(store, &version, error));
     if (mode != LB_STORE_READ)
     {
         /* Only now: switching another program's database to write-ahead mode would change it. */
@@ -119,16 +119,21 @@ static lobass_status check_schema(lb_store *store, lb_store_mode mode, lobass_er
                        "PRAGMA wal_autocheckpoint = " LB_TEXT_OF(CHECKPOINT_PAGES),
                        error));
     }
-    if (is_empty && mode == LB_STORE_CREATE)
+    if (version == 0 && mode == LB_STORE_CREATE)
     {
         return lb_schema_create(store, error);
     }
-    if (is_empty)
+    if (version == 0)
     {
         return lb_fail(error, LOBASS_NOT_FOUND, "%s: an empty database, expected a prepared run",
                        store->path);
     }
-    return LOBASS_OK;
+    if (version == LB_STORE_VERSION)
+    {
+        return LOBASS_OK;
+    }
+    return mode == LB_STORE_READ ? lb_schema_overlay(store, error)
+                                 : lb_schema_upgrade(store, error);
 }
 
 static lobass_status open_in(lb_store *store, lb_store_mode mode, lobass_error *error)
@@ -194,7 +199,7 @@ void lb_store_close(lb_store *store)
     lb_buffer_free(&store->flags);
     lb_buffer_free(&store->reason);
     free(store->ids);
-    free(store->nll);
+    free(store->losses);
     free(store->path);
     free(store->folder);
     free(store);

@@ -9,7 +9,7 @@
 
 #include "base/base.h"
 
-#define LB_STORE_VERSION 1
+#define LB_STORE_VERSION 2
 
 typedef struct lb_store lb_store;
 
@@ -20,7 +20,8 @@ typedef enum lb_store_mode
     LB_STORE_CREATE /* the same; makes folder and schema where missing */
 } lb_store_mode;
 
-/* A database of another schema version, or one that is no lobass run, is refused by name. */
+/* A database of a later schema version, or one that is no lobass run, is refused by name. One of an
+ * earlier version is brought to this one by its first writer; a reader leaves it as it is. */
 lobass_status lb_store_open(lb_store **store, const char *run, lb_store_mode mode,
                             lobass_error *error);
 void lb_store_close(lb_store *store);
@@ -100,17 +101,28 @@ lobass_status lb_store_models_load(lb_store_model **models, size_t *count, lb_st
 void lb_store_model_clear(lb_store_model *model);
 void lb_store_models_free(lb_store_model *models, size_t count);
 
-/* nll[n_scored] nats, one a scored token of the row, in its order. */
-lobass_status lb_store_losses_save(lb_store *store, int64_t model, uint64_t row, const float *nll,
-                                   size_t n_scored, lobass_error *error);
-/* *NLL lives until the next call on the store; LOBASS_NOT_FOUND where there is none. */
-lobass_status lb_store_losses_load(const float **nll, size_t *n_scored, lb_store *store,
-                                   int64_t model, uint64_t row, lobass_error *error);
+/* What a model makes of a row: a value a scored token, in the row's order. */
+typedef struct lb_row_losses
+{
+    const float *nll;  /* [n_scored] nats */
+    const float *el2n; /* [n_scored] |p - onehot(token)|; NULL where a run of schema version 1 was
+                          measured, which had none */
+    size_t n_scored;
+} lb_row_losses;
+
+lobass_status lb_store_losses_save(lb_store *store, int64_t model, uint64_t row,
+                                   const lb_row_losses *losses, lobass_error *error);
+/* The values live until the next call on the store; LOBASS_NOT_FOUND where there are none. */
+lobass_status lb_store_losses_load(lb_row_losses *losses, lb_store *store, int64_t model,
+                                   uint64_t row, lobass_error *error);
 /* Calls VISIT for every measured row of a model in row order; its failure ends the walk. */
-typedef lobass_status (*lb_losses_visitor)(void *context, uint64_t row, const float *nll,
-                                           size_t n_scored, lobass_error *error);
+typedef lobass_status (*lb_losses_visitor)(void *context, uint64_t row, const lb_row_losses *losses,
+                                           lobass_error *error);
 lobass_status lb_store_losses_walk(lb_store *store, int64_t model, lb_losses_visitor visit,
                                    void *context, lobass_error *error);
+/* Rows of a model that have losses and no el2n. */
+lobass_status lb_store_without_el2n_count(uint64_t *count, lb_store *store, int64_t model,
+                                          lobass_error *error);
 /* is_measured[row] for all rows; yours: free(). */
 lobass_status lb_store_measured_load(bool **is_measured, size_t n_rows, lb_store *store,
                                      int64_t model, lobass_error *error);

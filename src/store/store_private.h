@@ -39,6 +39,7 @@ typedef enum lb_statement
     LB_SQL_LOSSES_LOAD,
     LB_SQL_LOSSES_WALK,
     LB_SQL_LOSSES_REMOVE,
+    LB_SQL_WITHOUT_EL2N_COUNT,
     LB_SQL_MEASURED_LOAD,
     LB_SQL_SELECTION_CLEAR,
     LB_SQL_SELECTION_SAVE,
@@ -58,8 +59,8 @@ struct lb_store
     int32_t *ids;     /* [ids_capacity], of the row loaded last */
     size_t ids_capacity;
     lb_buffer flags, reason;
-    float *nll; /* [nll_capacity], loaded last */
-    size_t nll_capacity;
+    float *losses; /* [losses_capacity], loaded last: nll, then el2n */
+    size_t losses_capacity;
 };
 
 /* Writes "PATH: what SQLite says" with the status that its result code means. */
@@ -98,7 +99,12 @@ lobass_status lb_pack_long(lb_buffer *packed, uint64_t value, lobass_error *erro
 
 /* Makes the tables of an empty database. */
 lobass_status lb_schema_create(lb_store *store, lobass_error *error);
-/* Refuses by name what is not a run of this version; *IS_EMPTY: a database without any table. */
-lobass_status lb_schema_check(lb_store *store, bool *is_empty, lobass_error *error);
+/* Refuses by name what is not a run, or one of a later version; *VERSION is 0 for a database
+ * without any table. */
+lobass_status lb_schema_check(lb_store *store, int64_t *version, lobass_error *error);
+/* Brings a database of an earlier version to this one, in one transaction. */
+lobass_status lb_schema_upgrade(lb_store *store, lobass_error *error);
+/* The same for this connection alone, which may not write. */
+lobass_status lb_schema_overlay(lb_store *store, lobass_error *error);
 
 #endif

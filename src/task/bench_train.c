@@ -64,7 +64,7 @@ static lobass_status train_real(void *context, lobass_error *error)
     for (size_t i = 0; i < t->packs.count; i++)
     {
         const lb_batch *batch = &t->packs.builders[i].batch;
-        LB_TRY(lb_decoder_forward(t->decoder, batch, t->nll, error));
+        LB_TRY(lb_decoder_forward(t->decoder, batch, t->nll, NULL, error));
         LB_TRY(lb_decoder_backward(t->decoder, batch, scale, t->optimizer->grads, error));
     }
     return lb_optimizer_step(t->optimizer, t->model, t->compute, LEARNING_RATE, 0, 1, &norm, error);

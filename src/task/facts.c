@@ -98,12 +98,13 @@ typedef struct trained_rows
     size_t n_rows, n_nonfinite;
 } trained_rows;
 
-static lobass_status leave_out_nonfinite(void *context, uint64_t row, const float *nll,
-                                         size_t n_scored, lobass_error *error)
+static lobass_status leave_out_nonfinite(void *context, uint64_t row, const lb_row_losses *losses,
+                                         lobass_error *error)
 {
     trained_rows *rows = context;
     (void)error;
-    if (row < rows->n_rows && rows->is_trained[row] && !isfinite(lb_losses_sum(nll, n_scored)))
+    if (row < rows->n_rows && rows->is_trained[row] &&
+        !isfinite(lb_losses_sum(losses->nll, losses->n_scored)))
     {
         rows->is_trained[row] = false;
         rows->n_nonfinite++;

@@ -207,7 +207,7 @@ static lobass_status pack_score(lb_held_out *h, lb_decoder *decoder, const lb_pa
     {
         LB_TRY(lb_window_add(&h->builder, &h->reader, &h->windows[pack->rows[i]], error));
     }
-    LB_TRY(lb_decoder_forward(decoder, &h->builder.batch, h->nll, error));
+    LB_TRY(lb_decoder_forward(decoder, &h->builder.batch, h->nll, NULL, error));
     for (size_t i = 0; i < pack->n_rows; i++)
     {
         const size_t n_scored = h->windows[pack->rows[i]].n_scored;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lobass_measure: -ln p(token | everything before it) of every scored token of a run under a model.
- * Under the name "unconditional" it is the loss of each response without what it answers (alone.c).
+ * lobass_measure: -ln p(token | everything before it) of every scored token of a run under a model,
+ * and beside it the el2n of the prediction. Under the name "unconditional" it is that of each
+ * response without what it answers (alone.c).
  * All rows with a scored token are planned into packs, a pure function of the rows; packs run
  * side by side, one thread each, in waves that end in a commit. A pack is measured whole or not at
  * all, so that a measuring that was stopped ends with the same bits as one that was not, and so
@@ -177,11 +178,13 @@ static lobass_status losses_forget(measurer *m, lobass_error *error)
 }
 
 /* The name's losses in the database, if any: *IS_SAME where they were made as this call would. A
- * backend that was not recorded (nothing was measured yet) is no difference. */
+ * backend that was not recorded (nothing was measured yet) is no difference; losses without el2n,
+ * which an earlier lobass stored, are one where they may be overwritten. */
 static lobass_status name_look(measurer *m, bool *is_there, bool *is_same, lobass_error *error)
 {
     lb_store_model stored;
     lobass_error found;
+    uint64_t n_without = 0;
     char backend[sizeof m->backend];
     lobass_status status = lb_store_model_load(&stored, m->store, m->record.name, &found);
     *is_there = status == LOBASS_OK;
@@ -194,7 +197,12 @@ static lobass_status name_look(measurer *m, bool *is_there, bool *is_same, lobas
     *is_same = strcmp(stored.fingerprint, m->record.fingerprint) == 0 &&
                strcmp(stored.dtype, m->record.dtype) == 0 &&
                (backend[0] == '\0' || strcmp(backend, m->backend) == 0);
-    if (status == LOBASS_OK && !*is_same && !m->options->overwrite)
+    if (status == LOBASS_OK && m->options->overwrite)
+    {
+        status = lb_store_without_el2n_count(&n_without, m->store, stored.id, error);
+        *is_same = *is_same && n_without == 0;
+    }
+    else if (status == LOBASS_OK && !*is_same)
     {
         status = fail_other_model(m, &stored, backend[0] == '\0' ? "unknown" : backend, error);
     }
@@ -232,18 +240,18 @@ done:
 /* ---- what is to be measured -------------------------------------------------------------------
  */
 
-static lobass_status add_losses(void *context, uint64_t row, const float *nll, size_t n_scored,
+static lobass_status add_losses(void *context, uint64_t row, const lb_row_losses *losses,
                                 lobass_error *error)
 {
     measurer *m = context;
-    const double sum = lb_losses_sum(nll, n_scored);
+    const double sum = lb_losses_sum(losses->nll, losses->n_scored);
     (void)row;
     (void)error;
     m->n_done++;
     if (isfinite(sum))
     {
         m->nll_sum += sum;
-        m->n_scored += n_scored;
+        m->n_scored += losses->n_scored;
     }
     else
     {
@@ -322,13 +330,12 @@ static lobass_status workers_create(measurer *m, lobass_error *error)
 /* The scored tokens of the batch lie row after row, as the rows were added. */
 static lobass_status slot_save(measurer *m, const lb_score_slot *slot, lobass_error *error)
 {
-    const float *nll = slot->nll;
-    size_t n_left = slot->builder.batch.n_scored;
+    size_t first = 0;
     for (size_t i = 0; i < slot->pack.n_rows; i++)
     {
         const uint32_t row = slot->pack.rows[i];
         const lb_row_summary *summary = &m->summaries[row];
-        if (summary->n_scored > n_left)
+        if (summary->n_scored > slot->builder.batch.n_scored - first)
         {
             return lb_fail(error, LOBASS_BAD_FORMAT,
                            "%s: row %" PRIu32
@@ -336,19 +343,18 @@ static lobass_status slot_save(measurer *m, const lb_score_slot *slot, lobass_er
                            " it was stored with",
                            m->options->run, row, summary->n_scored);
         }
-        nll += summary->n_scored;
-        n_left -= summary->n_scored;
+        const lb_row_losses losses = {slot->nll + first, slot->el2n + first, summary->n_scored};
+        first += losses.n_scored;
         if (m->is_measured[row]) /* in another pack, by a call that planned otherwise */
         {
             continue;
         }
-        LB_TRY(lb_store_losses_save(m->store, m->record.id, row, nll - summary->n_scored,
-                                    summary->n_scored, error));
-        LB_TRY(add_losses(m, row, nll - summary->n_scored, summary->n_scored, error));
+        LB_TRY(lb_store_losses_save(m->store, m->record.id, row, &losses, error));
+        LB_TRY(add_losses(m, row, &losses, error));
         m->is_measured[row] = true;
         m->result->n_rows++;
         m->result->n_tokens += summary->n_tokens;
-        m->result->n_scored_tokens += summary->n_scored;
+        m->result->n_scored_tokens += losses.n_scored;
     }
     return LOBASS_OK;
 }
@@ -471,8 +477,8 @@ static lobass_status verify(measurer *m, const lobass_observer *observer, lobass
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
                         "%s: %" PRIu64 " of %" PRIu64 " rows differ when scored alone, most of "
-                        "all row %" PRIu64 ", by %g nats in a token; expected the same bits in "
-                        "every layout",
+                        "all row %" PRIu64 ", by %g in a token's loss or el2n; expected the same "
+                        "bits in every layout",
                         m->stage_name, v.n_different, v.n_rows, v.worst_row, v.largest);
     }
     return LOBASS_OK;

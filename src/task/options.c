@@ -79,6 +79,8 @@ const lobass_score_info *lobass_score_describe(lobass_score score)
                                   "exp(L_initial) / exp(L_unconditional), both without end tokens; "
                                   "above 1: not ranked",
                                   LOBASS_DIRECTION_HIGHEST},
+        [LOBASS_SCORE_EL2N] = {"el2n", "mean over scored tokens of |p_initial - onehot(token)|",
+                               LOBASS_DIRECTION_HIGHEST},
         [LOBASS_SCORE_LENGTH] = {"length", "number of scored tokens", LOBASS_DIRECTION_HIGHEST},
         [LOBASS_SCORE_RANDOM] = {"random", "keyed hash of seed and record, in [0, 1)",
                                  LOBASS_DIRECTION_HIGHEST},

@@ -149,18 +149,20 @@ void lb_scorers_free(lb_scorers *scorers)
 lobass_status lb_score_slot_reserve(lb_score_slot *slot, lobass_error *error)
 {
     const size_t n_scored = slot->builder.batch.n_scored;
-    if (slot->nll != NULL && n_scored <= slot->nll_capacity)
+    if (slot->el2n != NULL && n_scored <= slot->capacity)
     {
         return LOBASS_OK;
     }
     free(slot->nll);
-    slot->nll_capacity = 0;
+    free(slot->el2n);
+    slot->capacity = 0;
     slot->nll = lb_alloc(n_scored, sizeof *slot->nll, error);
-    if (slot->nll == NULL)
+    slot->el2n = slot->nll == NULL ? NULL : lb_alloc(n_scored, sizeof *slot->el2n, error);
+    if (slot->el2n == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    slot->nll_capacity = n_scored;
+    slot->capacity = n_scored;
     return LOBASS_OK;
 }
 
@@ -188,6 +190,7 @@ void lb_score_slot_free(lb_score_slot *slot)
 {
     lb_batch_builder_free(&slot->builder);
     free(slot->nll);
+    free(slot->el2n);
     *slot = (lb_score_slot){0};
 }
 
@@ -209,7 +212,7 @@ static void score_slot(void *context, size_t chunk, unsigned worker)
         return;
     }
     slot->status = lb_decoder_forward(w->scorers->workers[worker].decoder, &slot->builder.batch,
-                                      slot->nll, &slot->error);
+                                      slot->nll, slot->el2n, &slot->error);
     /* Worker 0 is the caller, on whose thread alone the observer is called. */
     if (worker == 0 && w->stage != NULL && lb_stage_is_cancelled(w->stage))
     {

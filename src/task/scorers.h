@@ -48,13 +48,13 @@ typedef struct lb_scorers
     unsigned n_workers;
 } lb_scorers;
 
-/* One pack: what goes in, and the losses that come out; {0} is valid and empty. */
+/* One pack: what goes in, and what comes out of every scored token; {0} is valid and empty. */
 typedef struct lb_score_slot
 {
     lb_pack pack;
     lb_batch_builder builder;
-    float *nll; /* [nll_capacity], in the order of the scored tokens */
-    size_t nll_capacity;
+    float *nll, *el2n; /* [capacity], in the order of the scored tokens */
+    size_t capacity;
     bool is_scored; /* by the latest run; one that was cancelled begins no more */
     lobass_status status;
     lobass_error error;

@@ -390,7 +390,7 @@ static lobass_status pack_learn(lb_trainer *trainer, double scale, double *sum_n
 {
     const lb_batch *batch = &trainer->builder.batch;
     double sum = 0;
-    LB_TRY(lb_decoder_forward(trainer->decoder, batch, trainer->nll, error));
+    LB_TRY(lb_decoder_forward(trainer->decoder, batch, trainer->nll, NULL, error));
     for (size_t i = 0; i < batch->n_scored; ++i)
     {
         sum += (double)trainer->nll[i];

@@ -56,19 +56,22 @@ static double token_difference(float a, float b)
 
 static lobass_status slot_compare(lb_verifier *v, const lb_score_slot *slot, lobass_error *error)
 {
-    const float *stored = NULL;
-    size_t n_scored = 0;
+    lb_row_losses stored = {0};
     const uint32_t row = slot->pack.rows[0];
-    LB_TRY(lb_store_losses_load(&stored, &n_scored, v->store, v->model, row, error));
-    if (n_scored != slot->builder.batch.n_scored)
+    LB_TRY(lb_store_losses_load(&stored, v->store, v->model, row, error));
+    if (stored.n_scored != slot->builder.batch.n_scored)
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "row %" PRIu32 ": expected %zu losses, found %zu",
-                       row, slot->builder.batch.n_scored, n_scored);
+                       row, slot->builder.batch.n_scored, stored.n_scored);
     }
     bool is_different = false;
-    for (size_t i = 0; i < n_scored; i++)
+    for (size_t i = 0; i < stored.n_scored; i++)
     {
-        const double difference = token_difference(stored[i], slot->nll[i]);
+        double difference = token_difference(stored.nll[i], slot->nll[i]);
+        if (stored.el2n != NULL)
+        {
+            difference = fmax(difference, token_difference(stored.el2n[i], slot->el2n[i]));
+        }
         is_different = is_different || difference > 0;
         if (difference > v->largest)
         {

@@ -19,7 +19,7 @@ typedef struct lb_verifier
     size_t n_slots;
     lb_stage *stage;
     uint64_t n_rows, n_different, worst_row; /* out */
-    double largest;                          /* out: difference of a token's loss, in nats */
+    double largest; /* out: difference of a token's loss, in nats, or of its el2n */
 } lb_verifier;
 
 /* How many rows a share means here. */

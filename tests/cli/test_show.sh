@@ -71,12 +71,16 @@ says out 'no_scored_token'
 expect 0 "$LOBASS" show run 15
 grep -q '^tokens  *[0-9]*, of which [0-9]* are scored$' out || fail "no counts"
 
-# Losses agree with the scores: the mean over the tokens is the row's loss.
+# Losses and el2n agree with the scores: the mean over the tokens is the row's.
 expect 0 "$LOBASS" show run 0 --json
-tr '{' '\n' <out | sed -n 's/^"initial": \([0-9.e-]*\), "reference".*/\1/p' | tail -n +2 |
-    awk '{ sum += $1 } END { printf "%.4f\n", sum / NR }' >mean
 sed -n 1p run/scores.jsonl >line
-equals "$(cat mean)" "$(number initial_loss line | awk '{ printf "%.4f\n", $1 }')" "mean of the losses"
+mean_of()
+{
+    sed 's/.*"tokens": //' out | grep -o "\"$1\": {\"initial\": [0-9.e-]*" |
+        awk '{ sum += $3 } END { printf "%.4f\n", sum / NR }'
+}
+equals "$(mean_of losses)" "$(number initial_loss line | awk '{ printf "%.4f\n", $1 }')" "mean of the losses"
+equals "$(mean_of el2n)" "$(number el2n line | awk '{ printf "%.4f\n", $1 }')" "mean of the el2n"
 
 # A status that comes of the losses is shown as the scores have it.
 expect 0 "$LOBASS" show run 0

@@ -60,7 +60,7 @@ refused "option --template: expected one of alpaca, alpaca-newline, plain, found
 refused "option --output needs a value, found the option '--strict'; a name that begins so is given as ./--strict" \
     "$LOBASS" run m d -o --strict
 refused "option --output needs a value, found the option '-f'" "$LOBASS" select x -k 5 -o -f
-refused "option --by: expected one of learnability, rho_sum, rho_mean, loss, ppl, ifd_loss, ifd_ppl, length, random" \
+refused "option --by: expected one of learnability, rho_sum, rho_mean, loss, ppl, ifd_loss, ifd_ppl, el2n, length, random" \
     "$LOBASS" select x -k 5 --by beauty
 refused "option --output: expected a file's name, found '-'" "$LOBASS" select x -k 5 -o -
 refused "the score loss has no direction of its own" "$LOBASS" select x -k 5 --by loss

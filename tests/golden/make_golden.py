@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the committed golden files of tests/golden: tiny Llama models with random weights, and what
 an independent implementation (eager PyTorch, gradients by autograd, all in float64) computes from
-them: losses, logits, gradients, and the losses of ten AdamW steps; and the same of low-rank adapters on
+them: losses, el2n, logits, gradients, and the losses of ten AdamW steps; and the same of low-rank adapters on
 them. Needs `scripts/setup golden`. Run by hand, never by the tests:
 
     /usr/bin/python3 tests/golden/make_golden.py
@@ -171,6 +171,11 @@ def measure(config, weights, batch):
     return torch.cat(nll), torch.cat(logits)
 
 
+def el2n_of(nll, logits):
+    """The norm of softmax(logits) - onehot(target), as METHOD has it; -> [n_scored]."""
+    return (torch.softmax(logits, -1).pow(2).sum(-1) - 2 * torch.exp(-nll) + 1).sqrt()
+
+
 # ---- the golden files ----------------------------------------------------------------------------
 
 def shapes(config):
@@ -260,7 +265,7 @@ def make(name, config, seed):
     leaves = {key: w.clone().requires_grad_() for key, w in weights.items()}
     nll, logits = measure(config, leaves, batches[0])
     nll.mean().backward()
-    arrays = {"nll": nll.detach(), "logits": logits.detach()}
+    arrays = {"nll": nll.detach(), "el2n": el2n_of(nll, logits).detach(), "logits": logits.detach()}
     arrays.update(("grad." + key, w.grad) for key, w in leaves.items())
     losses, norms = train(config, weights, batches)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
@@ -302,7 +307,7 @@ def make_lora(name, base_name, targets, rank, alpha, use_rslora, seed):
     leaves = {key: w.clone().requires_grad_() for key, w in adapter.items()}
     nll, logits = measure(config, {**base, **leaves}, batches[0])
     nll.mean().backward()
-    arrays = {"nll": nll.detach(), "logits": logits.detach()}
+    arrays = {"nll": nll.detach(), "el2n": el2n_of(nll, logits).detach(), "logits": logits.detach()}
     arrays.update(("grad." + key, w.grad) for key, w in leaves.items())
     losses, norms = train(config, adapter, batches, base)
     (folder / "adapter_config.json").write_text(json.dumps(

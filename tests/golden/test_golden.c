@@ -164,12 +164,14 @@ static void check_losses_and_logits(const golden *g, const char *backend)
     assert_ok(
         lb_decoder_create(&decoder, model, compute, batch->n_tokens, LB_DECODER_SCORE, error));
     float nll[FIXTURE_MOST_TOKENS];
+    float el2n[FIXTURE_MOST_TOKENS];
     const size_t count = batch->n_scored * model->config.n_vocabulary;
     float *logits = malloc(count * sizeof *logits);
     assert_non_null(logits);
-    assert_ok(lb_decoder_forward(decoder, batch, nll, error));
+    assert_ok(lb_decoder_forward(decoder, batch, nll, el2n, error));
     assert_ok(lb_decoder_logits(decoder, batch, logits, error));
     check_array(g, backend, "nll", nll, batch->n_scored, LOSS_TOLERANCE, false);
+    check_array(g, backend, "el2n", el2n, batch->n_scored, LOSS_TOLERANCE, false);
     check_mean(g, backend, "mean loss", real_of(g->values, "mean_loss"),
                mean_of(nll, batch->n_scored), LOSS_TOLERANCE);
     check_array(g, backend, "logits", logits, count, LOGIT_TOLERANCE, false);
@@ -213,7 +215,7 @@ static void training_free(training *t)
 static double forward_and_backward(training *t, const lb_batch *batch)
 {
     float nll[FIXTURE_MOST_TOKENS];
-    assert_ok(lb_decoder_forward(t->decoder, batch, nll, error));
+    assert_ok(lb_decoder_forward(t->decoder, batch, nll, NULL, error));
     assert_ok(lb_decoder_backward(t->decoder, batch, 1.0F / (float)batch->n_scored,
                                   t->optimizer->grads, error));
     return mean_of(nll, batch->n_scored);

@@ -112,7 +112,7 @@ static void forward(lb_decoder *decoder, const stories *all, size_t first, size_
         batch.n_tokens += text->n_tokens;
         starts[i - first + 1] = (uint32_t)batch.n_tokens;
     }
-    assert_ok(lb_decoder_forward(decoder, &batch, nll, error));
+    assert_ok(lb_decoder_forward(decoder, &batch, nll, NULL, error));
     free(ids);
     free(scored);
 }

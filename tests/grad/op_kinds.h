@@ -357,7 +357,7 @@ static inline void cross_entropy_describe(op_data *t)
     t->in[1] = (op_array){
         .name = "head", .count = c->n_out * c->d, .spread = spread, .is_bf16 = c->is_bf16};
     t->out = (op_array){.count = t->n, .spread = 1.0};
-    t->n_saved = t->n;
+    t->n_saved = 2 * t->n; /* log_sum_exp, and el2n, which has no backward */
 }
 
 static inline lobass_status cross_entropy_forward(lb_compute *c, op_data *t)
@@ -367,8 +367,8 @@ static inline lobass_status cross_entropy_forward(lb_compute *c, op_data *t)
     {
         t->out.grad[i] = cross_entropy_scale;
     }
-    return c->ops->cross_entropy_forward(c, t->out.value, t->saved, t->in[0].value, head, t->ids,
-                                         t->n, NULL);
+    return c->ops->cross_entropy_forward(c, t->out.value, t->saved, t->saved + t->n, t->in[0].value,
+                                         head, t->ids, t->n, NULL);
 }
 
 static inline lobass_status cross_entropy_backward(lb_compute *c, op_data *t)

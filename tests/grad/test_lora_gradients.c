@@ -186,7 +186,7 @@ static float **compute_gradients(const char *backend, const lb_model *model,
     float nll[FIXTURE_MOST_TOKENS];
     assert_ok(
         lb_decoder_create(&decoder, model, compute, batch->n_tokens + 5, LB_DECODER_TRAIN, error));
-    assert_ok(lb_decoder_forward(decoder, batch, nll, error));
+    assert_ok(lb_decoder_forward(decoder, batch, nll, NULL, error));
     for (size_t i = 0; i < batch->n_scored; i++)
     {
         assert_true(fabs((double)nll[i] - expected_nll[i]) <= LOSS_TOLERANCE);

@@ -72,6 +72,8 @@ static void check_lengths(const lb_vector *vector)
     for (size_t count = 0; count < LONGEST; count++)
     {
         double sum = 0.0;
+        double sum_of_a = -3.0;
+        double squares_of_a = 7.0;
         double sum_of_exponentials = 0.0;
         float largest = -INFINITY;
         for (size_t i = 0; i < count; i++)
@@ -82,6 +84,15 @@ static void check_lengths(const lb_vector *vector)
             sum_of_exponentials += exp(0.5 * (double)a[i] - 1.0);
             largest = a[i] > largest ? a[i] : largest;
         }
+        double moments[] = {sum_of_a, squares_of_a};
+        vector->moments_add(&moments[0], &moments[1], a, count);
+        for (size_t i = 0; i < count; i++)
+        {
+            sum_of_a += (double)a[i];
+            squares_of_a += (double)a[i] * (double)a[i];
+        }
+        assert_true(fabs(moments[0] - sum_of_a) <= 1e-6 * fabs(sum_of_a));
+        assert_true(fabs(moments[1] - squares_of_a) <= 1e-6 * squares_of_a);
         y[count] = op_canary;
         assert_true(vector->maximum(a, count) == largest);
         assert_true(fabs(vector->dot(a, b, count) - sum) <= 1e-9);

@@ -71,7 +71,7 @@ static void expect_whole(lb_decoder *decoder, const sequences *s, size_t i, floa
                             .starts = starts,
                             .n_scored = 1,
                             .scored = &n};
-    assert_ok(lb_decoder_forward(decoder, &batch, &nll, error));
+    assert_ok(lb_decoder_forward(decoder, &batch, &nll, NULL, error));
     assert_ok(lb_decoder_logits(decoder, &batch, logits, error));
 }
 

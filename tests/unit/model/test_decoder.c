@@ -26,7 +26,7 @@ static void forward(const lb_model *model, const char *backend, unsigned n_threa
     lb_compute *compute = fixture_compute(backend, n_threads);
     lb_decoder *decoder = NULL;
     assert_ok(lb_decoder_create(&decoder, model, compute, batch->n_tokens, use, error));
-    assert_ok(lb_decoder_forward(decoder, batch, nll, error));
+    assert_ok(lb_decoder_forward(decoder, batch, nll, NULL, error));
     lb_decoder_free(decoder);
     lb_compute_free(compute);
 }
@@ -135,7 +135,7 @@ static void test_logits_belong_to_the_losses(void **state)
                                     error));
         assert_fails(LOBASS_BAD_ARGUMENT, "logits: expected the batch of the forward before",
                      lb_decoder_logits(decoder, &made.batch, logits, error));
-        assert_ok(lb_decoder_forward(decoder, &made.batch, nll, error));
+        assert_ok(lb_decoder_forward(decoder, &made.batch, nll, NULL, error));
         assert_ok(lb_decoder_logits(decoder, &made.batch, logits, error));
         assert_ok(lb_decoder_logits(decoder, &made.batch, logits, error));
         for (size_t i = 0; i < n; i++)
@@ -207,7 +207,7 @@ static void free_grads(const lb_model *model, float **grads)
 static void step(lb_decoder *decoder, const lb_batch *batch, float scale, float **grads)
 {
     float nll[FIXTURE_MOST_TOKENS];
-    assert_ok(lb_decoder_forward(decoder, batch, nll, error));
+    assert_ok(lb_decoder_forward(decoder, batch, nll, NULL, error));
     assert_ok(lb_decoder_backward(decoder, batch, scale, grads, error));
 }
 
@@ -284,7 +284,8 @@ static void test_recomputed_gradients(void **state)
 static void check_refused(lb_decoder *decoder, const lb_batch *batch, const char *message)
 {
     float nll[FIXTURE_MOST_TOKENS];
-    assert_fails(LOBASS_BAD_ARGUMENT, message, lb_decoder_forward(decoder, batch, nll, error));
+    assert_fails(LOBASS_BAD_ARGUMENT, message,
+                 lb_decoder_forward(decoder, batch, nll, NULL, error));
 }
 
 static void test_bad_batches(void **state)
@@ -318,11 +319,11 @@ static void test_bad_batches(void **state)
     check_refused(decoder, &made.batch, "expected scored tokens ascending below 11, found 2");
     made.scored[0] = 1;
     float nll[FIXTURE_MOST_TOKENS];
-    assert_ok(lb_decoder_forward(decoder, &made.batch, nll, error));
+    assert_ok(lb_decoder_forward(decoder, &made.batch, nll, NULL, error));
     assert_fails(LOBASS_BAD_ARGUMENT, "backward: expected a training decoder",
                  lb_decoder_backward(decoder, &made.batch, 1.0F, NULL, error));
     made.batch.n_scored = 0;
-    assert_ok(lb_decoder_forward(decoder, &made.batch, nll, error));
+    assert_ok(lb_decoder_forward(decoder, &made.batch, nll, NULL, error));
     lb_decoder_free(decoder);
     lb_decoder_free(NULL);
     lb_compute_free(compute);

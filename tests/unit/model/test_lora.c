@@ -68,7 +68,7 @@ static void losses_compute(float *nll, const lb_model *model, const char *backen
     lb_decoder *decoder = NULL;
     assert_ok(
         lb_decoder_create(&decoder, model, compute, batch->n_tokens, LB_DECODER_SCORE, error));
-    assert_ok(lb_decoder_forward(decoder, batch, nll, error));
+    assert_ok(lb_decoder_forward(decoder, batch, nll, NULL, error));
     lb_decoder_free(decoder);
     lb_compute_free(compute);
 }
@@ -168,7 +168,7 @@ static void steps_take(lb_model *model, lb_optimizer *optimizer, unsigned n_thre
         lb_decoder_create(&decoder, model, compute, batch->n_tokens, LB_DECODER_TRAIN, error));
     for (int step = 0; step < 3; step++)
     {
-        assert_ok(lb_decoder_forward(decoder, batch, nll, error));
+        assert_ok(lb_decoder_forward(decoder, batch, nll, NULL, error));
         assert_ok(lb_decoder_backward(decoder, batch, 0.01F, optimizer->grads, error));
         assert_ok(lb_optimizer_step(optimizer, model, compute, 1e-2, 0.1, 1.0, &norm, error));
         assert_true(norm > 0.0);

@@ -213,9 +213,8 @@ static void test_nonfinite_row(void **state)
     lobass_run_result result;
     lb_store *store = NULL;
     lb_store_model model = {0};
-    const float *nll = NULL;
+    lb_row_losses losses;
     float spoilt[256];
-    size_t n_scored = 0;
     listener l = {0};
     const lobass_observer observer = listen(&l);
     (void)state;
@@ -223,11 +222,12 @@ static void test_nonfinite_row(void **state)
     check_ok(lobass_run_all(&options, NULL, NULL, &error), &error);
     check_ok(lb_store_open(&store, options.prepare.run, LB_STORE_WRITE, &error), &error);
     check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
-    check_ok(lb_store_losses_load(&nll, &n_scored, store, model.id, 5, &error), &error);
-    assert_in_range(n_scored, 1, 256);
-    memcpy(spoilt, nll, n_scored * sizeof *nll);
+    check_ok(lb_store_losses_load(&losses, store, model.id, 5, &error), &error);
+    assert_in_range(losses.n_scored, 1, 256);
+    memcpy(spoilt, losses.nll, losses.n_scored * sizeof *spoilt);
     spoilt[0] = NAN;
-    check_ok(lb_store_losses_save(store, model.id, 5, spoilt, n_scored, &error), &error);
+    losses.nll = spoilt;
+    check_ok(lb_store_losses_save(store, model.id, 5, &losses, &error), &error);
     lb_store_model_clear(&model);
     lb_store_close(store);
     check_ok(lobass_run_all(&options, &observer, &result, &error), &error);

@@ -48,10 +48,18 @@ static int64_t model_add(lb_store *store, const char *name)
     return model.id;
 }
 
-static void losses_add(lb_store *store, int64_t model, uint64_t row, const float *nll, size_t n)
+/* EL2N: NULL where an earlier lobass measured the row. */
+static void both_add(lb_store *store, int64_t model, uint64_t row, const float *nll,
+                     const float *el2n, size_t n)
 {
     lobass_error error = {0};
-    check_ok(lb_store_losses_save(store, model, row, nll, n, &error), &error);
+    const lb_row_losses losses = {nll, el2n, n};
+    check_ok(lb_store_losses_save(store, model, row, &losses, &error), &error);
+}
+
+static void losses_add(lb_store *store, int64_t model, uint64_t row, const float *nll, size_t n)
+{
+    both_add(store, model, row, nll, NULL, n);
 }
 
 static lb_scores *scores_of(lb_store *store, double floor, uint64_t seed)
@@ -69,6 +77,8 @@ static void test_known_answers(void **state)
     static const float initial[][3] = {{2}, {1, 3}, {4, 1, 1}};
     static const float reference[][3] = {{1.5F}, {2, 3}, {1, 1, 1}};
     static const float alone[][3] = {{4}, {3, 2}, {2, 0, 1}};
+    static const float el2n[][3] = {{0.25F}, {0.5F, 1.25F}, {1, 0.125F, 0}};
+    static const float other[] = {0.75F, 0.75F, 0.75F};
     (void)state;
     lb_store *store = store_make("known", 3);
     const int64_t first = model_add(store, "initial");
@@ -76,8 +86,8 @@ static void test_known_answers(void **state)
     const int64_t third = model_add(store, "unconditional");
     for (uint64_t i = 0; i < 3; i++)
     {
-        losses_add(store, first, i, initial[i], (size_t)i + 1);
-        losses_add(store, second, i, reference[i], (size_t)i + 1);
+        both_add(store, first, i, initial[i], el2n[i], (size_t)i + 1);
+        both_add(store, second, i, reference[i], other, (size_t)i + 1);
         losses_add(store, third, i, alone[i], (size_t)i + 1);
     }
     lb_scores *scores = scores_of(store, 1e-3, 0);
@@ -99,6 +109,10 @@ static void test_known_answers(void **state)
     assert_true(rows[2].value[LOBASS_SCORE_IFD_LOSS] == 2);
     assert_true(rows[1].value[LOBASS_SCORE_IFD_PPL] == exp(-0.5));
     assert_true(rows[2].value[LOBASS_SCORE_IFD_PPL] == exp(1));
+    /* Of the initial model alone. */
+    assert_true(rows[0].value[LOBASS_SCORE_EL2N] == 0.25);
+    assert_true(rows[1].value[LOBASS_SCORE_EL2N] == 0.875);
+    assert_true(rows[2].value[LOBASS_SCORE_EL2N] == 0.375);
     for (int s = 0; s < LOBASS_SCORE_COUNT; s++)
     {
         assert_true(rows[1].has[s]);
@@ -160,7 +174,7 @@ static void test_what_does_not_exist(void **state)
     lb_scores_free(scores);
     losses_add(store, first, 0, small, 1);
     losses_add(store, first, 1, good, 2);
-    losses_add(store, first, 2, bad, 3);
+    both_add(store, first, 2, bad, good, 3); /* no finite loss, no el2n */
     losses_add(store, first, 3, huge, 4);
     losses_add(store, first, 4, good, 5);
     const int64_t second = model_add(store, "reference");
@@ -176,7 +190,8 @@ static void test_what_does_not_exist(void **state)
     assert_false(rows[0].has[LOBASS_SCORE_LEARNABILITY]);
     /* Not measured under the reference. */
     assert_int_equal(rows[1].status, LOBASS_ROW_OK);
-    assert_true(rows[1].has[LOBASS_SCORE_LOSS]);
+    assert_true(rows[1].has[LOBASS_SCORE_LOSS] && !rows[1].has[LOBASS_SCORE_EL2N]);
+    assert_false(rows[2].has[LOBASS_SCORE_EL2N]);
     assert_false(rows[1].has_reference || rows[1].has[LOBASS_SCORE_LEARNABILITY]);
     for (size_t i = 2; i < 5; i++)
     {

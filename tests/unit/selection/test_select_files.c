@@ -109,7 +109,8 @@ static void test_table(void **state)
 {
     static const char head[] =
         "row,source,record,status,n_tokens,initial_loss,reference_loss,learnability,drop_end,"
-        "drop_first,drop_rest,rho_sum,rho_mean,ppl,ifd_loss,ifd_ppl,random,rank,selected,reason\n"
+        "drop_first,drop_rest,rho_sum,rho_mean,ppl,ifd_loss,ifd_ppl,el2n,random,rank,selected,"
+        "reason\n"
         "0,\"a \"\"b\"\", c.jsonl\",0,ok,";
     static const double uneven[] = {2, 0.5, 0.0001, 0};
     static const double after[] = {1.5, 1, 0.0001, 0};
@@ -149,7 +150,7 @@ static void test_table(void **state)
     lb_buffer_clear(&text);
     check_ok(lobass_run_scores(run, LOBASS_TABLE_CSV, collect, &text, &error), &error);
     assert_int_equal(strncmp(text.data, head, sizeof head - 1), 0);
-    assert_non_null(strstr(text.data, ",bad_record,0,,,,,,,,,,,,,,false,"));
+    assert_non_null(strstr(text.data, ",bad_record,0,,,,,,,,,,,,,,,false,"));
     check_refused(lobass_run_scores(run, LOBASS_TABLE_CSV, refuse, NULL, &error), LOBASS_IO, &error,
                   "refused", "");
     lobass_run_close(run);

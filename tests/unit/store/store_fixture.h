@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the tests of the store share: rows made from a number, a store in a folder of the test's
- * own, SQL behind the store's back, and checks of refusals.
+ * own, and checks of refusals.
  */
 #ifndef TESTS_STORE_FIXTURE_H
 #define TESTS_STORE_FIXTURE_H
@@ -13,10 +13,9 @@
 
 #include <cmocka.h>
 
-#include <sqlite3.h>
-
 #include "store/store.h"
 #include "unit/base/scratch.h"
+#include "unit/store/sql.h"
 
 #define MOST_TOKENS 32
 
@@ -98,21 +97,6 @@ static inline lb_store *store_with_rows(const char *name, uint64_t n_rows)
     lb_store *store = store_open(scratch_path(name), LB_STORE_CREATE);
     rows_save(store, 0, n_rows);
     return store;
-}
-
-/* Changes the database as no lobass would. */
-static inline void sql_run(const char *run, const char *sql)
-{
-    char path[2 * SCRATCH_PATH_SIZE];
-    sqlite3 *database = NULL;
-    (void)snprintf(path, sizeof path, "%s/run.db", run);
-    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
-    char *message = NULL;
-    if (sqlite3_exec(database, sql, NULL, NULL, &message) != SQLITE_OK)
-    {
-        fail_msg("%s: %s", sql, message);
-    }
-    assert_int_equal(sqlite3_close(database), SQLITE_OK);
 }
 
 #endif

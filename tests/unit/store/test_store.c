@@ -251,55 +251,117 @@ static void test_models(void **state)
     lb_store_close(store);
 }
 
-static lobass_status collect(void *context, uint64_t row, const float *nll, size_t n_scored,
+static lobass_status collect(void *context, uint64_t row, const lb_row_losses *losses,
                              lobass_error *error)
 {
     double *sums = context;
-    for (size_t i = 0; i < n_scored; i++)
+    for (size_t i = 0; i < losses->n_scored; i++)
     {
-        sums[row] += (double)nll[i];
+        sums[row] += (double)losses->nll[i];
     }
     return row == 7 ? lb_fail(error, LOBASS_CANCELLED, "enough") : LOBASS_OK;
+}
+
+static void losses_save(lb_store *store, int64_t model, uint64_t row, lb_row_losses losses)
+{
+    lobass_error error = {0};
+    check_ok(lb_store_losses_save(store, model, row, &losses, &error), &error);
 }
 
 static void test_losses(void **state)
 {
     static const float one[] = {1.25F, -0.0F, 3e-30F};
     static const float bad[] = {NAN, INFINITY};
+    static const float el2n[] = {0.5F, 1e-20F, 1.4142135F};
     lobass_error error = {0};
-    const float *nll = NULL;
-    size_t n_scored = 0;
+    lb_row_losses losses;
+    uint64_t n_without = 0;
     bool *is_measured = NULL;
     double sums[8] = {0};
     (void)state;
     lb_store *store = store_with_rows("losses", 8);
     const int64_t initial = model_add(store, "initial", "aa");
     const int64_t reference = model_add(store, "reference", "bb");
-    check_ok(lb_store_losses_save(store, initial, 5, one, 3, &error), &error);
-    check_ok(lb_store_losses_save(store, initial, 2, bad, 2, &error), &error);
-    check_ok(lb_store_losses_save(store, reference, 5, one + 1, 1, &error), &error);
-    check_ok(lb_store_losses_load(&nll, &n_scored, store, initial, 5, &error), &error);
-    assert_int_equal(n_scored, 3);
-    assert_memory_equal(nll, one, sizeof one);
-    check_ok(lb_store_losses_load(&nll, &n_scored, store, initial, 2, &error), &error);
-    assert_int_equal(n_scored, 2);
-    assert_memory_equal(nll, bad, sizeof bad);
-    check_refused(lb_store_losses_load(&nll, &n_scored, store, reference, 2, &error),
-                  LOBASS_NOT_FOUND, &error, "row 2", "not measured");
+    losses_save(store, initial, 5, (lb_row_losses){one, el2n, 3});
+    losses_save(store, initial, 2, (lb_row_losses){bad, NULL, 2});
+    losses_save(store, reference, 5, (lb_row_losses){one + 1, el2n + 1, 1});
+    check_ok(lb_store_losses_load(&losses, store, initial, 5, &error), &error);
+    assert_int_equal(losses.n_scored, 3);
+    assert_memory_equal(losses.nll, one, sizeof one);
+    assert_memory_equal(losses.el2n, el2n, sizeof el2n);
+    check_ok(lb_store_losses_load(&losses, store, initial, 2, &error), &error);
+    assert_int_equal(losses.n_scored, 2);
+    assert_memory_equal(losses.nll, bad, sizeof bad);
+    assert_null(losses.el2n);
+    check_ok(lb_store_without_el2n_count(&n_without, store, initial, &error), &error);
+    assert_int_equal(n_without, 1);
+    check_ok(lb_store_without_el2n_count(&n_without, store, reference, &error), &error);
+    assert_int_equal(n_without, 0);
+    check_refused(lb_store_losses_load(&losses, store, reference, 2, &error), LOBASS_NOT_FOUND,
+                  &error, "row 2", "not measured");
     check_ok(lb_store_measured_load(&is_measured, 8, store, initial, &error), &error);
     assert_true(is_measured[2] && is_measured[5]);
     assert_false(is_measured[0] || is_measured[7]);
     free(is_measured);
     check_ok(lb_store_losses_walk(store, reference, collect, sums, &error), &error);
-    check_ok(lb_store_losses_save(store, initial, 2, one, 1, &error), &error);
-    check_ok(lb_store_losses_save(store, initial, 7, one, 1, &error), &error);
+    losses_save(store, initial, 2, (lb_row_losses){one, NULL, 1});
+    losses_save(store, initial, 7, (lb_row_losses){one, el2n, 1});
     check_refused(lb_store_losses_walk(store, initial, collect, sums, &error), LOBASS_CANCELLED,
                   &error, "enough", "");
     assert_true(sums[2] == 1.25 && sums[5] == 1.25 + (double)3e-30F && sums[7] == 1.25);
     check_ok(lb_store_model_remove(store, "initial", &error), &error);
-    check_refused(lb_store_losses_load(&nll, &n_scored, store, initial, 5, &error),
-                  LOBASS_NOT_FOUND, &error, "row 5", "");
-    check_ok(lb_store_losses_load(&nll, &n_scored, store, reference, 5, &error), &error);
+    check_refused(lb_store_losses_load(&losses, store, initial, 5, &error), LOBASS_NOT_FOUND,
+                  &error, "row 5", "");
+    check_ok(lb_store_losses_load(&losses, store, reference, 5, &error), &error);
+    assert_true(losses.nll[0] == one[1] && losses.el2n[0] == el2n[1]);
+    lb_store_close(store);
+}
+
+/* A run of schema version 1: a reader takes it as it is, the first writer makes it one of today. */
+static void test_earlier_version(void **state)
+{
+    static const float nll[] = {1.25F, 3.5F};
+    static const float el2n[] = {0.5F, 1};
+    lobass_error error = {0};
+    lb_row_losses losses;
+    uint64_t n_without = 0;
+    double sums[8] = {0};
+    (void)state;
+    const char *run = scratch_path("earlier");
+    lb_store *store = store_with_rows("earlier", 8);
+    const int64_t initial = model_add(store, "initial", "aa");
+    losses_save(store, initial, 4, (lb_row_losses){nll, el2n, 2});
+    losses_save(store, initial, 5, (lb_row_losses){nll, el2n, 2});
+    lb_store_close(store);
+    sql_downgrade(run);
+    lb_store *reader = store_open(run, LB_STORE_READ);
+    for (int is_upgraded = 0; is_upgraded < 2; is_upgraded++)
+    {
+        check_ok(lb_store_losses_load(&losses, reader, initial, 4, &error), &error);
+        assert_int_equal(losses.n_scored, 2);
+        assert_memory_equal(losses.nll, nll, sizeof nll);
+        assert_null(losses.el2n);
+        check_ok(lb_store_losses_walk(reader, initial, collect, sums, &error), &error);
+        check_ok(lb_store_without_el2n_count(&n_without, reader, initial, &error), &error);
+        assert_int_equal(n_without, 2);
+        assert_int_equal(sql_version(run), is_upgraded == 0 ? 1 : 2);
+        if (is_upgraded == 0)
+        {
+            store = store_open(run, LB_STORE_WRITE);
+        }
+    }
+    assert_true(sums[4] == 2 * 4.75 && sums[5] == 2 * 4.75);
+    lb_store_close(reader);
+    check_ok(lb_store_losses_load(&losses, store, initial, 4, &error), &error);
+    assert_memory_equal(losses.nll, nll, sizeof nll);
+    assert_null(losses.el2n);
+    losses_save(store, initial, 4, (lb_row_losses){nll, el2n, 2});
+    lb_store_close(store);
+    store = store_open(run, LB_STORE_READ);
+    check_ok(lb_store_losses_load(&losses, store, initial, 4, &error), &error);
+    assert_memory_equal(losses.el2n, el2n, sizeof el2n);
+    check_ok(lb_store_without_el2n_count(&n_without, store, initial, &error), &error);
+    assert_int_equal(n_without, 1);
     lb_store_close(store);
 }
 
@@ -334,11 +396,17 @@ static void test_selection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_facts),     cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_rows),      cmocka_unit_test(test_rows_are_written_once),
-        cmocka_unit_test(test_rollback),  cmocka_unit_test(test_reader_beside_writer),
-        cmocka_unit_test(test_models),    cmocka_unit_test(test_losses),
-        cmocka_unit_test(test_selection), cmocka_unit_test(test_reader_sees_one_moment),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_are_written_once),
+        cmocka_unit_test(test_rollback),
+        cmocka_unit_test(test_reader_beside_writer),
+        cmocka_unit_test(test_models),
+        cmocka_unit_test(test_losses),
+        cmocka_unit_test(test_selection),
+        cmocka_unit_test(test_reader_sees_one_moment),
+        cmocka_unit_test(test_earlier_version),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -198,8 +198,8 @@ static inline void losses_put(const char *run, const char *name, const double *l
         }
         if (summaries[i].n_scored > 0)
         {
-            check_ok(lb_store_losses_save(store, model.id, i, nll, summaries[i].n_scored, &error),
-                     &error);
+            const lb_row_losses stored = {nll, NULL, summaries[i].n_scored};
+            check_ok(lb_store_losses_save(store, model.id, i, &stored, &error), &error);
         }
     }
     check_ok(lb_store_commit(store, &error), &error);

@@ -68,8 +68,8 @@ static void test_shares_above_all(void **state)
 
 static void test_score_names(void **state)
 {
-    static const char *const names[] = {"learnability", "rho_sum", "rho_mean", "loss",  "ppl",
-                                        "ifd_loss",     "ifd_ppl", "length",   "random"};
+    static const char *const names[] = {"learnability", "rho_sum", "rho_mean", "loss",   "ppl",
+                                        "ifd_loss",     "ifd_ppl", "el2n",     "length", "random"};
     (void)state;
     for (int i = 0; i < LOBASS_SCORE_COUNT; i++)
     {

@@ -70,7 +70,7 @@ static double sum_by_hand(const char *model, const char *text, size_t n_bytes, b
         memset(flags, LOBASS_TOKEN_SCORED, n_tokens);
         flags[0] = 0;
         check_ok(lb_batch_builder_add(&builder, ids + first, flags, n_tokens, &error), &error);
-        check_ok(lb_decoder_forward(decoder, &builder.batch, nll, &error), &error);
+        check_ok(lb_decoder_forward(decoder, &builder.batch, nll, NULL, &error), &error);
         for (size_t i = 0; i + 1 < n_tokens; i++)
         {
             sum += (double)nll[i];

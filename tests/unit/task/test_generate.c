@@ -126,7 +126,7 @@ static void check_row(lb_decoder *decoder, const int32_t *prompt, size_t n_promp
                             .starts = starts,
                             .n_scored = row->n_tokens,
                             .scored = scored};
-    check_ok(lb_decoder_forward(decoder, &batch, nll, &error), &error);
+    check_ok(lb_decoder_forward(decoder, &batch, nll, NULL, &error), &error);
     check_ok(lb_decoder_logits(decoder, &batch, logits, &error), &error);
     for (size_t t = 0; t < row->n_tokens; t++)
     {

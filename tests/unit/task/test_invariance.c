@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A row's losses are the same bits whatever it travels with: alone, packed with others in any
- * order, with what they have in common computed once, and packed by groups. In fp32 and bf16, with
- * every instruction set that this machine has, without an adapter and with one.
+ * A row's losses and el2n are the same bits whatever it travels with: alone, packed with others in
+ * any order, with what they have in common computed once, and packed by groups. In fp32 and bf16,
+ * with every instruction set that this machine has, without an adapter and with one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,6 +30,7 @@ typedef struct row
     uint8_t flags[LONGEST];
     size_t length, n_scored;
     float alone[LONGEST]; /* losses */
+    float alone_el2n[LONGEST];
 } row;
 
 /* Rows of 20 to 120 tokens and a long one; two introductions, one of which has two ways on. */
@@ -79,6 +80,7 @@ static void check_order(lb_decoder *decoder, const row *rows, const size_t *orde
                         bool is_shared)
 {
     static float nll[MOST_TOKENS];
+    static float el2n[MOST_TOKENS];
     lb_batch_builder builder = {0};
     size_t at = 0;
     size_t n_tokens = 0;
@@ -94,11 +96,12 @@ static void check_order(lb_decoder *decoder, const row *rows, const size_t *orde
         assert_int_equal(lb_batch_builder_share(&builder, NULL), LOBASS_OK);
         assert_true(n_rows == 1 || builder.batch.n_tokens < n_tokens);
     }
-    assert_int_equal(lb_decoder_forward(decoder, &builder.batch, nll, NULL), LOBASS_OK);
+    assert_int_equal(lb_decoder_forward(decoder, &builder.batch, nll, el2n, NULL), LOBASS_OK);
     for (size_t i = 0; i < n_rows; i++)
     {
         const row *r = &rows[order[i]];
         assert_memory_equal(nll + at, r->alone, r->n_scored * sizeof *nll);
+        assert_memory_equal(el2n + at, r->alone_el2n, r->n_scored * sizeof *el2n);
         at += r->n_scored;
     }
     lb_batch_builder_free(&builder);
@@ -119,7 +122,9 @@ static void check_model(const lb_model *model, lb_compute *compute, row *rows)
         assert_int_equal(
             lb_batch_builder_add(&builder, rows[i].ids, rows[i].flags, rows[i].length, NULL),
             LOBASS_OK);
-        assert_int_equal(lb_decoder_forward(decoder, &builder.batch, rows[i].alone, NULL), 0);
+        assert_int_equal(
+            lb_decoder_forward(decoder, &builder.batch, rows[i].alone, rows[i].alone_el2n, NULL),
+            0);
         lb_batch_builder_free(&builder);
     }
     for (int is_shared = 0; is_shared < 2; is_shared++)

@@ -25,7 +25,7 @@ static lobass_measure_result measured(const lobass_measure_options *options)
     return result;
 }
 
-/* All losses of the first model, row after row; yours: lb_buffer_free(). */
+/* All losses and el2n of the first model, row after row; yours: lb_buffer_free(). */
 static lb_buffer all_losses(const char *path)
 {
     lobass_error error = {0};
@@ -37,12 +37,14 @@ static lb_buffer all_losses(const char *path)
     for (uint64_t i = 0; i < info.n_records; i++)
     {
         lobass_row row;
-        float nll[256];
+        float values[256];
         check_ok(lobass_run_row(run, i, &row, &error), &error);
         assert_in_range(row.n_scored, 1, 256);
         const size_t n_scored = row.n_scored;
-        check_ok(lobass_run_losses(run, i, 0, nll, n_scored, &error), &error);
-        check_ok(lb_buffer_append(&losses, nll, n_scored * sizeof *nll, &error), &error);
+        check_ok(lobass_run_losses(run, i, 0, values, n_scored, &error), &error);
+        check_ok(lb_buffer_append(&losses, values, n_scored * sizeof *values, &error), &error);
+        check_ok(lobass_run_el2n(run, i, 0, values, n_scored, &error), &error);
+        check_ok(lb_buffer_append(&losses, values, n_scored * sizeof *values, &error), &error);
     }
     lobass_run_close(run);
     return losses;
@@ -124,7 +126,7 @@ static void test_against_decoder(void **state)
         check_ok(lb_batch_builder_add(&builder, row.ids, row.flags, row.n_tokens, &error), &error);
         const size_t n_scored = row.n_scored;
         assert_int_equal(builder.batch.n_scored, n_scored);
-        check_ok(lb_decoder_forward(decoder, &builder.batch, expected, &error), &error);
+        check_ok(lb_decoder_forward(decoder, &builder.batch, expected, NULL, &error), &error);
         check_ok(lobass_run_losses(run, i, 0, found, n_scored, &error), &error);
         for (size_t t = 0; t < n_scored; t++)
         {
@@ -211,10 +213,11 @@ static void test_other_instructions(void **state)
     }
 }
 
-/* Losses scored alone are the stored ones; one that was changed is found, a lost one too. */
+/* Losses scored alone are the stored ones; one that was changed is found, a lost one too, and so is
+ * an el2n. */
 static void test_verify(void **state)
 {
-    static const float changes[] = {0.25F, NAN};
+    static const float changes[] = {0.125F, 0.25F, NAN}; /* of the el2n, of the loss */
     lobass_error error = {0};
     lb_store *store = NULL;
     lb_store_model model = {0};
@@ -232,26 +235,26 @@ static void test_verify(void **state)
     options.verify = 1e-9; /* one row at least */
     assert_int_equal(measured(&options).n_verified, 1);
     options.verify = 1;
-    for (size_t k = 0; k < 2; k++)
+    for (size_t k = 0; k < 3; k++)
     {
-        const float *nll = NULL;
+        lb_row_losses losses;
         float changed[256];
-        size_t count = 0;
         check_ok(lb_store_open(&store, options.run, LB_STORE_WRITE, &error), &error);
         check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
-        check_ok(lb_store_losses_load(&nll, &count, store, model.id, 7, &error), &error);
-        memcpy(changed, nll, count * sizeof *nll);
+        check_ok(lb_store_losses_load(&losses, store, model.id, 7, &error), &error);
+        memcpy(changed, k > 0 ? losses.nll : losses.el2n, losses.n_scored * sizeof *changed);
         changed[0] += changes[k];
+        *(k > 0 ? &losses.nll : &losses.el2n) = changed;
         check_ok(lb_store_begin(store, &error), &error);
-        check_ok(lb_store_losses_save(store, model.id, 7, changed, count, &error), &error);
+        check_ok(lb_store_losses_save(store, model.id, 7, &losses, &error), &error);
         check_ok(lb_store_commit(store, &error), &error);
         lb_store_model_clear(&model);
         lb_store_close(store);
         heard.n_warnings = 0;
         check_ok(lobass_measure(&options, &observer, &result, &error), &error);
-        assert_true(k == 0 ? fabs(result.largest_difference - 0.25) < 1e-6
-                           : isinf(result.largest_difference));
-        assert_int_equal(heard.n_warnings, k + 1); /* and that a loss is not finite */
+        assert_true(k < 2 ? fabs(result.largest_difference - (double)changes[k]) < 1e-6
+                          : isinf(result.largest_difference));
+        assert_int_equal(heard.n_warnings, k < 2 ? 1 : 2); /* and that a loss is not finite */
         assert_non_null(strstr(heard.last, "1 of 60 rows differ when scored alone"));
         assert_non_null(strstr(heard.last, "row 7, by "));
         assert_int_equal(result.n_different, 1);
@@ -276,19 +279,20 @@ static void test_nonfinite_row(void **state)
     check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
     for (uint64_t i = 0; i < 10; i++)
     {
-        const float *nll = NULL;
+        lb_row_losses losses;
         float spoilt[256];
-        size_t count = 0;
-        check_ok(lb_store_losses_load(&nll, &count, store, model.id, i, &error), &error);
+        check_ok(lb_store_losses_load(&losses, store, model.id, i, &error), &error);
+        const size_t count = losses.n_scored;
         assert_in_range(count, 1, 256);
-        memcpy(spoilt, nll, count * sizeof *nll);
+        memcpy(spoilt, losses.nll, count * sizeof *spoilt);
         for (size_t t = 0; t < count && i != 3; t++)
         {
-            sum += (double)nll[t];
+            sum += (double)losses.nll[t];
         }
         n_scored += i != 3 ? count : 0;
         spoilt[count - 1] = i == 3 ? INFINITY : spoilt[count - 1];
-        check_ok(lb_store_losses_save(store, model.id, i, spoilt, count, &error), &error);
+        losses.nll = spoilt;
+        check_ok(lb_store_losses_save(store, model.id, i, &losses, &error), &error);
     }
     lb_store_model_clear(&model);
     lb_store_close(store);

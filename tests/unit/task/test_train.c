@@ -91,7 +91,7 @@ static void test_loss_is_mean_over_tokens(void **state)
         double row_sum = 0;
         check_ok(lb_store_row_load(&row, trainer->store, trainer->order[i], &error), &error);
         check_ok(lb_batch_builder_add(&builder, row.ids, row.flags, row.n_tokens, &error), &error);
-        check_ok(lb_decoder_forward(trainer->decoder, &builder.batch, nll, &error), &error);
+        check_ok(lb_decoder_forward(trainer->decoder, &builder.batch, nll, NULL, &error), &error);
         for (size_t j = 0; j < row.n_scored; ++j)
         {
             row_sum += (double)nll[j];
@@ -368,8 +368,8 @@ static void initial_put(const char *run, uint64_t nonfinite)
     {
         float nll[96] = {1.0F};
         nll[0] = i == nonfinite ? NAN : 1.0F;
-        check_ok(lb_store_losses_save(store, model.id, i, nll, summaries[i].n_scored, &error),
-                 &error);
+        const lb_row_losses losses = {nll, NULL, summaries[i].n_scored};
+        check_ok(lb_store_losses_save(store, model.id, i, &losses, &error), &error);
     }
     free(summaries);
     lb_store_close(store);
