@@ -36,7 +36,7 @@ recompute()
     done
 }
 
-losses="initial_loss reference_loss learnability drop_end drop_first drop_rest rho_sum rho_mean ppl"
+losses="initial_loss reference_loss learnability drop_end drop_first drop_rest rho_sum rho_mean ppl el2n"
 expect 0 "$LOBASS" prepare "$base" 'da,ta.jsonl' second.jsonl -o run --template plain \
     --max-length 96 --mark-duplicates -q
 recompute run 30 n_tokens random
