@@ -316,6 +316,34 @@ static void test_jaccard(void **state)
     assert_true(isnan(lb_jaccard(none, none, 5)));
 }
 
+static bool is_near(double found, double expected)
+{
+    return fabs(found - expected) < 1e-15;
+}
+
+static void test_drops(void **state)
+{
+    lb_row_scores rows[3] = {
+        {.drop_end = 0.5, .drop_first = 0.125, .drop_rest = 0.25, .has_drops = true},
+        {.drop_end = 0, .drop_first = 0.375, .drop_rest = 0.5, .has_drops = true},
+        {.has_drops = false}};
+    lb_scores scores = {.rows = rows, .n_rows = 3};
+    const lb_report report = {.scores = &scores};
+    const uint64_t first = 0;
+    (void)state;
+    rows[0].value[LOBASS_SCORE_LEARNABILITY] = 0.875;
+    rows[1].value[LOBASS_SCORE_LEARNABILITY] = 0.875;
+    lb_drop_figures drops = lb_drops_compute(&report, NULL, 3, NULL);
+    assert_int_equal(drops.n_rows, 2);
+    assert_int_equal(drops.n_mostly_end, 1);
+    assert_true(is_near(drops.learnability, 0.875) && is_near(drops.end, 0.25));
+    assert_true(is_near(drops.first, 0.25) && is_near(drops.rest, 0.375));
+    drops = lb_drops_compute(&report, &first, 1, NULL);
+    assert_true(is_near(drops.end, 0.5) && is_near(drops.first, 0.125));
+    drops = lb_drops_compute(&report, NULL, 3, (const bool[]){false, false, true});
+    assert_true(drops.n_rows == 0 && isnan(drops.end));
+}
+
 /* ---- where it goes ---------------------------------------------------------------------------
  */
 
@@ -361,11 +389,17 @@ static void test_broken_experiment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_records_stay_text), cmocka_unit_test(test_data_adds_up),
-        cmocka_unit_test(test_attribution),       cmocka_unit_test(test_same_bytes),
-        cmocka_unit_test(test_nothing_measured),  cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_rows_sample),       cmocka_unit_test(test_histogram),
-        cmocka_unit_test(test_jaccard),           cmocka_unit_test(test_what_is_replaced),
+        cmocka_unit_test(test_records_stay_text),
+        cmocka_unit_test(test_data_adds_up),
+        cmocka_unit_test(test_attribution),
+        cmocka_unit_test(test_drops),
+        cmocka_unit_test(test_same_bytes),
+        cmocka_unit_test(test_nothing_measured),
+        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_rows_sample),
+        cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_jaccard),
+        cmocka_unit_test(test_what_is_replaced),
         cmocka_unit_test(test_broken_experiment),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
