@@ -23,8 +23,8 @@ function comparisonTable(source) {
     const list = data.experiment.comparisons.filter((one) => one.source === source);
     return list.length === 0 ? null : table(`Paired comparisons on ${source}`,
         [{ name: "arm" }, { name: "against" }, { name: "amount", className: "words" }, { name: "difference", className: "number" },
-            { name: "95 % interval", className: "number" }, { name: "p, Holm", className: "number" }],
-        list.map((one) => [code(one.arm), code(one.against), atAmount(one), fixed(one.difference), interval(one),
+            { name: "95 % interval", className: "number" }, { name: "median of rows", className: "number" }, { name: "p, Holm", className: "number" }],
+        list.map((one) => [code(one.arm), code(one.against), atAmount(one), fixed(one.difference), interval(one), fixed(one.median_difference),
             isNumber(one.p_holm) ? one.p_holm < 0.001 ? "< 0.001" : fixed(one.p_holm) : absent]));
 }
 
@@ -68,7 +68,7 @@ function putExperiment() {
     const shown = sources[sources.length - 1];
     const held = experiment.held_out[experiment.held_out.length - 1];
     section("experiment", title,
-        `The same base model, fine-tuned with one recipe on the rows that each arm takes, and measured on ${plural(held?.rows ?? 0, "row")} that no training saw. Lower is better. An interval that spans 0 in the comparisons is no evidence of a difference.`,
+        `The same base model, fine-tuned with one recipe on the rows that each arm takes, and measured on ${plural(held?.rows ?? 0, "row")} that no training saw. Lower is better. In the comparisons negative is better; an interval that spans 0 is no evidence of a difference. The p is that of the rows’ differences, whose median stands beside it.`,
         curve(shown), summaryTable(shown), comparisonTable(shown),
         ...sources.slice(0, -1).map((source) => element("details", {}, element("summary", {}, `On ${source} alone`), summaryTable(source), comparisonTable(source))));
 }
