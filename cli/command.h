@@ -28,6 +28,7 @@ int cmd_show(const cli_call *call);
 int cmd_experiment(const cli_call *call);
 int cmd_init(const cli_call *call);
 int cmd_generate(const cli_call *call);
+int cmd_judge(const cli_call *call);
 int cmd_tokens(const cli_call *call);
 int cmd_info(const cli_call *call);
 int cmd_bench(const cli_call *call);

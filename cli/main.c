@@ -31,6 +31,7 @@ static const command commands[] = {
     {"show", cmd_show, "show one row: its tokens, what is scored, its losses"},
     {"init", cmd_init, "make a model with random weights"},
     {"generate", cmd_generate, "print what a model writes from a prompt"},
+    {"judge", cmd_judge, "ask a third model which of two writes better"},
     {"tokens", cmd_tokens, "print the token ids of a text"},
     {"info", cmd_info, "say what a model, an adapter or a run is"},
     {"bench", cmd_bench, "time scoring and training against this machine's own limit"},

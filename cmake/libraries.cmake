@@ -10,6 +10,7 @@ find_path(DNNL_INCLUDE_DIR dnnl.h REQUIRED)
 add_library(dnnl::dnnl UNKNOWN IMPORTED)
 set_target_properties(dnnl::dnnl PROPERTIES IMPORTED_LOCATION ${DNNL_LIBRARY}
     INTERFACE_INCLUDE_DIRECTORIES ${DNNL_INCLUDE_DIR})
+pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl>=7.85)
 pkg_check_modules(jansson REQUIRED IMPORTED_TARGET jansson>=2.13)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)

@@ -497,6 +497,7 @@ LOBASS_API lobass_status lobass_run_tokenizer(const lobass_tokenizer **tokenizer
 #include "lobass_compare.h"    /* how two rankings differ */
 #include "lobass_experiment.h" /* is the selection good */
 #include "lobass_generate.h"   /* what a model writes */
+#include "lobass_judge.h"      /* which of two models writes better */
 #include "lobass_report.h"     /* a run as a page */
 
 #endif

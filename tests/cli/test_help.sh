@@ -19,7 +19,7 @@ has_option() # COMMAND OPTION [DEFAULT]
 
 expect 0 "$LOBASS" --help
 cp out overview
-for command in run prepare measure train evaluate select scores compare report show init tokens info bench; do
+for command in run prepare measure train evaluate select scores compare report show init judge tokens info bench; do
     says overview "  $command "
     expect 0 "$LOBASS" "$command" --help
     cp out help
@@ -53,6 +53,12 @@ has_option evaluate adapter none
 has_option evaluate exact-match
 has_option evaluate predictions none
 has_option evaluate max-tokens 256
+has_option judge parallel 4
+has_option judge per-minute 0
+has_option judge timeout 120
+has_option judge retries 5
+has_option judge backoff 1
+has_option judge instructions "those of docs/CLI.md"
 for command in train run; do
     has_option $command epochs 3
     has_option $command batch-size 128

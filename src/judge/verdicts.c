@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns what verdicts come to: of each pair the two orders together, counts by source, the rate of
+ * wins and how likely it is by chance.
+ */
+#include "judge/judge.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "task/answer.h"
+
+#define NO_SOURCE "-" /* the pairs without one, where others have one */
+
+/* What each order says for the model that was shown first. */
+static const int scores[LB_VERDICT_COUNT] = {
+    [LB_VERDICT_SHOWN_FIRST] = 1, [LB_VERDICT_SHOWN_SECOND] = -1};
+
+static void pair_count(lobass_verdicts *of, const lb_text_pair *pair, const lb_verdict orders[2])
+{
+    const int score = scores[orders[0]] - scores[orders[1]]; /* swapped: of the second model */
+    const bool has_texts = pair->texts[0].text != NULL && pair->texts[1].text != NULL;
+    const bool is_failed = orders[0] == LB_VERDICT_NONE || orders[1] == LB_VERDICT_NONE;
+    const bool is_unreadable =
+        orders[0] == LB_VERDICT_UNREADABLE || orders[1] == LB_VERDICT_UNREADABLE;
+    of->n_pairs++;
+    for (int order = 0; order < 2; order++)
+    {
+        of->n_for_shown_first += orders[order] == LB_VERDICT_SHOWN_FIRST;
+        of->n_for_shown_second += orders[order] == LB_VERDICT_SHOWN_SECOND;
+    }
+    uint64_t *count = !has_texts      ? &of->n_without_text
+                      : is_failed     ? &of->n_failed
+                      : is_unreadable ? &of->n_unreadable
+                      : score > 0     ? &of->n_wins
+                      : score < 0     ? &of->n_losses
+                                      : &of->n_ties;
+    ++*count;
+}
+
+double lb_sign_test(uint64_t n_wins, uint64_t n_losses)
+{
+    const double n = (double)(n_wins + n_losses);
+    const uint64_t least = n_wins < n_losses ? n_wins : n_losses;
+    double tail = 0;
+    int sign = 0;
+    for (uint64_t i = 0; i <= least; i++)
+    {
+        const double k = (double)i;
+        tail += exp(lgamma_r(n + 1, &sign) - lgamma_r(k + 1, &sign) - lgamma_r(n - k + 1, &sign) -
+                    n * M_LN2);
+    }
+    return fmin(1, 2 * tail);
+}
+
+static void sum_up(lobass_verdicts *of)
+{
+    const double n = (double)(of->n_wins + of->n_ties + of->n_losses);
+    of->win_rate = of->low = of->high = of->p = NAN;
+    if (n > 0)
+    {
+        const double count = (double)of->n_wins + (double)of->n_ties / 2;
+        of->win_rate = count / n;
+        lb_wilson_interval(&of->low, &of->high, count, n);
+        of->p = lb_sign_test(of->n_wins, of->n_losses);
+    }
+}
+
+/* The verdicts of the source called NAME, which may be new. */
+static lobass_status source_find(lobass_verdicts **found, lobass_judge_result *result,
+                                 size_t *capacity, const char *name, lobass_error *error)
+{
+    for (size_t i = 0; i < result->n_sources; i++)
+    {
+        if (strncmp(result->sources[i].name, name, sizeof result->sources[i].name - 1) == 0)
+        {
+            *found = &result->sources[i];
+            return LOBASS_OK;
+        }
+    }
+    void *sources = result->sources;
+    LB_TRY(
+        lb_list_reserve(&sources, capacity, result->n_sources + 1, sizeof *result->sources, error));
+    result->sources = sources;
+    *found = &result->sources[result->n_sources++];
+    **found = (lobass_verdicts){0};
+    (void)snprintf((*found)->name, sizeof(*found)->name, "%s", name);
+    return LOBASS_OK;
+}
+
+lobass_status lb_verdicts_count(lobass_judge_result *result, const lb_text_pairs *pairs,
+                                const lb_verdict *verdicts, lobass_error *error)
+{
+    bool has_sources = false;
+    size_t capacity = 0;
+    for (size_t i = 0; i < pairs->n_pairs; i++)
+    {
+        has_sources = has_sources || pairs->pairs[i].source != NULL;
+    }
+    for (size_t i = 0; i < pairs->n_pairs; i++)
+    {
+        const lb_text_pair *pair = &pairs->pairs[i];
+        if (has_sources)
+        {
+            lobass_verdicts *source = NULL;
+            LB_TRY(source_find(&source, result, &capacity,
+                               pair->source == NULL ? NO_SOURCE : pair->source, error));
+            pair_count(source, pair, verdicts + 2 * i);
+        }
+        pair_count(&result->total, pair, verdicts + 2 * i);
+    }
+    for (size_t i = 0; i < result->n_sources; i++)
+    {
+        sum_up(&result->sources[i]);
+    }
+    (void)snprintf(result->total.name, sizeof result->total.name, "all");
+    sum_up(&result->total);
+    return LOBASS_OK;
+}
