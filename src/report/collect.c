@@ -109,12 +109,14 @@ static void choice_count(lb_report *report)
 {
     lb_report_choice *choice = &report->choice;
     choice->cut = NAN;
+    choice->is_best = true;
     for (size_t i = 0; i < choice->n_ranked; i++)
     {
         const uint64_t row = choice->order[i];
         const lb_row_scores *scores = &report->scores->rows[row];
         if (choice->is_selected[row])
         {
+            choice->is_best = choice->is_best && choice->n_selected == i;
             choice->n_selected++;
             choice->n_selected_tokens += report->scores->summaries[row].n_scored;
             choice->cut = scores->has[choice->by] ? scores->value[choice->by] : NAN;

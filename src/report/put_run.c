@@ -33,6 +33,26 @@ static lobass_status put_fact(lb_json_writer *json, const char *key, lb_store *s
     return json->status;
 }
 
+/* How many rows the model measured, and how many there are to measure. */
+static lobass_status put_measured(lb_page *page, const lb_report *report,
+                                  const lb_store_model *model)
+{
+    const size_t n_rows = report->scores->n_rows;
+    bool *is_measured = NULL;
+    uint64_t n_measured = 0;
+    uint64_t n_due = 0;
+    LB_TRY(lb_store_measured_load(&is_measured, n_rows, report->store, model->id, page->error));
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        n_measured += is_measured[i] ? 1 : 0;
+        n_due += report->scores->summaries[i].n_scored > 0 ? 1 : 0;
+    }
+    free(is_measured);
+    lb_json_put_count(&page->json, "rows", n_measured);
+    lb_json_put_count(&page->json, "rows_due", n_due);
+    return page->json.status;
+}
+
 static lobass_status put_model(lb_page *page, const lb_report *report, const lb_store_model *model)
 {
     lb_json_writer *json = &page->json;
@@ -44,6 +64,7 @@ static lobass_status put_model(lb_page *page, const lb_report *report, const lb_
     lb_json_put_text(json, "path", model->path);
     lb_json_put_text(json, "fingerprint", model->fingerprint);
     lb_json_put_text(json, "dtype", model->dtype);
+    LB_TRY(put_measured(page, report, model));
     LB_TRY(lb_adapter_recall(&adapter, report->store, model->name, page->error));
     if (adapter != NULL)
     {
@@ -149,6 +170,7 @@ static lobass_status put_selection(lb_page *page, const lb_report *report)
     lb_json_put_count(json, "selected", choice->n_selected);
     lb_json_put_count(json, "selected_tokens", choice->n_selected_tokens);
     lb_json_put_real(json, "cut", choice->cut);
+    lb_json_put_boolean(json, "is_best", choice->is_best);
     lb_json_put_real(json, "floor", report->rules.floor);
     lb_json_put_seed(json, "seed", report->rules.seed);
     lb_json_put_value(json, "recorded", report->selection_json);

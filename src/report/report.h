@@ -25,7 +25,8 @@ typedef struct lb_report_choice
     uint64_t *order;   /* [n_ranked] row numbers, best first */
     size_t n_ranked;
     uint64_t n_selected, n_selected_tokens;
-    double cut; /* the score of the last row taken; NaN if none */
+    double cut;   /* the score of the last row taken; NaN if none */
+    bool is_best; /* the rows taken are the first of the order */
 } lb_report_choice;
 
 /* One moment of a run; {0} before it is filled. */

@@ -30,7 +30,7 @@ function sentence() {
         return `${plural(data.records, "record")}. Nothing was selected, and no losses are there to rank them by.`;
     }
     const what = `${count(selection.selected)} of ${plural(data.records, "record")} (${share(selection.selected, data.records)})`;
-    const how = `${selection.score}, ${selection.direction} first`;
+    const how = `${selection.score}, ${selection.direction} first${selection.is_best ? "" : ", within the quotas or strata that were asked for"}`;
     const cut = isNumber(selection.cut) ? ` The last one taken has ${figure(selection.cut)}.` : "";
     return selection.is_recorded
         ? `${what} were selected by ${how}.${cut}`
@@ -92,7 +92,7 @@ function putRun() {
     }
     fact("Model", code(spellOut(data.model ?? "")));
     for (const model of data.models) {
-        fact(`Losses “${model.name}”`, code(spellOut(model.path)), ` in ${model.dtype}`,
+        fact(`Losses “${model.name}”`, code(spellOut(model.path)), ` in ${model.dtype}${model.rows < model.rows_due ? `, so far of ${count(model.rows)} of ${plural(model.rows_due, "row")}` : ""}`,
             ...model.adapter === undefined ? [] : [", with the adapter ", code(spellOut(model.adapter))],
             element("br"), element("span.hash", {}, `fingerprint ${model.fingerprint}`));
     }

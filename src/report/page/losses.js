@@ -21,7 +21,7 @@ function putLosses() {
     const places = placesWith("initial_loss", "reference_loss");
     const xRange = rangeOf(columns.initial_loss, places, false);
     const ranges = { x: [Math.min(0, xRange[0]), xRange[1]], y: [0, rangeOf(columns.reference_loss, places, false)[1]] };
-    const isCut = selection !== undefined && selection.score === "learnability" &&
+    const isCut = selection?.is_best && selection.score === "learnability" &&
         selection.direction === "highest" && isNumber(selection.cut);
     const far = ranges.x[1];
     section("losses", title, lead + sampleWords,

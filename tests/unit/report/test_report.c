@@ -166,11 +166,31 @@ static void test_data_adds_up(void **state)
     json_t *data = page_data(result.output);
     check_sums(data, 60, 60, 9);
     assert_true(json_is_true(at(at(data, "selection"), "is_recorded")));
+    assert_true(json_is_true(at(at(data, "selection"), "is_best")));
+    assert_int_equal(sum_of(at(data, "models"), "rows"), 2 * 60);
+    assert_int_equal(sum_of(at(data, "models"), "rows_due"), 2 * 60);
     const json_t *readings = at(data, "readings");
     assert_int_equal(json_array_size(at(readings, "top")), 20);
     assert_int_equal(json_array_size(at(readings, "cut")), 20);
     assert_int_equal(number_at(json_array_get(at(readings, "cut"), 0), "rank"), 1);
     assert_int_equal(number_at(json_array_get(at(readings, "bottom"), 19), "rank"), 60);
+    json_decref(data);
+}
+
+/* Drawn: the rows taken are not the best ones. */
+static void test_quota(void **state)
+{
+    lobass_error error = {0};
+    (void)state;
+    run_make("quota", 60);
+    lobass_select_options select = select_options(place("quota"), 9);
+    check_ok(lobass_selection_spec_add_quota(&select.spec, "data.jsonl:9:random", &error), &error);
+    selected(&select);
+    lobass_selection_spec_clear(&select.spec);
+    const lobass_report_options options = report_options(place("quota"));
+    json_t *data = page_data(report_write(&options).output);
+    check_sums(data, 60, 60, 9);
+    assert_true(json_is_false(at(at(data, "selection"), "is_best")));
     json_decref(data);
 }
 
@@ -391,6 +411,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records_stay_text),
         cmocka_unit_test(test_data_adds_up),
+        cmocka_unit_test(test_quota),
         cmocka_unit_test(test_attribution),
         cmocka_unit_test(test_drops),
         cmocka_unit_test(test_same_bytes),
