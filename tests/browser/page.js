@@ -56,7 +56,7 @@ const inkOf = (page) => page.evaluate(() => [...document.querySelectorAll("canva
 tests["every chart is drawn"] = async (browser) => {
     const page = await open(browser, "run");
     const charts = await page.locator(".chart").count();
-    assert.equal(charts, 6); // two scatters and four histograms
+    assert.equal(charts, 7); // two scatters, four histograms and a curve
     const ink = await inkOf(page);
     assert.equal(ink.length, charts);
     ink.forEach((n, i) => assert.ok(n > 50, `canvas ${i} shows ${n} pixels of the selection`));
@@ -80,6 +80,18 @@ tests["what was not measured is said"] = async (browser) => {
     assert.match(await page.locator("#overlap").textContent(), /not measured: learnability/);
     assert.match(await page.locator("#drops").textContent(), /Needs losses under “initial”/);
     assert.match(await page.locator("#experiment").textContent(), /lobass experiment bare --held-out FILE/);
+};
+
+tests["an experiment has its table, its comparisons and its curve"] = async (browser) => {
+    const page = await open(browser, "run");
+    const cells = (index) => page.locator("#experiment table").nth(index).locator("tbody tr").evaluateAll(
+        (lines) => lines.map((line) => [...line.children].map((one) => one.textContent)));
+    const [summaries, comparisons] = [await cells(0), await cells(1)];
+    assert.equal(summaries.length, 5);
+    assert.deepEqual(summaries[0], ["base", "nothing", "0", "0", "4.500", "4.400 to 4.600", "1"]);
+    assert.deepEqual(summaries[1].slice(0, 5), ["learnability", "1%", "10", "100", "3.125"]);
+    assert.deepEqual(comparisons, [["learnability", "random", "1%", "−0.125", "−0.200 to −0.050", "−0.110", "< 0.001"]]);
+    assert.match(await page.locator("#experiment .key").textContent(), /learnability random base \(4\.500\)/);
 };
 
 // ---- rows

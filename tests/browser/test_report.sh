@@ -39,6 +39,17 @@ END
 printf '{"instruction": "hostile \377", "output": "none"}\n' >>hostile.jsonl
 measured run data.jsonl hostile.jsonl
 expect 0 "$LOBASS" select run -k 20 -q
+mkdir run/experiment
+awk 'BEGIN {
+    all = "\"source\": \"<img src=x onerror=\\\"window.wasRun = 5\\\">\""
+    printf "{\"held_out\": [{%s, \"rows\": 40, \"tokens\": 900, \"in_run\": 0}], \"summaries\": [", all
+    printf "{\"arm\": \"base\", \"size\": \"none\", \"amount\": \"none\", %s, \"rows\": 0, \"tokens_scored\": 0, \"n_seeds\": 1, \"mean\": 4.5, \"low\": 4.4, \"high\": 4.6}", all
+    split("learnability random", arms, " ")
+    for (size = 1; size <= 2; size++)
+        for (arm = 1; arm <= 2; arm++)
+            printf ", {\"arm\": \"%s\", \"size\": \"%d%%\", \"amount\": \"rows\", %s, \"rows\": %d, \"tokens_scored\": 100, \"n_seeds\": 3, \"mean\": %g, \"low\": 2, \"high\": 4}", arms[arm], size, all, 10 * size, 4 - size + arm / 8
+    printf "], \"comparisons\": [{\"arm\": \"learnability\", \"against\": \"random\", \"size\": \"1%%\", \"amount\": \"rows\", %s, \"difference\": -0.125, \"low\": -0.2, \"high\": -0.05, \"median_difference\": -0.11, \"p\": 0.0001, \"p_holm\": 0.0002, \"n_rows\": 40}]}\n", all
+}' >run/experiment/experiment.json
 expect 0 "$LOBASS" report run -q
 "$LOBASS" scores run >scores.jsonl
 

@@ -237,7 +237,7 @@ function putRows() {
     source.addEventListener("change", update);
 
     section("rows", "All rows",
-        ["Sort by a column’s head; a row opens with a click, or with the arrow keys and Enter. Numbers are in single precision; ", code(`lobass scores ${data.run}`), " has all digits."],
+        ["Sort by a column’s head; a row opens with a click, or with the arrow keys and Enter. Searched are the beginnings of prompt and response, as they stand here. Numbers are in single precision; ", code(`lobass scores ${data.run}`), " has all digits."],
         element("div.filters", {},
             element("label", {}, "Search ", search), element("label", {}, "Show ", kind),
             data.sources.length < 2 ? null : element("label", {}, "From ", source)),
