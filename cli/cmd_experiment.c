@@ -208,7 +208,7 @@ static void add_options(cli_parser *parser, lobass_experiment_options *options, 
          .target = &given->arms,
          .value = "NAMES",
          .help = "with commas between: full, learnability, learnability-lowest, random, longest, "
-                 "rho_sum, rho_mean, ifd_loss, ifd_ppl, ppl-low, ppl-middle, ppl-high",
+                 "rho_sum, rho_mean, ifd_loss, ifd_ppl, el2n, ppl-low, ppl-middle, ppl-high",
          .fallback = "all whose losses were measured"},
         {.name = "sizes",
          .type = CLI_TEXT,
