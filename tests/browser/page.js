@@ -62,6 +62,23 @@ tests["every chart is drawn"] = async (browser) => {
     ink.forEach((n, i) => assert.ok(n > 50, `canvas ${i} shows ${n} pixels of the selection`));
 };
 
+tests["a point tells of its row, and opens it"] = async (browser) => {
+    const page = await open(browser, "run");
+    const canvas = page.locator("#length canvas");
+    await canvas.scrollIntoViewIfNeeded();
+    const [x, y] = await canvas.evaluate((one) => {
+        const { data } = one.getContext("2d").getImageData(0, 0, one.width, one.height);
+        const i = data.findIndex((value, at) => at % 4 === 3 && value > 100 && data[at - 1] - data[at - 3] > 60) >> 2;
+        return [i % one.width, Math.floor(i / one.width)].map((pixel) => pixel / devicePixelRatio);
+    });
+    const box = await canvas.boundingBox();
+    await page.mouse.move(box.x + x, box.y + y);
+    const [, row] = (await page.locator("#length .tip").textContent()).match(/^row ([\d,]+) · /);
+    assert.ok(scores.find((one) => one.row === Number(row)).selected);
+    await page.mouse.click(box.x + x, box.y + y);
+    assert.match(await page.locator("#row-detail h3").textContent(), new RegExp(`^Row ${row}selected$`));
+};
+
 tests["statuses add up to the records"] = async (browser) => {
     const page = await open(browser, "run");
     const numbers = (await page.locator("#statuses tbody td:nth-child(2)").allTextContents()).map(Number);

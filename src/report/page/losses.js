@@ -34,7 +34,7 @@ function putLosses() {
                     drawLine(plot, [0, 0], [far, far * (1 - selection.cut)], "selected");
                 }
             },
-            describe: rowWords, pick: openRow,
+            describe: rowWords, pick: (i) => openRow(i),
         }),
         element("p.key", {},
             element("span.swatch.is-selected"), "selected ", element("span.swatch"), otherWords,
@@ -82,7 +82,7 @@ function putLength() {
         const places = placesWith(name);
         parts.push(scatter(`Scatter of ${name} against length of ${plural(places.length, "row")}`, {
             xs: columns.n_tokens, ys: columns[name], places, selected: isTaken, isLog: true,
-            xLabel: "scored tokens", yLabel: name, describe: rowWords, pick: openRow,
+            xLabel: "scored tokens", yLabel: name, describe: rowWords, pick: (i) => openRow(i),
         }), key(otherWords));
     } else {
         parts.push(needs(columns.initial_loss === undefined ? "initial" : "reference"));

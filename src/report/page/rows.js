@@ -119,62 +119,35 @@ function rowElement(i, at, shown) {
     return made;
 }
 
-function putRows() {
-    const shown = rowColumns();
+// The grid of the columns SHOWN, and what moves it: {scroller, grid, activate, mark}.
+function rowGrid(shown, sortBy) {
     const body = element("tbody");
     const heads = shown.map((column) => {
-        const head = element("th", { scope: "col" });
-        head.className = column.className ?? "";
-        head.append(column.values === undefined ? column.title
+        const head = element("th", { scope: "col" }, column.values === undefined ? column.title
             : element("button.sort", { type: "button", click: () => sortBy(column) }, column.title));
+        head.className = column.className ?? "";
         return head;
     });
     const grid = element("table.rows", { role: "grid", tabindex: "0", "aria-label": "All rows" },
         element("thead", {}, element("tr", { "aria-rowindex": "1" }, ...heads)), body);
     const scroller = element("div.rows-scroll", {}, grid);
-    const told = element("p.note", { "aria-live": "polite", id: "rows-told" });
-    const detail = element("div.detail", { id: "row-detail", tabindex: "-1", hidden: true });
-    const search = element("input", { type: "search", id: "row-search", placeholder: "words, or a row’s number", autocomplete: "off" });
-    const kind = element("select", { id: "row-kind" }, ...Object.keys(kinds).map((name) => element("option", {}, name)));
-    const source = element("select", { id: "row-source" }, element("option", { value: "-1" }, "all sources"),
-        ...data.sources.map((one, i) => element("option", { value: String(i) }, spellOut(one.name))));
+
+    function spacer(n) {
+        const made = element("tr.spacer", { "aria-hidden": "true" }, element("td", { colspan: String(shown.length) }));
+        made.firstChild.style.height = `${n * rowHeight}px`;
+        return made;
+    }
 
     function render() {
+        const n = rowTable.places.length;
         const first = Math.max(0, Math.floor(scroller.scrollTop / rowHeight) - rowsAround);
-        const end = Math.min(rowTable.places.length, first + Math.ceil(scroller.clientHeight / rowHeight) + 2 * rowsAround);
-        const spacer = (n) => {
-            const made = element("tr.spacer", { "aria-hidden": "true" }, element("td", { colspan: String(shown.length) }));
-            made.firstChild.style.height = `${n * rowHeight}px`;
-            return made;
-        };
+        const end = Math.min(n, first + Math.ceil(scroller.clientHeight / rowHeight) + 2 * rowsAround);
         const lines = [];
         for (let at = first; at < end; at++) {
             lines.push(rowElement(rowTable.places[at], at, shown));
         }
-        body.replaceChildren(spacer(first), ...lines, spacer(rowTable.places.length - end));
-        grid.setAttribute("aria-rowcount", String(rowTable.places.length + 1));
-    }
-
-    function update() {
-        const column = shown.find((one) => one.name === rowTable.sortedBy);
-        rowTable.places = sortRows(filterRows(search.value, kind.value, Number(source.value)), column, rowTable.isDescending);
-        rowTable.active = -1;
-        grid.removeAttribute("aria-activedescendant");
-        shown.forEach((one, i) => {
-            const isSorted = one === column;
-            heads[i].setAttribute("aria-sort", !isSorted ? "none" : rowTable.isDescending ? "descending" : "ascending");
-        });
-        told.textContent = `${count(rowTable.places.length)} of ${plural(data.rows.count, "row")}` +
-            (isSample ? `, which are a random sample of all ${count(data.records)}` : "");
-        scroller.scrollTop = 0;
-        render();
-    }
-
-    function sortBy(column) {
-        const isSame = rowTable.sortedBy === column.name;
-        rowTable.isDescending = isSame ? !rowTable.isDescending : column.className === "number" && !["rank", "row", "record"].includes(column.name);
-        rowTable.sortedBy = column.name;
-        update();
+        body.replaceChildren(spacer(first), ...lines, spacer(n - end));
+        grid.setAttribute("aria-rowcount", String(n + 1));
     }
 
     function activate(at) {
@@ -190,13 +163,28 @@ function putRows() {
         grid.setAttribute("aria-activedescendant", `line-${rowTable.active}`);
     }
 
-    openRow = (i) => {
-        detail.replaceChildren(element("button.quiet.close", { type: "button", click: () => { detail.hidden = true; grid.focus(); } }, "Close"), ...rowDetail(i));
-        detail.hidden = false;
-        detail.focus();
-        detail.scrollIntoView({ block: "nearest" });
-    };
+    // Says by which column the rows are sorted, and begins at the top.
+    function mark(sorted) {
+        heads.forEach((head, i) => head.setAttribute("aria-sort",
+            shown[i] !== sorted ? "none" : rowTable.isDescending ? "descending" : "ascending"));
+        rowTable.active = -1;
+        grid.removeAttribute("aria-activedescendant");
+        scroller.scrollTop = 0;
+        render();
+    }
 
+    let isWaiting = false;
+    scroller.addEventListener("scroll", () => {
+        if (!isWaiting) {
+            isWaiting = true;
+            requestAnimationFrame(() => { isWaiting = false; render(); });
+        }
+    });
+    return { scroller, grid, activate, mark };
+}
+
+// Arrow keys and clicks choose a row of the grid, Enter and clicks open it.
+function listenToRows({ scroller, grid, activate }) {
     const page = () => Math.max(1, Math.floor(scroller.clientHeight / rowHeight) - 2);
     const moves = {
         ArrowDown: () => rowTable.active + 1, ArrowUp: () => rowTable.active - 1,
@@ -214,34 +202,72 @@ function putRows() {
             openRow(rowTable.places[rowTable.active]);
         }
     });
-    body.addEventListener("click", (event) => {
+    grid.addEventListener("click", (event) => {
         const line = event.target.closest("tr[data-at]");
         if (line !== null) {
             activate(Number(line.dataset.at));
             openRow(rowTable.places[rowTable.active]);
         }
     });
-    let isWaiting = false;
-    scroller.addEventListener("scroll", () => {
-        if (!isWaiting) {
-            isWaiting = true;
-            requestAnimationFrame(() => { isWaiting = false; render(); });
-        }
-    });
+}
+
+// What the rows are chosen by; CHANGED is called whenever that is.
+function rowFilters(changed) {
+    const search = element("input", { type: "search", id: "row-search", placeholder: "words, or a row’s number", autocomplete: "off" });
+    const kind = element("select", { id: "row-kind", change: changed }, ...Object.keys(kinds).map((name) => element("option", {}, name)));
+    const source = element("select", { id: "row-source", change: changed }, element("option", { value: "-1" }, "all sources"),
+        ...data.sources.map((one, i) => element("option", { value: String(i) }, spellOut(one.name))));
     let timer = 0;
     search.addEventListener("input", () => {
         clearTimeout(timer);
-        timer = setTimeout(update, 150);
+        timer = setTimeout(changed, 150);
     });
-    kind.addEventListener("change", update);
-    source.addEventListener("change", update);
-
-    section("rows", "All rows",
-        ["Sort by a column’s head; a row opens with a click, or with the arrow keys and Enter. Searched are the beginnings of prompt and response, as they stand here. Numbers are in single precision; ", code(`lobass scores ${data.run}`), " has all digits."],
-        element("div.filters", {},
+    return {
+        places: () => filterRows(search.value, kind.value, Number(source.value)),
+        box: element("div.filters", {},
             element("label", {}, "Search ", search), element("label", {}, "Show ", kind),
             data.sources.length < 2 ? null : element("label", {}, "From ", source)),
-        told, scroller, detail);
+    };
+}
+
+function putRows() {
+    const shown = rowColumns();
+    const told = element("p.note", { "aria-live": "polite", id: "rows-told" });
+    const detail = element("div.detail", { id: "row-detail", tabindex: "-1", hidden: true });
+    const filters = rowFilters(update);
+    const view = rowGrid(shown, sortBy);
+
+    function update() {
+        const column = shown.find((one) => one.name === rowTable.sortedBy);
+        rowTable.places = sortRows(filters.places(), column, rowTable.isDescending);
+        told.textContent = `${count(rowTable.places.length)} of ${plural(data.rows.count, "row")}` +
+            (isSample ? `, which are a random sample of all ${count(data.records)}` : "");
+        view.mark(column);
+    }
+
+    // Scores are wanted highest first, numbers of rows from the first on.
+    function sortBy(column) {
+        const isSame = rowTable.sortedBy === column.name;
+        const isScore = column.className === "number" && !["rank", "row", "record"].includes(column.name);
+        rowTable.isDescending = isSame ? !rowTable.isDescending : isScore;
+        rowTable.sortedBy = column.name;
+        update();
+    }
+
+    const close = () => {
+        detail.hidden = true;
+        view.grid.focus();
+    };
+    openRow = (i) => {
+        detail.replaceChildren(element("button.quiet.close", { type: "button", click: close }, "Close"), ...rowDetail(i));
+        detail.hidden = false;
+        detail.focus();
+        detail.scrollIntoView({ block: "nearest" });
+    };
+    listenToRows(view);
+    section("rows", "All rows",
+        ["Sort by a column’s head; a row opens with a click, or with the arrow keys and Enter. Searched are the beginnings of prompt and response, as they stand here. Numbers are in single precision; ", code(`lobass scores ${data.run}`), " has all digits."],
+        filters.box, told, view.scroller, detail);
     rowTable.sortedBy = columns.rank !== undefined ? "rank" : "row";
     update();
 }

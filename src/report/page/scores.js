@@ -32,7 +32,7 @@ function putOverlap() {
         return made;
     };
     section("overlap", title,
-        `Jaccard’s overlap of what each score would take of the best, as many rows as this selection has: rows in both, divided by rows in at least one. 1 is the same rows, 0 none in common; two random choices of this size have about ${fixed(chance, 2)}. Scores that agree with random as much as with each other choose for reasons of their own.`,
+        `Jaccard’s overlap of what each score would take of the best, as many rows as this selection has: rows in both, divided by rows in at least one. 1 is the same rows, 0 none in common; two random choices of this size have about ${fixed(chance, 2)}. A score whose overlap with the selection is near chance would have chosen other rows altogether.`,
         table("Jaccard overlap of selections",
             [{ name: "", className: "name" }, ...names.map((_, i) => ({ name: String(i + 1), className: "number" }))],
             names.map((name, i) => [`${i + 1}. ${name}`, ...overlap[i].map((value, j) => cell(value, i === j))])),
