@@ -229,8 +229,8 @@ int cmd_select(const cli_call *call)
     cli_common common = {.seed = wanted.options.spec.seed};
     cli_parser parser = {
         .name = "select",
-        .usage = "RUN -k AMOUNT [-o FILE]\nRUN --source NAME:AMOUNT... [-k AMOUNT] [-o FILE]\nRUN "
-                 "-k AMOUNT,... -o 'NAME-" AMOUNT_PLACE ".jsonl'",
+        .usage = "RUN -k AMOUNT [-o FILE]\nRUN --source NAME:AMOUNT... [-k AMOUNT] [-o FILE]\n"
+                 "RUN -k AMOUNT,... -o 'NAME-" AMOUNT_PLACE ".jsonl'\nRUN --spec FILE [-o FILE]",
         .about = "Chooses rows of a measured run by a score and writes their records, byte for\n"
                  "byte; beside them all scores and a manifest to make the selection again.\n"
                  "Several amounts make a selection each; a larger one holds the smaller ones.",
@@ -247,7 +247,10 @@ int cmd_select(const cli_call *call)
     {
         char *line = cli_command_line(call->whole_argc, call->whole_argv);
         wanted.options.run = parser.values[0];
-        wanted.options.spec.seed = common.seed;
+        if (selection.file == NULL)
+        {
+            wanted.options.spec.seed = common.seed;
+        }
         wanted.options.overwrite = common.is_overwriting;
         wanted.options.command = line;
         code = choose(&wanted, &common);

@@ -117,13 +117,15 @@ typedef struct cli_selection
     lobass_selection_spec *spec;
     cli_amounts *amounts; /* NULL: one amount, that of SPEC */
     cli_texts sources;    /* NAME:AMOUNT */
+    const char *file;     /* that SPEC is read from instead; NULL: none */
     bool is_lowest;
 } cli_selection;
 
+/* The first to be added: with --spec none of them may be given. */
 void cli_options_add_selection(cli_parser *parser, cli_selection *selection);
 /* After parsing: --lowest against --direction, which LOSS and PPL must be told; the sources go into
- * SPEC, and without -k there is no amount for the others. -1: go on. In any case the caller clears
- * SPEC. */
+ * SPEC, and without -k there is no amount for the others; or all of it comes from FILE. -1: go on.
+ * In any case the caller clears SPEC. */
 int cli_selection_check(const cli_parser *parser, const cli_selection *selection);
 void cli_options_add_comparison(cli_parser *parser, lobass_compare_options *compare);
 /* After parsing: what was not told of the second ranking is that of the first; loss and ppl have no

@@ -126,6 +126,11 @@ void cli_selection_print(const lobass_select_options *options, const lobass_sele
     printf("%-*s %s of %s records, %s scored tokens\n", LABEL_WIDTH, "selected",
            cli_number(rows, result->n_selected), cli_number(records, result->n_records),
            cli_number(tokens, result->n_selected_tokens));
+    if (options->spec.near_duplicates > 0)
+    {
+        printf("%-*s %s near-duplicates\n", LABEL_WIDTH, "passed over",
+               cli_number(rows, result->n_near_duplicates));
+    }
     printf("%-*s %s, %s first\n", LABEL_WIDTH, "by", score_name(options->spec.by),
            direction_name(result));
     if (isfinite(result->cut))
@@ -198,6 +203,10 @@ void cli_selection_json(cli_json *json, const lobass_select_options *options,
 {
     cli_json_uint(json, "selected", result->n_selected);
     cli_json_uint(json, "selected_tokens_scored", result->n_selected_tokens);
+    if (options->spec.near_duplicates > 0)
+    {
+        cli_json_uint(json, "near_duplicates", result->n_near_duplicates);
+    }
     cli_json_text(json, "score", score_name(options->spec.by));
     cli_json_text(json, "direction", direction_name(result));
     cli_json_real(json, "cut", result->cut);

@@ -38,15 +38,22 @@ typedef struct lobass_selection_spec
     lobass_source_quota *quotas; /* [n_quotas]; the spec's own, names too, where they were made by
                                     the functions below: lobass_selection_spec_clear() */
     size_t n_quotas;
-    uint32_t n_strata; /* 0: none. Else all rows are cut in so many bins of equal size by their
-                          scored tokens, and an amount is shared out over them in proportion to the
-                          rows that can be taken of each (largest remainder) */
+    uint32_t n_strata;      /* 0: none. Else all rows are cut in so many bins of equal size by their
+                               scored tokens, and an amount is shared out over them in proportion to
+                               the rows that can be taken of each (largest remainder) */
+    double near_duplicates; /* 0: all may stay. Else, from 0.5 to 1: a row is passed over whose
+                               shingles have this Jaccard index or a larger one with those of a row
+                               that was taken before it */
 } lobass_selection_spec;
 
 LOBASS_API lobass_selection_spec lobass_selection_spec_default(void);
 /* Adds "NAME:AMOUNT" or "NAME:AMOUNT:random"; AMOUNT as lobass_amount_parse() reads it, or 0. */
 LOBASS_API lobass_status lobass_selection_spec_add_quota(lobass_selection_spec *spec,
                                                          const char *text, lobass_error *error);
+/* Reads a JSON file, a spec or a manifest, whose selection's spec is taken: docs/FORMATS.md.
+ * Whatever SPEC held is overwritten; on failure it holds no quotas. */
+LOBASS_API lobass_status lobass_selection_spec_load(lobass_selection_spec *spec, const char *path,
+                                                    lobass_error *error);
 /* Releases the quotas; SPEC has none then. */
 LOBASS_API void lobass_selection_spec_clear(lobass_selection_spec *spec);
 
@@ -83,6 +90,7 @@ typedef struct lobass_select_result
     uint64_t n_records;
     uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
     uint64_t n_selected, n_selected_tokens; /* scored tokens of the selection */
+    uint64_t n_near_duplicates;             /* rows that were passed over */
     double cut;                             /* the score of the row taken that ranks last; NaN if
                                                none, or a ppl beyond all doubles */
     lobass_direction direction;             /* the one that was used */

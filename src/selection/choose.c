@@ -170,24 +170,66 @@ static void take(lb_selection *selection, uint64_t row, uint64_t n_tokens, lb_ro
     room->n_tokens -= room->n_tokens != UINT64_MAX ? n_tokens : 0;
 }
 
-static void walk_through(lb_selection *selection, const uint64_t *walk, const lb_groups *groups,
-                         const lb_scores *scores)
+/* Without NEAR every row is new. */
+static lobass_status look_for(bool *is_new, lb_near_duplicates *near, uint64_t row,
+                              lobass_error *error)
+{
+    uint64_t earlier = UINT64_MAX;
+    if (near != NULL)
+    {
+        LB_TRY(lb_near_duplicates_find(&earlier, near, row, error));
+    }
+    *is_new = earlier == UINT64_MAX;
+    return LOBASS_OK;
+}
+
+static lobass_status walk_through(lb_selection *selection, const uint64_t *walk,
+                                  const lb_groups *groups, const lb_scores *scores,
+                                  lb_near_duplicates *near, lobass_error *error)
 {
     for (size_t i = 0; i < selection->n_ranked; i++)
     {
         const uint64_t row = walk[i];
         const lb_row_summary *summary = &scores->summaries[row];
         lb_room *room = lb_groups_room(groups, summary, row);
-        if (room->n_rows > 0 && summary->n_scored > room->n_tokens)
+        bool is_new = true;
+        if (room->n_rows == 0)
+        {
+            continue;
+        }
+        LB_TRY(look_for(&is_new, near, row, error));
+        if (!is_new)
+        {
+            selection->n_near_duplicates++;
+        }
+        else if (summary->n_scored > room->n_tokens)
         {
             room->n_rows = 0; /* a budget ends here, and smaller rows behind it are not taken */
         }
-        if (room->n_rows > 0)
+        else
         {
             take(selection, row, summary->n_scored, room);
             selection->n_wanted += lb_groups_of(groups, summary)->n_wanted > 0 ? 0 : 1;
+            if (near != NULL)
+            {
+                LB_TRY(lb_near_duplicates_add(near, error));
+            }
         }
     }
+    return near == NULL ? LOBASS_OK : lb_near_duplicates_end(near, error);
+}
+
+/* Rows that are taken at most. */
+static size_t rows_most(const lb_selection *selection, const lb_groups *groups)
+{
+    uint64_t n_most = 0;
+    for (size_t g = 0; g < groups->n_groups; g++)
+    {
+        const lb_group *group = &groups->groups[g];
+        const bool is_counted = group->n_wanted > 0 || group->amount.kind == LOBASS_AMOUNT_NONE;
+        n_most += is_counted ? group->n_wanted : selection->n_ranked;
+    }
+    return n_most < selection->n_ranked ? (size_t)n_most : selection->n_ranked;
 }
 
 static double cut_find(const lb_selection *selection, const lb_scores *scores, lobass_score by)
@@ -206,7 +248,9 @@ static double cut_find(const lb_selection *selection, const lb_scores *scores, l
 static lobass_status rows_take(lb_selection *selection, const lb_choice *choice,
                                lobass_error *error)
 {
+    const lobass_selection_spec *spec = choice->spec;
     lb_groups groups = {0};
+    lb_near_duplicates *near = NULL;
     lobass_status status = LOBASS_OUT_OF_MEMORY;
     uint64_t *walk = lb_alloc(selection->n_ranked, sizeof *walk, error);
     if (walk == NULL)
@@ -219,11 +263,18 @@ static lobass_status rows_take(lb_selection *selection, const lb_choice *choice,
     {
         selection->n_wanted += groups.groups[g].n_wanted;
     }
-    walk_through(selection, walk, &groups, choice->scores);
-    selection->cut = cut_find(selection, choice->scores, choice->spec->by);
+    if (spec->near_duplicates > 0)
+    {
+        LB_TRY_GOTO(lb_near_duplicates_create(&near, spec->near_duplicates,
+                                              rows_most(selection, &groups), choice->store,
+                                              choice->observer, error));
+    }
+    LB_TRY_GOTO(walk_through(selection, walk, &groups, choice->scores, near, error));
+    selection->cut = cut_find(selection, choice->scores, spec->by);
     selection->strata = groups.strata;
     groups.strata = NULL;
 done:
+    lb_near_duplicates_free(near);
     lb_groups_free(&groups);
     free(walk);
     return status;

@@ -255,6 +255,10 @@ static void put_selection(lb_json_writer *writer, const lb_manifest *manifest)
     lb_json_put_count(writer, "rankable", selection->n_ranked);
     lb_json_put_count(writer, "selected", selection->n_selected);
     lb_json_put_count(writer, "selected_tokens", selection->n_selected_tokens);
+    if (manifest->options->spec.near_duplicates > 0)
+    {
+        lb_json_put_count(writer, "near_duplicates", selection->n_near_duplicates);
+    }
     lb_json_put_real(writer, "cut", selection->cut);
     lb_select_result_put(writer, manifest->result);
     lb_json_put_text(writer, "output", manifest->result->output);

@@ -154,12 +154,15 @@ static void warn_short(const selector *s)
                         "comes to none of them",
                         s->options.run, selection->n_ranked, selection->n_rows);
     }
-    else if (selection->n_selected < selection->n_wanted && spec->n_quotas > 0)
+    else if (selection->n_selected < selection->n_wanted &&
+             (spec->n_quotas > 0 || selection->n_near_duplicates > 0))
     {
         lb_observer_log(s->observer, LOBASS_LOG_WARNING,
-                        "%s: %" PRIu64 " rows were asked for, %" PRIu64
-                        " are taken: a source has too few that are selectable",
-                        s->options.run, selection->n_wanted, selection->n_selected);
+                        "%s: %" PRIu64 " rows were asked for, %" PRIu64 " are taken: %s",
+                        s->options.run, selection->n_wanted, selection->n_selected,
+                        selection->n_near_duplicates > 0
+                            ? "too few are selectable and no near-duplicates"
+                            : "a source has too few that are selectable");
     }
     else if (selection->n_selected < selection->n_wanted)
     {
@@ -184,8 +187,13 @@ static lobass_status rows_choose(selector *s, lobass_error *error)
     const lb_choice choice = {.scores = s->scores,
                               .spec = &s->options.spec,
                               .sources = s->sources,
-                              .n_sources = s->n_sources};
-    LB_TRY(lb_selection_choose(&s->selection, &choice, error));
+                              .n_sources = s->n_sources,
+                              .store = s->store,
+                              .observer = s->observer};
+    LB_TRY(lb_store_begin(s->store, error)); /* as above */
+    const lobass_status status = lb_selection_choose(&s->selection, &choice, error);
+    lb_store_rollback(s->store);
+    LB_TRY(status);
     warn_short(s);
     LB_TRY(lb_select_result_fill(s->result, &choice, s->selection, error));
     (void)snprintf(s->result->output, sizeof s->result->output, "%s", s->output.path);

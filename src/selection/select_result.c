@@ -94,6 +94,7 @@ lobass_status lb_select_result_fill(lobass_select_result *result, const lb_choic
     }
     result->n_selected = selection->n_selected;
     result->n_selected_tokens = selection->n_selected_tokens;
+    result->n_near_duplicates = selection->n_near_duplicates;
     result->cut = selection->cut;
     result->direction = selection->direction;
     return LOBASS_OK;

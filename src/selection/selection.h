@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * L5. From stored losses to a file to train on: scores (score.c), what must be there
- * (select_check.c), what is wanted (spec.c), the choice (choose.c) by source and length (groups.c),
- * what came of it (select_result.c), the records' own bytes (select_output.c), where they go
- * (select_files.c), the table of scores (score_table.c), the manifest (manifest.c) and what was
- * recorded of the reference's training (reference.c). select.c puts them together; run_read.c reads
- * them back, compare.c holds two of them against each other, and run_all.c is the whole method.
+ * (select_check.c), what is wanted (spec.c, spec_json.c), the choice (choose.c) by source and
+ * length (groups.c) without rows that are nearly others (near_duplicates.c), what came of it
+ * (select_result.c), the records' own bytes (select_output.c), where they go (select_files.c), the
+ * table of scores (score_table.c), the manifest (manifest.c) and what was recorded of the
+ * reference's training (reference.c). select.c puts them together; run_read.c reads them back,
+ * compare.c holds two of them against each other, and run_all.c is the whole method.
  */
 #ifndef LB_SELECTION_H
 #define LB_SELECTION_H
@@ -73,6 +74,8 @@ typedef struct lb_choice
     const lobass_selection_spec *spec; /* checked; its direction is the one that is used */
     const lb_store_source *sources;    /* [n_sources]; none where SPEC has no quotas */
     size_t n_sources;
+    lb_store *store; /* the rows' tokens; NULL where near-duplicates may stay */
+    const lobass_observer *observer;
 } lb_choice;
 
 typedef struct lb_selection
@@ -84,6 +87,7 @@ typedef struct lb_selection
     size_t n_rows, n_ranked;
     uint64_t n_wanted; /* rows; of a budget of tokens: those selected */
     uint64_t n_selected, n_selected_tokens;
+    uint64_t n_near_duplicates; /* that would have been taken */
     double cut; /* the score of the row taken that ranks last; NaN if none, or a ppl beyond all
                    doubles */
     lobass_direction direction;
@@ -141,6 +145,23 @@ void lb_groups_free(lb_groups *groups);
 const lb_group *lb_groups_of(const lb_groups *groups, const lb_row_summary *summary);
 lb_room *lb_groups_room(const lb_groups *groups, const lb_row_summary *summary, uint64_t row);
 
+/* ---- rows that are nearly the same (near_duplicates.c) --------------------------------------- */
+
+typedef struct lb_near_duplicates lb_near_duplicates;
+
+/* For N_MOST rows to be added, at most. Rows are read from STORE, best within a transaction. */
+lobass_status lb_near_duplicates_create(lb_near_duplicates **near, double threshold, size_t n_most,
+                                        lb_store *store, const lobass_observer *observer,
+                                        lobass_error *error);
+/* *EARLIER: of the added rows that ROW is a near-duplicate of the one that was added first;
+ * UINT64_MAX: none. LOBASS_CANCELLED when the observer says so. */
+lobass_status lb_near_duplicates_find(uint64_t *earlier, lb_near_duplicates *near, uint64_t row,
+                                      lobass_error *error);
+/* Adds the row that was looked for last. */
+lobass_status lb_near_duplicates_add(lb_near_duplicates *near, lobass_error *error);
+lobass_status lb_near_duplicates_end(lb_near_duplicates *near, lobass_error *error);
+void lb_near_duplicates_free(lb_near_duplicates *near);
+
 /* ---- the spec (spec.c) ----------------------------------------------------------------------- */
 
 /* LOBASS_BAD_ARGUMENT for values that no selection can have. */
@@ -148,6 +169,17 @@ lobass_status lb_selection_spec_check(const lobass_selection_spec *spec, lobass_
 /* LOBASS_BAD_ARGUMENT where a quota is of no source. */
 lobass_status lb_quotas_check(const lobass_selection_spec *spec, const lb_store_source *sources,
                               size_t n_sources, lobass_error *error);
+/* As lobass_amount_parse(), or "0": LOBASS_AMOUNT_NONE. */
+lobass_status lb_amount_read(lobass_amount *amount, const char *text, lobass_error *error);
+/* Adds a quota of the source NAME, of SIZE bytes. */
+lobass_status lb_quota_add(lobass_selection_spec *spec, const char *name, size_t size,
+                           lobass_amount amount, bool is_random, lobass_error *error);
+
+/* ---- the spec as JSON (spec_json.c) ---------------------------------------------------------- */
+
+/* As lobass_selection_spec_load(), of bytes; WHERE opens the messages. */
+lobass_status lb_selection_spec_parse(lobass_selection_spec *spec, const char *data,
+                                      size_t size_bytes, const char *where, lobass_error *error);
 /* A checked spec whose direction is known, as an object under KEY. */
 void lb_selection_spec_put(lb_json_writer *writer, const char *key,
                            const lobass_selection_spec *spec);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The spec of a selection: what it may hold, its quotas, and the spec as a JSON object, which the
- * manifest has.
+ * The spec of a selection: its quotas, and what it may hold. As JSON: spec_json.c.
  */
 #include "selection/selection.h"
-#include "task/json_writer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define COUNT_MOST 9007199254740992.0 /* every smaller integer is a double */
+#define NEAR_LEAST 0.5                /* below it bands find too much to compare */
 #define RANDOM_ENDING ":random"
 
 /* ---- quotas -----------------------------------------------------------------------------------
@@ -26,34 +25,35 @@ void lobass_selection_spec_clear(lobass_selection_spec *spec)
     spec->n_quotas = 0;
 }
 
-/* NAME[SIZE] with the amount TEXT is added. */
-static lobass_status quota_add(lobass_selection_spec *spec, const char *name, size_t size,
-                               const char *text, bool is_random, lobass_error *error)
+lobass_status lb_amount_read(lobass_amount *amount, const char *text, lobass_error *error)
 {
-    lobass_source_quota quota = {.amount.kind = LOBASS_AMOUNT_NONE, .is_random = is_random};
-    if (strcmp(text, "0") != 0)
+    lobass_error cause = {0};
+    if (strcmp(text, "0") == 0)
     {
-        lobass_error refused = {0};
-        const lobass_status status = lobass_amount_parse(text, &quota.amount, &refused);
-        if (status != LOBASS_OK)
-        {
-            return lb_fail(error, status, "source \"%.*s\": %s, or 0", (int)size, name,
-                           refused.message);
-        }
+        *amount = (lobass_amount){.kind = LOBASS_AMOUNT_NONE};
+        return LOBASS_OK;
     }
-    lobass_source_quota *quotas =
-        realloc(spec->quotas, (spec->n_quotas + 1) * sizeof *spec->quotas);
+    const lobass_status status = lobass_amount_parse(text, amount, &cause);
+    return status == LOBASS_OK ? LOBASS_OK : lb_fail(error, status, "%s, or 0", cause.message);
+}
+
+lobass_status lb_quota_add(lobass_selection_spec *spec, const char *name, size_t size,
+                           lobass_amount amount, bool is_random, lobass_error *error)
+{
+    const size_t n_bytes = (spec->n_quotas + 1) * sizeof *spec->quotas;
+    lobass_source_quota *quotas = realloc(spec->quotas, n_bytes);
     if (quotas == NULL)
     {
-        return lb_fail_memory(error, (spec->n_quotas + 1) * sizeof *spec->quotas);
+        return lb_fail_memory(error, n_bytes);
     }
     spec->quotas = quotas;
-    quota.name = lb_copy_text(name, size, error);
-    if (quota.name == NULL)
+    char *copy = lb_copy_text(name, size, error);
+    if (copy == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    quotas[spec->n_quotas++] = quota;
+    quotas[spec->n_quotas++] =
+        (lobass_source_quota){.name = copy, .amount = amount, .is_random = is_random};
     return LOBASS_OK;
 }
 
@@ -76,14 +76,18 @@ lobass_status lobass_selection_spec_add_quota(lobass_selection_spec *spec, const
                        "source \"%.200s\": expected NAME:AMOUNT or NAME:AMOUNT" RANDOM_ENDING,
                        text);
     }
-    char *amount = lb_copy_text(text + at, size - at, error);
-    if (amount == NULL)
+    lobass_amount amount = {.kind = LOBASS_AMOUNT_NONE};
+    lobass_error cause = {0};
+    char *written = lb_copy_text(text + at, size - at, error);
+    if (written == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    const lobass_status status = quota_add(spec, text, at - 1, amount, is_random, error);
-    free(amount);
-    return status;
+    const lobass_status status = lb_amount_read(&amount, written, &cause);
+    free(written);
+    return status == LOBASS_OK
+               ? lb_quota_add(spec, text, at - 1, amount, is_random, error)
+               : lb_fail(error, status, "source \"%.*s\": %s", (int)at - 1, text, cause.message);
 }
 
 static lobass_status fail_unknown(const char *name, const lb_store_source *sources,
@@ -168,79 +172,17 @@ lobass_status lb_selection_spec_check(const lobass_selection_spec *spec, lobass_
             }
         }
     }
+    if (spec->near_duplicates != 0 &&
+        !(spec->near_duplicates >= NEAR_LEAST && spec->near_duplicates <= 1))
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "near-duplicates %g: expected a Jaccard index from %g to 1, or 0 for none",
+                       spec->near_duplicates, NEAR_LEAST);
+    }
     if (spec->n_strata > LOBASS_STRATA_MOST)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "strata %u: expected at most %d",
                        (unsigned)spec->n_strata, LOBASS_STRATA_MOST);
     }
     return LOBASS_OK;
-}
-
-/* ---- as JSON ----------------------------------------------------------------------------------
- */
-
-/* As lobass_amount_parse() reads it, the same double again; "0" for none. */
-static void put_amount(lb_json_writer *writer, const char *key, lobass_amount amount)
-{
-    lb_buffer text = {0};
-    lobass_status status = LOBASS_OK;
-    switch (amount.kind)
-    {
-    case LOBASS_AMOUNT_FRACTION:
-        status = lb_json_append_real(&text, amount.value, writer->error);
-        break;
-    case LOBASS_AMOUNT_COUNT:
-        status = lb_buffer_print(&text, writer->error, "%.0f", amount.value);
-        break;
-    case LOBASS_AMOUNT_TOKENS:
-        status = lb_buffer_print(&text, writer->error, "%.0ftok", amount.value);
-        break;
-    case LOBASS_AMOUNT_ALL:
-        status = lb_buffer_append_text(&text, "all", writer->error);
-        break;
-    case LOBASS_AMOUNT_NONE:
-        status = lb_buffer_append_text(&text, "0", writer->error);
-        break;
-    }
-    if (status == LOBASS_OK)
-    {
-        lb_json_put_text(writer, key, text.data);
-    }
-    writer->status = writer->status == LOBASS_OK ? status : writer->status;
-    lb_buffer_free(&text);
-}
-
-void lb_selection_spec_put(lb_json_writer *writer, const char *key,
-                           const lobass_selection_spec *spec)
-{
-    lb_json_open(writer, key, '{');
-    lb_json_put_text(writer, "by", lobass_score_describe(spec->by)->name);
-    lb_json_put_text(writer, "direction", lobass_direction_name(spec->direction));
-    put_amount(writer, "amount", spec->amount);
-    lb_json_put_real(writer, "floor", spec->floor);
-    if (spec->min_initial > 0)
-    {
-        lb_json_put_real(writer, "min_initial", spec->min_initial);
-    }
-    lb_json_put_real(writer, "max_reference", spec->max_reference); /* infinite: none is put */
-    lb_json_put_seed(writer, "seed", spec->seed);
-    lb_json_put_boolean(writer, "ranked", spec->is_ranked);
-    if (spec->n_quotas > 0)
-    {
-        lb_json_open(writer, "sources", '[');
-        for (size_t i = 0; i < spec->n_quotas; i++)
-        {
-            lb_json_open(writer, NULL, '{');
-            lb_json_put_text(writer, "name", spec->quotas[i].name);
-            put_amount(writer, "amount", spec->quotas[i].amount);
-            lb_json_put_boolean(writer, "random", spec->quotas[i].is_random);
-            lb_json_close(writer, '}');
-        }
-        lb_json_close(writer, ']');
-    }
-    if (spec->n_strata > 0)
-    {
-        lb_json_put_count(writer, "strata", spec->n_strata);
-    }
-    lb_json_close(writer, '}');
 }

@@ -84,9 +84,11 @@ for command in select run; do
     has_option $command ranked
     has_option $command source
     has_option $command strata none
+    has_option $command near-duplicates none
 done
 has_option run amount 6%
-has_option select amount "none: --source is required then"
+has_option select amount none
+has_option select spec none
 has_option select output RUN/selected.jsonl
 has_option scores format jsonl
 has_option compare amount 6%

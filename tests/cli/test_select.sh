@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # select: which end, several amounts in one call and that they are nested, amounts by source and by
-# length.
+# length, near-duplicates, from a file.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -129,3 +129,52 @@ says err 'source "b.jsonl": the run has none of that name; expected "a.jsonl"'
 expect 0 "$LOBASS" run model a.jsonl b.jsonl -o whole --epochs 1 --source b.jsonl:3 --strata 2 --json -q
 says out '"selected": 3, '
 says out '"strata": [{"shortest": '
+
+# Nearly the same: a row that repeats a better one but for a word is passed over, and the next best
+# taken; rows of the alpaca template, with an input and without, are not alike for what it says.
+for i in 1 2 3 4 5 6; do
+    echo "{\"instruction\": \"name the colour of sky number $i\", \"output\": \"$i\"}"
+    echo "{\"instruction\": \"count\", \"input\": \"$i$i\", \"output\": \"$i of them\"}"
+    echo "{\"instruction\": \"tell a long story of the one dog and the two cats, then stop\", \"output\": \"there was a dog and there were two cats and they were blue and green for $i\"}"
+done >near.jsonl
+expect 0 "$LOBASS" prepare model near.jsonl -o near -q --max-length 384
+expect 0 "$LOBASS" select near --by random -k all --near-duplicates 0.8 -q --json
+says out '"selected": 13, '
+says out '"near_duplicates": 5, '
+says near/manifest.json '"near_duplicates": 5,'
+says near/manifest.json '"near_duplicates": 0.8'
+equals "$(grep -c story near/selected.jsonl)" 1 "stories"
+equals "$(grep '"selected": true' near/scores.jsonl | grep -c .)" 13 "rows marked"
+expect 0 "$LOBASS" select near --by random -k all --near-duplicates 1
+says out "passed over  0 near-duplicates"
+refused "option --near-duplicates: expected a number from 0.5 to 1, found '0.2'" \
+    "$LOBASS" select near --by random -k 3 --near-duplicates 0.2
+
+# From a file: a manifest makes its selection again, byte for byte; a spec of one's own; nothing is
+# told twice.
+expect 0 "$LOBASS" select run --by length --direction middle --source b.jsonl:30%:random -k 40% \
+    --strata 3 --near-duplicates 0.9 --ranked --seed 5 --min-initial 0.1 -o made.jsonl -q
+expect 0 "$LOBASS" select run --spec made.manifest.json -o again.jsonl -q
+same made.jsonl again.jsonl
+same made.scores.jsonl again.scores.jsonl
+sed -n '/"spec": {/,/^    }/p' made.manifest.json >made.spec
+sed -n '/"spec": {/,/^    }/p' again.manifest.json >again.spec
+same made.spec again.spec
+[ -s made.spec ] || fail "no spec in the manifest"
+expect 0 "$LOBASS" select run -k 20% -o share.jsonl -q
+echo '{"amount": "20%"}' >spec.json
+expect 0 "$LOBASS" select run --spec spec.json -o 'of-{k}.jsonl' -q
+same share.jsonl 'of-20%.jsonl'
+refused "--spec and --amount exclude each other" "$LOBASS" select run --spec spec.json -k 5
+refused "--spec and --lowest exclude each other" "$LOBASS" select run --spec spec.json --lowest
+refused "--spec and --seed exclude each other" "$LOBASS" select run --spec spec.json --seed 1
+refused "--spec and --source exclude each other" "$LOBASS" select run --source a:1 --spec spec.json
+refused "unknown option --spec" "$LOBASS" run model a.jsonl -o x --spec spec.json
+echo '{"amount": "5", "colour": "red"}' >unknown.json
+expect 1 "$LOBASS" select run --spec unknown.json -q
+says err 'unknown.json: unknown member "colour"; expected by, direction, amount, '
+expect 1 "$LOBASS" select run --spec nowhere.json -q
+says err nowhere.json
+echo '{"amount": "5", "by": "loss"}' >told.json
+expect 1 "$LOBASS" select run --spec told.json -q
+says err '"loss": has no direction of its own'
