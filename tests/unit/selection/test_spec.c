@@ -5,6 +5,8 @@
  */
 #include "unit/selection/select_fixture.h"
 
+#include "selection/selection.h"
+
 static void check_read(lobass_selection_spec *spec, const char *text)
 {
     lobass_error error = {0};
@@ -98,6 +100,29 @@ static void test_refused(void **state)
                      LOBASS_NOT_FOUND);
 }
 
+/* Every kind of amount is written so that it is read back as it was. */
+static void test_amounts_again(void **state)
+{
+    static const char *const texts[] = {"800", "16.7%", "0.3", "100%", "50000tok", "all", "1e-5"};
+    lobass_error error = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    {
+        lobass_selection_spec spec = lobass_selection_spec_default();
+        lobass_selection_spec again;
+        lb_buffer text = {0};
+        spec.direction = LOBASS_DIRECTION_LOWEST;
+        check_ok(lobass_amount_parse(texts[i], &spec.amount, &error), &error);
+        lb_json_writer writer = lb_json_writer_begin(&text, false, &error);
+        lb_selection_spec_put(&writer, NULL, &spec);
+        check_ok(writer.status, &error);
+        check_ok(lb_selection_spec_parse(&again, text.data, text.size, "again", &error), &error);
+        assert_int_equal(again.amount.kind, spec.amount.kind);
+        assert_true(again.amount.value == spec.amount.value);
+        lb_buffer_free(&text);
+    }
+}
+
 /* All that a selection can hold, out of the manifest of one: the same bytes. */
 static void test_manifest(void **state)
 {
@@ -134,9 +159,8 @@ static void test_manifest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all_members),
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_all_members), cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_refused),     cmocka_unit_test(test_amounts_again),
         cmocka_unit_test(test_manifest),
     };
     return cmocka_run_group_tests(tests, run_setup, scratch_teardown);
