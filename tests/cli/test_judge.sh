@@ -99,8 +99,8 @@ assert not waits
 END
 
 # ---- killed, again and again
-serve --delay 0.04
-for n_wanted in 3 8 9 16 24; do
+serve --delay 0.3
+for n_wanted in 2 4 6 9 12; do
     "$LOBASS" judge a.jsonl b.jsonl --url "$url" --model "the judge" -o killed --parallel 5 -q \
         2>killed.err &
     process=$!
@@ -114,7 +114,10 @@ for n_wanted in 3 8 9 16 24; do
 done
 "$LOBASS" judge a.jsonl b.jsonl --url "$url" --model "the judge" -o killed -q 2>killed.err &
 process=$!
-while [ "$(lines killed/answers.jsonl)" -lt $((n_kept + 2)) ]; do sleep 0.01; done
+while [ "$(lines killed/answers.jsonl)" -lt $((n_kept + 2)) ]; do
+    kill -0 $process 2>/dev/null || fail "ended by itself: $(cat killed.err)"
+    sleep 0.01
+done
 kill -TERM $process
 code=0
 wait $process || code=$?
