@@ -43,8 +43,8 @@ static int group_width(const lobass_experiment *experiment)
 
     for (size_t i = 0; i < experiment->n_groups; i++)
     {
-        const int needed = (int)(strlen(experiment->groups[i].arm) +
-                                 strlen(experiment->groups[i].size) + sizeof " (tokens)");
+        const int needed = (int)(strlen(experiment->groups[i].arm) + strlen(" ") +
+                                 strlen(experiment->groups[i].size) + strlen(" (tokens)  "));
         width = needed > width ? needed : width;
     }
     return width;
@@ -112,19 +112,29 @@ static void print_p(double p)
     }
 }
 
+static void print_differences_head(int width)
+{
+    printf("\n%-*s%-*s%10s   %-20s%10s%10s\n", width, "arm", width, "against", "difference",
+           "95 % interval", "median row", "p (Holm)");
+}
+
 /* A line a pair; below 0 the first has the lower loss. */
 static void print_differences(const lobass_experiment *experiment, size_t source)
 {
     const int width = group_width(experiment);
+    bool is_begun = false;
 
-    printf("\n%-*s%-*s%10s   %-20s%10s%10s\n", width, "arm", width, "against", "difference",
-           "95 % interval", "median row", "p (Holm)");
     for (size_t i = 0; i < experiment->n_comparisons; i++)
     {
         const lobass_experiment_comparison *pair = &experiment->comparisons[i];
         if (pair->source != source)
         {
             continue;
+        }
+        if (!is_begun)
+        {
+            print_differences_head(width);
+            is_begun = true;
         }
         print_group(&experiment->groups[pair->first], width);
         print_group(&experiment->groups[pair->second], width);
@@ -193,6 +203,21 @@ typedef struct words
     cli_texts held_out;
 } words;
 
+/* "with commas between: full, learnability, ..."; not the base, which is always there. */
+static const char *arms_help(void)
+{
+    static char text[400];
+    const char *name = NULL;
+    int size = snprintf(text, sizeof text, "with commas between: ");
+
+    for (size_t i = 1; (name = lobass_experiment_arm_name(i)) != NULL && size < (int)sizeof text;
+         i++)
+    {
+        size += snprintf(text + size, sizeof text - (size_t)size, "%s%s", i == 1 ? "" : ", ", name);
+    }
+    return text;
+}
+
 static void add_options(cli_parser *parser, lobass_experiment_options *options, words *given,
                         cli_common *common)
 {
@@ -207,8 +232,7 @@ static void add_options(cli_parser *parser, lobass_experiment_options *options, 
          .type = CLI_TEXT,
          .target = &given->arms,
          .value = "NAMES",
-         .help = "with commas between: full, learnability, learnability-lowest, random, longest, "
-                 "rho_sum, rho_mean, ifd_loss, ifd_ppl, el2n, ppl-low, ppl-middle, ppl-high",
+         .help = arms_help(),
          .fallback = "all whose losses were measured"},
         {.name = "sizes",
          .type = CLI_TEXT,

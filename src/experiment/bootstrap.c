@@ -86,7 +86,17 @@ static void resample(void *context, size_t chunk, unsigned worker)
     }
     for (size_t i = 0; i < r->plan->n_groups; i++)
     {
-        group_draw(values + i * table->n_sources, r, &r->plan->groups[i], losses, &random);
+        const lb_cell_group *group = &r->plan->groups[i];
+        double *means = values + i * table->n_sources;
+        if (group->is_repeated) /* one and the same thing has one interval */
+        {
+            const size_t earlier = r->plan->cells[group->cells[0]].group;
+            memcpy(means, values + earlier * table->n_sources, table->n_sources * sizeof *means);
+        }
+        else
+        {
+            group_draw(means, r, group, losses, &random);
+        }
     }
 }
 

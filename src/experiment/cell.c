@@ -55,6 +55,7 @@ static lobass_status cell_read(bool *is_done, lb_cell *cell, const char *text,
     LB_TRY_GOTO(
         lb_json_integer(object, setting->held_out, "steps", 0, INT64_MAX, false, &n_steps, error));
     cell->n_steps = (uint64_t)n_steps;
+    LB_TRY_GOTO(lb_json_boolean(object, setting->held_out, "is_kept", true, &cell->is_kept, error));
     /* One that was not asked for its answers is made again when they are wanted. */
     const json_t *matches = json_object_get(object, "exact_match");
     *is_done = matches != NULL || !setting->options->matches;
@@ -99,6 +100,7 @@ static lobass_status cell_record(const lb_cell *cell, const lb_setting *setting,
     lb_json_writer writer = lb_json_writer_begin(&text, false, error);
     lb_json_open(&writer, NULL, '{');
     lb_json_put_count(&writer, "steps", cell->n_steps);
+    lb_json_put_boolean(&writer, "is_kept", cell->is_kept);
     if (setting->options->matches)
     {
         lb_json_open(&writer, "exact_match", '[');
@@ -230,13 +232,14 @@ static lobass_status model_make(lb_cell *cell, bool *is_trained, char **folder,
     return LOBASS_OK;
 }
 
-/* The model is of no more use once its losses are there; one that a stopped call left goes too. */
+/* The model is of no more use once its losses are there, unless it was to stay when it was made;
+ * one that a stopped call left goes too. */
 static lobass_status model_end(const lb_cell *cell, const lb_setting *setting, lobass_error *error)
 {
     char *folder = lb_path_join(setting->models, cell->name, error);
     lobass_status status = folder == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
-    if (status == LOBASS_OK && !setting->options->keeps_models &&
-        lb_path_look(folder) != LB_PATH_MISSING)
+    const bool stays = cell->is_kept || setting->options->keeps_models;
+    if (status == LOBASS_OK && !stays && lb_path_look(folder) != LB_PATH_MISSING)
     {
         status = lb_folder_remove(folder, error);
     }
@@ -260,6 +263,7 @@ lobass_status lb_cell_run(lb_cell *cell, bool *is_trained, const lb_setting *set
         {
             LB_TRY_GOTO(model_match(cell, folder, setting, error));
         }
+        cell->is_kept = cell->is_kept || setting->options->keeps_models;
         LB_TRY_GOTO(cell_record(cell, setting, error));
     }
     status = model_end(cell, setting, error);

@@ -30,6 +30,21 @@ static lobass_status cells_run(lobass_experiment *experiment, const lb_plan_of_c
     return LOBASS_OK;
 }
 
+/* Records that have no answer are not asked. */
+static void answers_look(const lb_plan_of_cells *plan, const lb_setting *setting)
+{
+    uint64_t n_answers = 0;
+    for (size_t i = 0; i < setting->options->n_held_out; i++)
+    {
+        n_answers += plan->cells[0].matches[i].n_answers;
+    }
+    if (setting->options->matches && n_answers == 0)
+    {
+        lb_observer_log(setting->observer, LOBASS_LOG_WARNING,
+                        "no held-out record has an answer behind ####: there are no exact matches");
+    }
+}
+
 static lobass_status experiment_make(lobass_experiment *experiment, lb_setting *setting,
                                      lobass_error *error)
 {
@@ -38,6 +53,7 @@ static lobass_status experiment_make(lobass_experiment *experiment, lb_setting *
     lobass_status status = LOBASS_OK;
     LB_TRY_GOTO(lb_cells_plan(&plan, setting, error));
     LB_TRY_GOTO(cells_run(experiment, &plan, setting, error));
+    answers_look(&plan, setting);
     LB_TRY_GOTO(lb_loss_table_load(&table, &plan, setting, error));
     LB_TRY_GOTO(lb_outcome_make(experiment, &plan, &table, setting, error));
     status = lb_outcome_write(experiment, &plan, setting, error);

@@ -24,6 +24,7 @@ typedef struct lb_arm
 
 /* In the order of the tables; NULL after the last. The first is the base. */
 const lb_arm *lb_arm_at(size_t index);
+size_t lb_arm_count(void);
 /* LOBASS_BAD_ARGUMENT names those that there are. */
 lobass_status lb_arm_find(const lb_arm **arm, const char *name, lobass_error *error);
 
@@ -46,6 +47,7 @@ typedef struct lb_setting
     lobass_format_options format;
     lobass_amount *sizes;                /* [options->n_sizes] */
     lb_score_rules rules;                /* of the run's latest selection */
+    bool *is_wanted;                     /* [lb_arm_count()] */
     char fingerprint[LB_HASH_TEXT_SIZE]; /* of the base */
 } lb_setting;
 
@@ -54,6 +56,12 @@ typedef struct lb_setting
 lobass_status lb_setting_open(lb_setting *setting, const lobass_experiment_options *options,
                               const lobass_observer *observer, lobass_error *error);
 void lb_setting_close(lb_setting *setting);
+/* All scores of the run, `random` drawn with SEED. */
+lobass_status lb_setting_score(lb_scores **scores, const lb_setting *setting, uint64_t seed,
+                               lobass_error *error);
+/* Sets setting->is_wanted to the arms that were asked for, or to all whose losses were measured; a
+ * note names those left out, of which learnability is none (arms.c). */
+lobass_status lb_setting_choose_arms(lb_setting *setting, lobass_error *error);
 
 /* ---- which models (plan.c) ------------------------------------------------------------------- */
 
@@ -68,6 +76,7 @@ typedef struct lb_cell
     char name[LB_CELL_NAME_SIZE];
     char selected[LB_CELL_NAME_SIZE + 8]; /* the file of its rows, in setting.selected; "": none */
     uint64_t n_rows, n_tokens, n_steps;
+    bool is_kept;            /* the model was to stay when it was made */
     lobass_matches *matches; /* [options->n_held_out] of each file; owned */
 } lb_cell;
 

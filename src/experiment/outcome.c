@@ -308,7 +308,8 @@ static lobass_status comparisons_fill(const weighing *w, lobass_error *error)
     for (size_t source = 0; source < w->table->n_sources; source++)
     {
         const size_t begin = experiment->n_comparisons;
-        for (size_t pair = 0; pair < n_groups * n_groups; pair++)
+        const bool has_rows = experiment->sources[source].n_rows > 0;
+        for (size_t pair = 0; has_rows && pair < n_groups * n_groups; pair++)
         {
             if (is_compared(w, pair / n_groups, pair % n_groups))
             {

@@ -18,64 +18,10 @@ typedef struct planner
 {
     lb_plan_of_cells *plan;
     lb_setting *setting;
-    bool *is_wanted; /* [n_arms] of the table of arms */
-    size_t n_arms;
     lb_scores *scores; /* of the seed at hand */
     uint64_t seed;
     bool is_first; /* of the seeds */
 } planner;
-
-/* ---- what was asked for -----------------------------------------------------------------------
- */
-
-/* Losses that a score needs may not be there: an arm that was not named is then left out. */
-static lobass_status arm_check(planner *p, size_t index, lobass_error *error)
-{
-    const lb_arm *arm = lb_arm_at(index);
-    lobass_error missing;
-    if (arm->budget != LOBASS_BUDGET_ROWS)
-    {
-        return LOBASS_OK;
-    }
-    const lobass_status status =
-        lb_losses_check(p->setting->run, p->scores, arm->by, NULL, &missing);
-    if (status == LOBASS_NOT_FOUND && p->setting->options->n_arms == 0)
-    {
-        p->is_wanted[index] = false;
-        lb_observer_log(p->setting->observer, LOBASS_LOG_NOTE, "arm %s is left out: %s", arm->name,
-                        missing.message);
-        return LOBASS_OK;
-    }
-    return status == LOBASS_OK ? status : lb_fail(error, status, "%s", missing.message);
-}
-
-static lobass_status arms_find(planner *p, lobass_error *error)
-{
-    const lobass_experiment_options *options = p->setting->options;
-    while (lb_arm_at(p->n_arms) != NULL)
-    {
-        p->n_arms++;
-    }
-    p->is_wanted = lb_alloc(p->n_arms, sizeof *p->is_wanted, error);
-    if (p->is_wanted == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    for (size_t i = 0; i < p->n_arms; i++)
-    {
-        const lb_arm *arm = lb_arm_at(i);
-        p->is_wanted[i] = options->n_arms == 0 || arm->budget == LOBASS_BUDGET_NONE;
-        for (size_t j = 0; j < options->n_arms; j++)
-        {
-            p->is_wanted[i] = p->is_wanted[i] || strcmp(arm->name, options->arms[j]) == 0;
-        }
-        if (p->is_wanted[i])
-        {
-            LB_TRY(arm_check(p, i, error));
-        }
-    }
-    return LOBASS_OK;
-}
 
 /* ---- groups -----------------------------------------------------------------------------------
  */
@@ -93,9 +39,9 @@ static lobass_status group_add(planner *p, const lb_arm *arm, const char *size,
 static lobass_status size_add(planner *p, const char *size, lobass_experiment_budget budget,
                               lobass_error *error)
 {
-    for (size_t i = 0; i < p->n_arms; i++)
+    for (size_t i = 0; i < lb_arm_count(); i++)
     {
-        if (p->is_wanted[i] && lb_arm_at(i)->budget == LOBASS_BUDGET_ROWS)
+        if (p->setting->is_wanted[i] && lb_arm_at(i)->budget == LOBASS_BUDGET_ROWS)
         {
             LB_TRY(group_add(p, lb_arm_at(i), size, budget, error));
         }
@@ -106,18 +52,19 @@ static lobass_status size_add(planner *p, const char *size, lobass_experiment_bu
 static lobass_status groups_make(planner *p, lobass_error *error)
 {
     const lobass_experiment_options *options = p->setting->options;
+    const size_t n_arms = lb_arm_count();
     const size_t n_budgets = options->equalizes ? 2 : 1;
-    const size_t n_most = p->n_arms * (1 + options->n_sizes * n_budgets);
+    const size_t n_most = n_arms * (1 + options->n_sizes * n_budgets);
     p->plan->groups = lb_alloc(n_most, sizeof *p->plan->groups, error);
     p->plan->cells = lb_alloc(n_most * (size_t)options->n_seeds, sizeof *p->plan->cells, error);
     if (p->plan->groups == NULL || p->plan->cells == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    for (size_t i = 0; i < p->n_arms; i++)
+    for (size_t i = 0; i < n_arms; i++)
     {
         const lobass_experiment_budget budget = lb_arm_at(i)->budget;
-        if (p->is_wanted[i] && budget != LOBASS_BUDGET_ROWS)
+        if (p->setting->is_wanted[i] && budget != LOBASS_BUDGET_ROWS)
         {
             LB_TRY(
                 group_add(p, lb_arm_at(i), lobass_experiment_budget_name(budget), budget, error));
@@ -187,6 +134,11 @@ static lobass_status selection_keep(planner *p, const lb_cell *cell, const lb_se
                    "select", "records", 0, p->scores->n_rows);
     lobass_status status =
         lb_selection_write(&output, selection, p->scores, p->setting->run, &stage, &cause);
+    if (status == LOBASS_OK)
+    {
+        stage.progress.done = p->scores->n_rows;
+        status = lb_stage_end(&stage, &cause);
+    }
     if (status == LOBASS_CONFLICT && lb_path_look(path) == LB_PATH_FILE)
     {
         status = lb_fail(error, status,
@@ -242,6 +194,13 @@ static lobass_status cell_select(planner *p, lb_cell *cell, const lb_cell_group 
     LB_TRY(arm_choose(&selection, p, group->arm, amount, error));
     cell->n_rows = selection->n_selected;
     cell->n_tokens = selection->n_selected_tokens;
+    if (p->is_first && selection->n_selected < selection->n_wanted)
+    {
+        lb_observer_log(p->setting->observer, LOBASS_LOG_WARNING,
+                        "arm %s, size %s: %" PRIu64 " rows were asked for, all %" PRIu64
+                        " selectable ones are taken",
+                        group->arm->name, group->size, selection->n_wanted, selection->n_selected);
+    }
     const lobass_status status =
         cell->n_rows > 0 ? selection_keep(p, cell, selection, error)
                          : lb_fail(error, LOBASS_BAD_ARGUMENT,
@@ -356,18 +315,6 @@ static lobass_status seed_plan(planner *p, lobass_error *error)
     return LOBASS_OK;
 }
 
-static lobass_status scores_compute(planner *p, lobass_error *error)
-{
-    lb_score_rules rules = p->setting->rules;
-    rules.seed = p->seed;
-    lb_scores_free(p->scores);
-    p->scores = NULL;
-    LB_TRY(lb_store_begin(p->setting->run, error));
-    const lobass_status status = lb_scores_compute(&p->scores, p->setting->run, &rules, error);
-    lb_store_rollback(p->setting->run);
-    return status;
-}
-
 static lobass_status seeds_plan(planner *p, lobass_error *error)
 {
     const lb_setting *setting = p->setting;
@@ -375,12 +322,10 @@ static lobass_status seeds_plan(planner *p, lobass_error *error)
     {
         p->seed = setting->recipe.seed + i;
         p->is_first = i == 0;
-        LB_TRY(scores_compute(p, error));
-        if (p->is_first)
-        {
-            LB_TRY(arms_find(p, error));
-            LB_TRY(groups_make(p, error));
-        }
+        lb_scores_free(p->scores);
+        p->scores = NULL;
+        LB_TRY(lb_setting_score(&p->scores, setting, p->seed, error));
+        LB_TRY(p->is_first ? groups_make(p, error) : LOBASS_OK);
         LB_TRY(seed_plan(p, error));
     }
     return LOBASS_OK;
@@ -391,7 +336,6 @@ lobass_status lb_cells_plan(lb_plan_of_cells *plan, lb_setting *setting, lobass_
     planner p = {.plan = plan, .setting = setting};
     const lobass_status status = seeds_plan(&p, error);
     lb_scores_free(p.scores);
-    free(p.is_wanted);
     return status;
 }
 

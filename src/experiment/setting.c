@@ -5,19 +5,22 @@
  *     .../held_out/              a run of the held-out records; the losses of every model are in it
  *     .../selected/NAME.jsonl    what an arm was trained on
  *     .../models/NAME            a model that is being trained or measured
- * Base and recipe are written into the held-out run when it is begun: an experiment that was begun
- * with others is not gone on with.
+ * Base, recipe and the run's rows are written into the held-out run when it is begun: an experiment
+ * that was begun with others is not gone on with.
  */
 #include "experiment/experiment.h"
+#include "task/folders.h"
 #include "task/json_writer.h"
 #include "task/prepare_private.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FOLDER "experiment"
 #define SEEDS_MOST UINT8_MAX
 #define FACT_EXPERIMENT "experiment"
+#define FACT_ROWS "experiment.rows"
 
 static lobass_status places_find(lb_setting *s, lobass_error *error)
 {
@@ -103,6 +106,34 @@ done:
     return status;
 }
 
+/* A run that was stopped before its end has nothing to choose by yet. */
+static lobass_status finish_check(const lb_setting *s, lobass_error *error)
+{
+    lb_store_model model = {0};
+    lobass_error found;
+    const lobass_status status = lb_store_model_load(&model, s->run, LB_RUN_REFERENCE, &found);
+    lb_store_model_clear(&model);
+    if (status == LOBASS_NOT_FOUND)
+    {
+        return lb_fail(error, status,
+                       "%s: has no losses under \"" LB_RUN_REFERENCE
+                       "\": expected a run that is done; give the same `lobass run` again",
+                       lb_store_path(s->run));
+    }
+    return status == LOBASS_OK ? status : lb_fail(error, status, "%s", found.message);
+}
+
+lobass_status lb_setting_score(lb_scores **scores, const lb_setting *s, uint64_t seed,
+                               lobass_error *error)
+{
+    lb_score_rules rules = s->rules;
+    rules.seed = seed;
+    LB_TRY(lb_store_begin(s->run, error)); /* one look at all rows, not a lock for each */
+    const lobass_status status = lb_scores_compute(scores, s->run, &rules, error);
+    lb_store_rollback(s->run);
+    return status;
+}
+
 static lobass_status run_open(lb_setting *s, lobass_error *error)
 {
     bool has_selection = false;
@@ -110,6 +141,7 @@ static lobass_status run_open(lb_setting *s, lobass_error *error)
     LB_TRY(lb_prepared_check(s->run, error));
     LB_TRY(lb_run_rows_keep(&s->rows, s->options->run, error));
     LB_TRY(recipe_load(s, error));
+    LB_TRY(finish_check(s, error));
     LB_TRY(base_find(s, error));
     LB_TRY(lb_format_options_load(&s->format, s->run, error));
     return lb_selection_recall(&s->rules, &has_selection, s->run, error);
@@ -118,18 +150,37 @@ static lobass_status run_open(lb_setting *s, lobass_error *error)
 /* ---- the folder -------------------------------------------------------------------------------
  */
 
-/* Removes what an experiment wrote; the lock in the folder is held. */
+/* What would be found wrong only once the experiment that is there is gone. */
+static lobass_status held_out_check(const lb_setting *s, lobass_error *error)
+{
+    const lobass_experiment_options *options = s->options;
+    lb_store_source *sources = NULL;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_sources_name(&sources, options->held_out, options->n_held_out, error));
+    LB_TRY_GOTO(lb_sources_check(sources, options->n_held_out, error));
+    for (size_t i = 0; i < options->n_held_out; i++)
+    {
+        if (lb_path_is_within(sources[i].path, s->folder))
+        {
+            status = lb_fail(error, LOBASS_CONFLICT,
+                             "%s: lies in the experiment that is to be overwritten, %s; move it "
+                             "away",
+                             sources[i].path, s->folder);
+            goto done;
+        }
+    }
+done:
+    lb_store_sources_free(sources, options->n_held_out);
+    return status;
+}
+
+/* Removes what an experiment wrote; the lock in the folder is held. The held-out run, which says
+ * what it was begun with, goes last: stopped before that, another one cannot go on with the rest.
+ */
 static lobass_status folder_clear(const lb_setting *s, lobass_error *error)
 {
     static const char *const files[] = {LB_EXPERIMENT_FILE, LB_EXPERIMENT_TABLE};
-    const char *const folders[] = {s->held_out, s->models, s->selected};
-    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
-    {
-        if (lb_path_look(folders[i]) != LB_PATH_MISSING)
-        {
-            LB_TRY(lb_folder_remove(folders[i], error));
-        }
-    }
+    const char *const folders[] = {s->models, s->selected, s->held_out};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
     {
         char *path = lb_path_join(s->folder, files[i], error);
@@ -142,6 +193,13 @@ static lobass_status folder_clear(const lb_setting *s, lobass_error *error)
             is_gone ? LOBASS_OK : lb_fail(error, LOBASS_IO, "%s: cannot be removed", path);
         free(path);
         LB_TRY(status);
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+    {
+        if (lb_path_look(folders[i]) != LB_PATH_MISSING)
+        {
+            LB_TRY(lb_folder_remove(folders[i], error));
+        }
     }
     return LOBASS_OK;
 }
@@ -159,6 +217,7 @@ static lobass_status folder_open(lb_setting *s, lobass_error *error)
     LB_TRY(status);
     if (s->options->overwrite)
     {
+        LB_TRY(held_out_check(s, error));
         LB_TRY(folder_clear(s, error));
     }
     LB_TRY(lb_folder_create(s->selected, error));
@@ -168,13 +227,31 @@ static lobass_status folder_open(lb_setting *s, lobass_error *error)
 static lobass_status held_out_prepare(const lb_setting *s, lobass_error *error)
 {
     lobass_prepare_options prepare = lobass_prepare_options_default();
+    lobass_prepare_result result;
     prepare.model = s->base;
     prepare.data = s->options->held_out;
     prepare.n_data = s->options->n_held_out;
     prepare.run = s->held_out;
     prepare.format = s->format;
     prepare.n_threads = s->options->n_threads;
-    return lobass_prepare(&prepare, s->observer, NULL, error);
+    LB_TRY(lobass_prepare(&prepare, s->observer, &result, error));
+    const uint64_t n_scored =
+        result.statuses[LOBASS_ROW_OK] + result.statuses[LOBASS_ROW_TRUNCATED];
+    if (n_scored == 0)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "%s: none of the %" PRIu64 " held-out records can be scored: expected at "
+                       "least one with the status ok or truncated",
+                       s->held_out, result.n_records);
+    }
+    if (n_scored < result.n_records)
+    {
+        lb_observer_log(s->observer, LOBASS_LOG_WARNING,
+                        "%" PRIu64 " of %" PRIu64 " held-out records cannot be scored and are left "
+                        "out; `lobass info %s` has their statuses",
+                        result.n_records - n_scored, result.n_records, s->held_out);
+    }
+    return LOBASS_OK;
 }
 
 /* What all models have in common, as one JSON object; yours. */
@@ -196,6 +273,31 @@ static lobass_status common_print(char **text, const lb_setting *s, lobass_error
     return writer.status;
 }
 
+/* Another set of rows may have the same base and recipe, and `full` no file of what it selects. */
+static lobass_status rows_claim(const lb_setting *s, lb_store *store, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    char *wanted = NULL;
+    char *recorded = NULL;
+    LB_TRY_GOTO(lb_store_fact_load(&wanted, s->run, LB_FACT_TOKENIZATION, error));
+    LB_TRY_GOTO(lb_store_fact_load(&recorded, store, FACT_ROWS, error));
+    if (recorded == NULL)
+    {
+        status = lb_store_fact_save(store, FACT_ROWS, wanted, error);
+    }
+    else if (strcmp(recorded, wanted) != 0)
+    {
+        status = lb_fail(error, LOBASS_CONFLICT,
+                         "%s: begun with rows of the tokenization hash %s, the run's have %s: "
+                         "expected the same rows; -f makes it anew",
+                         s->folder, recorded, wanted);
+    }
+done:
+    free(wanted);
+    free(recorded);
+    return status;
+}
+
 static lobass_status common_claim(const lb_setting *s, lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
@@ -205,8 +307,9 @@ static lobass_status common_claim(const lb_setting *s, lobass_error *error)
     LB_TRY_GOTO(lb_store_open(&store, s->held_out, LB_STORE_WRITE, error));
     LB_TRY_GOTO(lb_store_fact_load(&recorded, store, FACT_EXPERIMENT, error));
     LB_TRY_GOTO(common_print(&wanted, s, error));
-    status = recorded == NULL ? lb_store_fact_save(store, FACT_EXPERIMENT, wanted, error)
-                              : lb_options_compare(recorded, wanted, s->folder, error);
+    LB_TRY_GOTO(recorded == NULL ? lb_store_fact_save(store, FACT_EXPERIMENT, wanted, error)
+                                 : lb_options_compare(recorded, wanted, s->folder, error));
+    status = rows_claim(s, store, error);
 done:
     free(wanted);
     free(recorded);
@@ -228,6 +331,20 @@ static lobass_status options_check(const lobass_experiment_options *options, lob
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
                        "experiment: expected at least one size, one resample and 1 to %d seeds",
                        SEEDS_MOST);
+    }
+    for (size_t i = 0; i < options->n_held_out; i++)
+    {
+        if (lb_path_is_text(options->held_out[i]))
+        {
+            return lb_fail(error, LOBASS_UNSUPPORTED, "%s: plain text; expected records",
+                           options->held_out[i]);
+        }
+        if (options->matches && strcmp(options->held_out[i], "-") == 0)
+        {
+            return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                           "-: standard input can be read once, and every model is to answer it: "
+                           "expected a file");
+        }
     }
     for (size_t i = 0; i < options->n_arms; i++)
     {
@@ -277,6 +394,7 @@ lobass_status lb_setting_open(lb_setting *s, const lobass_experiment_options *op
     LB_TRY(sizes_parse(s, error));
     LB_TRY(places_find(s, error));
     LB_TRY(run_open(s, error));
+    LB_TRY(lb_setting_choose_arms(s, error));
     LB_TRY(folder_open(s, error));
     LB_TRY(held_out_prepare(s, error));
     return common_claim(s, error);
@@ -288,6 +406,7 @@ void lb_setting_close(lb_setting *s)
     lb_lock_release(&s->rows);
     lb_store_close(s->run);
     free(s->sizes);
+    free(s->is_wanted);
     char *const owned[] = {s->folder, s->held_out,  s->selected, s->models,
                            s->base,   s->reference, s->targets};
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)

@@ -102,20 +102,18 @@ static bool comes_before(const double *p, size_t a, size_t b)
 
 void lb_holm_adjust(double *adjusted, const double *p, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    double least = 0;
+    size_t last = SIZE_MAX;
+    for (size_t i = 0; i < n; i++) /* from the smallest on */
     {
-        adjusted[i] = 0;
-        for (size_t j = 0; j < n; j++) /* all that come up to it, each times those left behind it */
+        size_t next = SIZE_MAX;
+        for (size_t j = 0; j < n; j++)
         {
-            size_t rank = 0;
-            for (size_t k = 0; k < n; k++)
-            {
-                rank += comes_before(p, k, j) ? 1 : 0;
-            }
-            if (j == i || comes_before(p, j, i))
-            {
-                adjusted[i] = fmax(adjusted[i], fmin(1, (double)(n - rank) * p[j]));
-            }
+            const bool is_behind = last == SIZE_MAX || comes_before(p, last, j);
+            next = is_behind && (next == SIZE_MAX || comes_before(p, j, next)) ? j : next;
         }
+        least = fmax(least, fmin(1, (double)(n - i) * p[next]));
+        adjusted[next] = least;
+        last = next;
     }
 }

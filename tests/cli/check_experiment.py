@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Holds an experiment.json against itself: every mean is that of its cells, every interval holds
-its mean, every difference is that of two means, Holm's p is what his procedure makes of the p, and
-table.csv says the same. Usage: check_experiment.py FOLDER"""
+its mean, every difference is that of two means, p is that of Wilcoxon's test on the stored losses, Holm's p
+is what his procedure makes of the p, and table.csv says the same. Usage: check_experiment.py FOLDER"""
 import csv
 import json
 import math
@@ -55,6 +55,9 @@ for summary in made["summaries"]:
             check(abs(distance - allowed) < 1e-9, "Wilson", summary)
     for key in ("rows", "tokens_scored", "steps"):
         check(near(summary[key], sum(cell[key] for cell in own) / len(own)), key, summary)
+    if (arm, size, amount) not in cells:
+        check(all(summary[key] == summaries[arm, size, "rows", summary["source"]][key] for key in ("low", "high")),
+              "one selection, two intervals", summary)
     if amount == "tokens":
         check(all(cell["tokens_scored"] <= learned[size] for cell in own), "budget", summary)
 
@@ -87,6 +90,28 @@ def row_losses(group, source):
     }
 
 
+def signed_rank(differences):
+    """-> p, differences that are not 0. The chance of a sum of ranks as far out, counted over all signs up to 50
+    without ties, else normal, corrected for the continuity."""
+    used = [d for d in differences if d != 0]
+    n = len(used)
+    sizes = sorted(abs(d) for d in used)
+    ranks = {size: sizes.index(size) + (sizes.count(size) + 1) / 2 for size in sizes}
+    positive = math.fsum(ranks[abs(d)] for d in used if d > 0)
+    if n <= 50 and len(ranks) == n:
+        ways = {0: 1}
+        for rank in range(1, n + 1):
+            more = dict(ways)
+            for total, count in ways.items():
+                more[total + rank] = more.get(total + rank, 0) + count
+            ways = more
+        far = min(positive, n * (n + 1) / 2 - positive)
+        return min(1, 2 * sum(count for total, count in ways.items() if total <= far) / 2**n), n
+    variance = math.fsum(ranks[size] ** 2 for size in sizes) / 4
+    distance = max(0, abs(positive - n * (n + 1) / 4) - 0.5)
+    return (math.erfc(distance / math.sqrt(2 * variance)) if n > 0 else 1), n
+
+
 by_source = {}
 for pair in made["comparisons"]:
     key = pair["size"], pair["amount"], pair["source"]
@@ -96,8 +121,11 @@ for pair in made["comparisons"]:
     check(pair["low"] <= pair["difference"] <= pair["high"], "interval", pair)
     against = group_of(pair) if pair["against"] != "full" else ("full", "all", "all")
     one, two = row_losses(group_of(pair), pair["source"]), row_losses((pair["against"],) + against[1:], pair["source"])
-    median = statistics.median(one[row] - two[row] for row in one)
+    differences = [one[row] - two[row] for row in one]
+    median = statistics.median(differences)
     check(abs(pair["median_difference"] - median) < 1e-9, "median", pair, median)
+    p, n_used = signed_rank(differences)
+    check(pair["n_rows"] == n_used and math.isclose(pair["p"], p, rel_tol=1e-9), "signed ranks", pair, p, n_used)
     by_source.setdefault(pair["source"], []).append(pair)
 for pairs in by_source.values():
     least = 0
