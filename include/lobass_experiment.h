@@ -27,11 +27,11 @@ typedef struct lobass_experiment_options
     size_t n_sizes;
     const char *const *held_out; /* [n_held_out] data files that no arm is trained on */
     size_t n_held_out;
-    uint32_t n_seeds;     /* trainings of an arm; they count up from the recipe's own seed */
+    uint32_t n_seeds;     /* 1 to 255 trainings of an arm; seeds count up from the recipe's own */
     bool equalizes;       /* also train each arm on as many scored tokens as learnability selects */
     bool matches;         /* also let each model answer, as lobass_exact_match() does */
     uint32_t n_resamples; /* of the bootstrap */
-    bool keeps_models;    /* leave the trained models in RUN/experiment/models */
+    bool keeps_models;    /* leave what is trained in RUN/experiment/models, also later */
     uint32_t n_threads;
     bool overwrite; /* remove an experiment that is there, and begin anew */
 } lobass_experiment_options;
@@ -134,7 +134,9 @@ LOBASS_API lobass_experiment_options lobass_experiment_options_default(void);
  * RUN/experiment/experiment.json and table.csv. Intervals are 95 % percentile intervals of a
  * bootstrap over held-out rows, within each source, and over seeds (Efron, 1979). Stopped at any
  * moment and called again, also with more arms, sizes or seeds, it goes on where it was, and ends
- * with the same bytes. Release *EXPERIMENT with lobass_experiment_free(). */
+ * with the same bytes. LOBASS_NOT_FOUND where the run is not done, or lacks the losses of an arm
+ * that was named; LOBASS_CONFLICT where the experiment was begun with another base, recipe, rows,
+ * selection or held-out files. Release *EXPERIMENT with lobass_experiment_free(). */
 LOBASS_API lobass_status lobass_experiment_run(lobass_experiment **experiment,
                                                const lobass_experiment_options *options,
                                                const lobass_observer *observer,

@@ -162,6 +162,27 @@ static void test_files(void **state)
     free(values);
 }
 
+/* What is one selection under two names has one interval. */
+static void test_repeated(void **state)
+{
+    const lb_loss_table table = table_make(1);
+    const lb_cell cells[N_CELLS] = {{.group = 0}, {.group = 1}, {.group = 2}, {.group = 2}};
+    lb_cell_group twice[N_GROUPS + 1];
+    const lb_plan_of_cells own = {twice, N_GROUPS + 1, (lb_cell *)cells, N_CELLS};
+    double *values = NULL;
+    (void)state;
+    memcpy(twice, groups, sizeof groups);
+    twice[N_GROUPS] = groups[2];
+    twice[N_GROUPS].is_repeated = true;
+    assert_int_equal(lb_bootstrap_run(&values, &table, &own, 100, 1, NULL), LOBASS_OK);
+    for (size_t i = 0; i < 100; i++)
+    {
+        const double *of = values + i * (N_GROUPS + 1);
+        assert_true(of[2] == of[N_GROUPS]);
+    }
+    free(values);
+}
+
 static void test_threads(void **state)
 {
     const lb_loss_table table = table_make(2);
@@ -197,9 +218,10 @@ static void test_quantiles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scipy),   cmocka_unit_test(test_seeds),
-        cmocka_unit_test(test_files),   cmocka_unit_test(test_finite_only),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_quantiles),
+        cmocka_unit_test(test_scipy),    cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_files),    cmocka_unit_test(test_finite_only),
+        cmocka_unit_test(test_threads),  cmocka_unit_test(test_quantiles),
+        cmocka_unit_test(test_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
