@@ -22,9 +22,12 @@ static lobass_status cells_run(lobass_experiment *experiment, const lb_plan_of_c
     for (size_t i = 0; i < plan->n_cells; i++)
     {
         bool is_trained = false;
-        lb_observer_log(setting->observer, LOBASS_LOG_DETAIL, "model %zu of %zu: %s", i + 1,
-                        plan->n_cells, plan->cells[i].name);
         LB_TRY(lb_cell_run(&plan->cells[i], &is_trained, setting, error));
+        if (is_trained)
+        {
+            lb_observer_log(setting->observer, LOBASS_LOG_NOTE, "%zu of %zu models are done", i + 1,
+                            plan->n_cells);
+        }
         experiment->n_trained += is_trained ? 1 : 0;
     }
     return LOBASS_OK;

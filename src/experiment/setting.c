@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FOLDER "experiment"
 #define SEEDS_MOST UINT8_MAX
 #define FACT_EXPERIMENT "experiment"
 #define FACT_ROWS "experiment.rows"
@@ -25,25 +24,16 @@
 static lobass_status places_find(lb_setting *s, lobass_error *error)
 {
     const char *run = s->options->run;
-    s->folder = lb_path_join(run, FOLDER, error);
-    s->reference = lb_path_join(run, LB_RUN_REFERENCE, error);
-    if (s->folder == NULL || s->reference == NULL)
+    s->folder = lb_path_join(run, LB_RUN_EXPERIMENT, error);
+    if (s->folder == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
     s->held_out = lb_path_join(s->folder, "held_out", error);
     s->selected = lb_path_join(s->folder, "selected", error);
     s->models = lb_path_join(s->folder, "models", error);
-    if (s->held_out == NULL || s->selected == NULL || s->models == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    if (lb_path_look(s->reference) != LB_PATH_FOLDER)
-    {
-        free(s->reference);
-        s->reference = NULL;
-    }
-    return LOBASS_OK;
+    return s->held_out == NULL || s->selected == NULL || s->models == NULL ? LOBASS_OUT_OF_MEMORY
+                                                                           : LOBASS_OK;
 }
 
 /* ---- the run ----------------------------------------------------------------------------------
@@ -134,14 +124,44 @@ lobass_status lb_setting_score(lb_scores **scores, const lb_setting *s, uint64_t
     return status;
 }
 
+static lobass_status reference_find(lb_setting *s, lobass_error *error)
+{
+    s->reference = lb_path_join(s->options->run, LB_RUN_REFERENCE, error);
+    if (s->reference == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    if (lb_path_look(s->reference) != LB_PATH_FOLDER)
+    {
+        free(s->reference);
+        s->reference = NULL;
+    }
+    return LOBASS_OK;
+}
+
+/* With the lock of the experiment no `run -f` changes rows, recipe or reference from here on. */
 static lobass_status run_open(lb_setting *s, lobass_error *error)
 {
-    bool has_selection = false;
     LB_TRY(lb_store_open(&s->run, s->options->run, LB_STORE_READ, error));
     LB_TRY(lb_prepared_check(s->run, error));
     LB_TRY(lb_run_rows_keep(&s->rows, s->options->run, error));
+    LB_TRY(lb_folder_create(s->folder, error));
+    char *lock = lb_path_join(s->folder, LB_EXPERIMENT_LOCK, error);
+    if (lock == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    const lobass_status status = lb_lock_acquire(&s->lock, lock, error);
+    free(lock);
+    return status;
+}
+
+static lobass_status run_read(lb_setting *s, lobass_error *error)
+{
+    bool has_selection = false;
     LB_TRY(recipe_load(s, error));
     LB_TRY(finish_check(s, error));
+    LB_TRY(reference_find(s, error));
     LB_TRY(base_find(s, error));
     LB_TRY(lb_format_options_load(&s->format, s->run, error));
     return lb_selection_recall(&s->rules, &has_selection, s->run, error);
@@ -206,15 +226,6 @@ static lobass_status folder_clear(const lb_setting *s, lobass_error *error)
 
 static lobass_status folder_open(lb_setting *s, lobass_error *error)
 {
-    LB_TRY(lb_folder_create(s->folder, error));
-    char *lock = lb_path_join(s->folder, "lock", error);
-    if (lock == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    const lobass_status status = lb_lock_acquire(&s->lock, lock, error);
-    free(lock);
-    LB_TRY(status);
     if (s->options->overwrite)
     {
         LB_TRY(held_out_check(s, error));
@@ -394,6 +405,7 @@ lobass_status lb_setting_open(lb_setting *s, const lobass_experiment_options *op
     LB_TRY(sizes_parse(s, error));
     LB_TRY(places_find(s, error));
     LB_TRY(run_open(s, error));
+    LB_TRY(run_read(s, error));
     LB_TRY(lb_setting_choose_arms(s, error));
     LB_TRY(folder_open(s, error));
     LB_TRY(held_out_prepare(s, error));

@@ -18,6 +18,10 @@
 #define LB_RUN_SCORES "scores.jsonl"
 #define LB_RUN_MANIFEST "manifest.json"
 #define LB_RUN_REPORT "report.html"
+/* A folder of a run; who works on the experiment in it holds the lock in there, and `run -f` keeps
+ * its hands off the reference for as long. */
+#define LB_RUN_EXPERIMENT "experiment"
+#define LB_EXPERIMENT_LOCK "lock"
 
 /* Refuses a folder that holds something else and no run; *HAS_RUN: it holds a database. */
 lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *error);

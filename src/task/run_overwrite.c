@@ -89,17 +89,36 @@ done:
     return status;
 }
 
+/* An experiment trains by the recorded recipe and takes the reference as one of its models. LOCK is
+ * to be released in any case. */
+static lobass_status experiment_keep_out(lb_lock *lock, const char *run, lobass_error *error)
+{
+    char *folder = lb_path_join(run, LB_RUN_EXPERIMENT, error);
+    char *path = folder == NULL ? NULL : lb_path_join(folder, LB_EXPERIMENT_LOCK, error);
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    if (path != NULL)
+    {
+        status =
+            lb_path_look(folder) == LB_PATH_FOLDER ? lb_lock_acquire(lock, path, error) : LOBASS_OK;
+    }
+    free(path);
+    free(folder);
+    return status;
+}
+
 /* The recorded recipe goes last, when a training with the new one is begun: killed before that, the
  * same command does the rest. */
 static lobass_status reference_forget(const char *run, lobass_error *error)
 {
     lb_store *store = NULL;
-    LB_TRY(lb_store_open(&store, run, LB_STORE_WRITE, error));
-    lobass_status status = losses_forget(store, error);
-    if (status == LOBASS_OK)
-    {
-        status = lb_run_reference_clear(run, error);
-    }
+    lb_lock experiment = {0};
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_store_open(&store, run, LB_STORE_WRITE, error));
+    LB_TRY_GOTO(experiment_keep_out(&experiment, run, error));
+    LB_TRY_GOTO(losses_forget(store, error));
+    status = lb_run_reference_clear(run, error);
+done:
+    lb_lock_release(&experiment);
     lb_store_close(store);
     return status;
 }

@@ -36,7 +36,8 @@ refused()
 
 # ---- -f removes nothing for what cannot be done
 make_run run data.jsonl
-expect 0 experiment run --arms random,learnability -q --keep-models
+expect 0 experiment run --arms random,learnability --keep-models
+says err "3 of 3 models are done"
 listing run/experiment | grep -v ' \./lock$' >before
 for wrong in "--held-out none.jsonl" "--arms ifd_loss" "--held-out text.txt" \
     "--held-out run/experiment/selected/random-12-s0.jsonl" "--held-out - --exact-match"; do
@@ -68,6 +69,18 @@ head -n 60 data.jsonl >half.jsonl
 "$LOBASS" run model half.jsonl -o run -k 10% --epochs 1 --batch-size 16 --learning-rate 3e-3 -q -f \
     >run.out 2>err || fail "another run"
 refused 'expected the same rows' run --arms full
+
+# ---- while it works, no `run -f` changes the recipe or the reference
+cp -r run busy
+(
+    exec 9<>busy/experiment/lock
+    flock -n 9 || exit 3
+    "$LOBASS" run model half.jsonl -o busy -k 10% --epochs 2 --batch-size 16 --learning-rate 3e-3 -q -f \
+        >run.out 2>err 9<&9 && exit 4
+    exit 0
+) || fail "run -f beside an experiment: $?"
+says err "experiment/lock"
+[ -f busy/reference/model.safetensors ] || fail "the reference is gone"
 
 # ---- a run that is not done
 cp -r run part
