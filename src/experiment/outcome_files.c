@@ -28,13 +28,18 @@ static void put_interval(lb_json_writer *writer, const char *const keys[3],
 static lobass_status put_head(lb_json_writer *writer, const lb_setting *setting,
                               lobass_error *error)
 {
+    lobass_status status = LOBASS_OK;
     char *recipe = NULL;
-    LB_TRY(lb_recipe_to_json(&recipe, &setting->recipe,
-                             setting->recipe.dtype == LOBASS_DTYPE_BF16 ? LB_BF16 : LB_F32, error));
+    char *rows = NULL;
+    LB_TRY_GOTO(lb_recipe_to_json(&recipe, &setting->recipe,
+                                  setting->recipe.dtype == LOBASS_DTYPE_BF16 ? LB_BF16 : LB_F32,
+                                  error));
+    LB_TRY_GOTO(lb_store_fact_load(&rows, setting->run, LB_FACT_TOKENIZATION, error));
     lb_json_put_text(writer, "lobass", lobass_version());
     lb_json_put_text(writer, "run", lb_store_path(setting->run));
     lb_json_put_text(writer, "model", setting->base);
     lb_json_put_text(writer, "fingerprint", setting->fingerprint);
+    lb_json_put_text(writer, "tokenization_hash", rows);
     lb_json_put_value(writer, "recipe", recipe);
     lb_json_put_real(writer, "floor", setting->rules.floor);
     if (setting->rules.min_initial > 0)
@@ -44,8 +49,11 @@ static lobass_status put_head(lb_json_writer *writer, const lb_setting *setting,
     lb_json_put_real(writer, "max_reference", setting->rules.max_reference);
     lb_json_put_count(writer, "resamples", setting->options->n_resamples);
     lb_json_put_real(writer, "confidence", 0.95);
+    status = writer->status;
+done:
     free(recipe);
-    return writer->status;
+    free(rows);
+    return status;
 }
 
 static void put_sources(lb_json_writer *writer, const lobass_experiment *experiment)

@@ -181,12 +181,25 @@ static lobass_status put_selection(lb_page *page, const lb_report *report)
 /* ---- the experiment ---------------------------------------------------------------------------
  */
 
+/* Whether it is of rows that the run has no more; one that does not say so is not. */
+static lobass_status is_of_other_rows(bool *is_other, const json_t *experiment,
+                                      const lb_report *report, lobass_error *error)
+{
+    char *rows = NULL;
+    const char *of = json_string_value(json_object_get(experiment, "tokenization_hash"));
+    LB_TRY(lb_store_fact_load(&rows, report->store, LB_FACT_TOKENIZATION, error));
+    *is_other = of != NULL && rows != NULL && strcmp(of, rows) != 0;
+    free(rows);
+    return LOBASS_OK;
+}
+
 /* The members that the page shows; the cells are not among them. */
 static lobass_status put_experiment(lb_page *page, const lb_report *report)
 {
     static const char *const keys[] = {"recipe", "resamples", "confidence", "held_out",
                                        "arms",   "summaries", "comparisons"};
     lobass_status status = LOBASS_OK;
+    bool is_other = false;
     json_t *found = NULL;
     char *path = lb_path_join(lb_store_path(report->store), EXPERIMENT, page->error);
     if (path == NULL)
@@ -198,6 +211,11 @@ static lobass_status put_experiment(lb_page *page, const lb_report *report)
         goto done;
     }
     LB_TRY_GOTO(lb_json_load(&found, path, page->error));
+    LB_TRY_GOTO(is_of_other_rows(&is_other, found, report, page->error));
+    if (is_other)
+    {
+        goto done;
+    }
     lb_json_open(&page->json, "experiment", '{');
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
     {

@@ -392,7 +392,7 @@ static void test_broken_experiment(void **state)
     lobass_error error = {0};
     (void)state;
     run_make("broken", 10);
-    const lobass_report_options options = report_options(place("broken"));
+    lobass_report_options options = report_options(place("broken"));
     check_ok(lb_folder_create(place("broken/experiment"), &error), &error);
     file_make("broken/experiment/experiment.json", "{\"arms\": [");
     check_refused(lobass_report_write(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
@@ -403,6 +403,12 @@ static void test_broken_experiment(void **state)
     json_t *data = page_data(report_write(&options).output);
     assert_int_equal(json_array_size(at(at(data, "experiment"), "arms")), 1);
     assert_null(json_object_get(at(data, "experiment"), "cells"));
+    json_decref(data);
+    /* of rows that the run had before */
+    options.overwrite = true;
+    file_make("broken/experiment/experiment.json", "{\"tokenization_hash\": \"other\"}");
+    data = page_data(report_write(&options).output);
+    assert_null(json_object_get(data, "experiment"));
     json_decref(data);
 }
 
