@@ -28,6 +28,22 @@ function comparisonTable(source) {
             isNumber(one.p_holm) ? one.p_holm < 0.001 ? "< 0.001" : fixed(one.p_holm) : absent]));
 }
 
+// The interval of each point as an upright bar behind it.
+function intervalBars(plot, points, strokeOf) {
+    const ink = plot.ctx;
+    ink.save();
+    ink.lineWidth = devicePixelRatio;
+    for (const one of points) {
+        const x = Math.round(plot.valToPos(one.rows, "x", true));
+        ink.strokeStyle = strokeOf(one.arm);
+        ink.beginPath();
+        ink.moveTo(x, plot.valToPos(one.low, "y", true));
+        ink.lineTo(x, plot.valToPos(one.high, "y", true));
+        ink.stroke();
+    }
+    ink.restore();
+}
+
 // One line an arm over the rows it was trained on; arms without an amount are level lines.
 function curve(source) {
     const list = data.experiment.summaries.filter((one) => one.source === source && one.amount !== "tokens" && isNumber(one.mean));
@@ -40,10 +56,15 @@ function curve(source) {
     const level = list.filter((one) => one.amount !== "rows");
     const meanAt = (arm, x) => curved.find((one) => one.arm === arm && one.rows === x)?.mean ?? null;
     const name = (i) => armColours[i % armColours.length];
+    const bounded = curved.filter((one) => isNumber(one.low) && isNumber(one.high));
+    const heights = [...list.map((one) => one.mean), ...bounded.flatMap((one) => [one.low, one.high])];
+    const [lowest, highest] = [Math.min(...heights), Math.max(...heights)];
+    const room = (highest - lowest) / 20 || 0.1;
     return element("figure", {},
         chart(`Loss on ${source} over the number of rows, a line for each of ${arms.length} arms`, 320, () => ({
             options: {
-                scales: { x: { time: false, distr: 3, range: () => [xs[0] / 1.1, xs[xs.length - 1] * 1.1] } },
+                scales: { x: { time: false, distr: 3, range: () => [xs[0] / 1.1, xs[xs.length - 1] * 1.1] }, y: { range: () => [lowest - room, highest + room] } },
+                hooks: { drawAxes: [(plot) => intervalBars(plot, bounded, (arm) => colour(name(arms.indexOf(arm))))] },
                 axes: [logAxis("rows trained on", [xs[0] / 1.1, xs[xs.length - 1] * 1.1]), axis("held-out loss, nats per token", { size: 44 })],
                 series: [{}, ...arms.map((_, i) => ({ stroke: colour(name(i)), width: 2, spanGaps: true, points: { show: true, size: 7, fill: colour(name(i)) } })),
                     ...level.map(() => ({ stroke: colour("muted"), width: 1, dash: [5, 5], points: { show: false } }))],
@@ -53,7 +74,8 @@ function curve(source) {
         })),
         element("figcaption.key", {},
             ...arms.flatMap((arm, i) => { const swatch = element("span.swatch"); swatch.style.background = `var(--${name(i)})`; return [swatch, `${arm} `]; }),
-            ...level.flatMap((one) => [element("span.dash"), `${one.arm} (${fixed(one.mean)}) `])));
+            ...level.flatMap((one) => [element("span.dash"), `${one.arm} (${fixed(one.mean)}) `]),
+            "bars: 95 % intervals"));
 }
 
 function putExperiment() {
