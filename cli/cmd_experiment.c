@@ -13,6 +13,7 @@
 #include "result.h"
 
 #define SEEDS_MOST 255
+#define RESAMPLES_LEAST 100
 #define RESAMPLES_MOST 1000000
 
 /* ---- for people ------------------------------------------------------------------------------
@@ -260,7 +261,7 @@ static void add_options(cli_parser *parser, lobass_experiment_options *options, 
          .target = &options->n_resamples,
          .value = "N",
          .help = "of the bootstrap that the intervals come from",
-         .least = 1,
+         .least = RESAMPLES_LEAST,
          .most = RESAMPLES_MOST},
         {.name = "keep-models",
          .type = CLI_FLAG,

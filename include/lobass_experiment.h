@@ -30,7 +30,7 @@ typedef struct lobass_experiment_options
     uint32_t n_seeds;     /* 1 to 255 trainings of an arm; seeds count up from the recipe's own */
     bool equalizes;       /* also train each arm on as many scored tokens as learnability selects */
     bool matches;         /* also let each model answer, as lobass_exact_match() does */
-    uint32_t n_resamples; /* of the bootstrap */
+    uint32_t n_resamples; /* of the bootstrap, at least 100 */
     bool keeps_models;    /* leave what is trained in RUN/experiment/models, also later */
     uint32_t n_threads;
     bool overwrite; /* remove an experiment that is there, and begin anew */

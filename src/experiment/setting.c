@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define SEEDS_MOST UINT8_MAX
+#define RESAMPLES_LEAST 100 /* fewer have no 2.5 % at either end */
 #define FACT_EXPERIMENT "experiment"
 #define FACT_ROWS "experiment.rows"
 
@@ -336,12 +337,12 @@ static lobass_status options_check(const lobass_experiment_options *options, lob
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
                        "experiment: expected a run and a file of held-out records");
     }
-    if (options->n_sizes == 0 || options->n_resamples == 0 || options->n_seeds == 0 ||
+    if (options->n_sizes == 0 || options->n_resamples < RESAMPLES_LEAST || options->n_seeds == 0 ||
         options->n_seeds > SEEDS_MOST)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
-                       "experiment: expected at least one size, one resample and 1 to %d seeds",
-                       SEEDS_MOST);
+                       "experiment: expected at least one size, %d resamples and 1 to %d seeds",
+                       RESAMPLES_LEAST, SEEDS_MOST);
     }
     for (size_t i = 0; i < options->n_held_out; i++)
     {

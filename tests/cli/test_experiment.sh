@@ -140,6 +140,8 @@ refused 'none.jsonl' killed/run --held-out none.jsonl -q
 refused 'nowhere' nowhere --held-out held.jsonl
 expect 2 "$LOBASS" experiment run
 says err "--held-out"
+expect 2 "$LOBASS" experiment run --held-out held.jsonl --resamples 99
+says err "--resamples"
 # a selection that is not the one that was trained on
 head -n 3 data.jsonl >run/experiment/selected/random-12-s0.jsonl
 refused 'begun with another selection' run --held-out held.jsonl --held-out other.jsonl \

@@ -22,7 +22,7 @@ experiment()
 {
     folder=$1
     shift
-    "$LOBASS" experiment "$folder" --held-out held.jsonl --sizes 12 --seeds 1 --resamples 50 "$@"
+    "$LOBASS" experiment "$folder" --held-out held.jsonl --sizes 12 --seeds 1 --resamples 100 "$@"
 }
 
 refused()
@@ -58,9 +58,9 @@ mv models run/experiment/models
 
 # ---- models that were to stay do, whatever is asked for later
 cp -r run kept
-"$LOBASS" experiment kept --held-out held.jsonl --sizes 12 --seeds 1 --resamples 50 -f --keep-models \
+"$LOBASS" experiment kept --held-out held.jsonl --sizes 12 --seeds 1 --resamples 100 -f --keep-models \
     --arms random,learnability -q >out 2>err || fail "anew"
-expect 0 "$LOBASS" experiment kept --held-out held.jsonl --sizes 12 --seeds 2 --resamples 50 -q --arms random
+expect 0 "$LOBASS" experiment kept --held-out held.jsonl --sizes 12 --seeds 2 --resamples 100 -q --arms random
 equals "$(ls kept/experiment/models | tr '\n' ' ')" "learnability-12-s0 random-12-s0 " "models that are left"
 
 # ---- another set of rows under the same name
@@ -105,7 +105,7 @@ refused 'give the same `lobass run` again' part
 cp held.jsonl mixed.jsonl
 echo '{"instruction": "say nothing", "output": ""}' | tee -a mixed.jsonl >empty.jsonl
 expect 0 "$LOBASS" experiment run --held-out mixed.jsonl --held-out empty.jsonl --sizes 5000 --seeds 1 \
-    --resamples 50 --arms random,longest -q -f --exact-match
+    --resamples 100 --arms random,longest -q -f --exact-match
 says err "arm longest, size 5000: 5000 rows were asked for, all 60 selectable ones are taken"
 says err "2 of 42 held-out records cannot be scored and are left out"
 says err "no held-out record has an answer behind ####"
