@@ -35,7 +35,7 @@ typedef struct lobass_exact_match_options
     uint32_t batch_size;       /* records side by side; changes no text */
     lobass_dtype dtype;
     uint32_t n_threads;
-    bool overwrite; /* the file */
+    bool overwrite; /* the file, which must be one of predictions */
 } lobass_exact_match_options;
 
 /* What came of one data file, or of all of them. */

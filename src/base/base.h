@@ -125,6 +125,10 @@ lobass_status lb_file_copy(const char *from, const char *to, lobass_error *error
 /* A file that appears whole or not at all: written beside its place, then renamed. */
 typedef struct lb_output lb_output;
 
+/* Whether PATH may be written: nothing is there or, with OVERWRITE, a file that is empty or begins
+ * with FIRST_BYTES, as all that lobass writes there do. Else LOBASS_CONFLICT: it "is no KIND". */
+lobass_status lb_output_check(const char *path, bool overwrite, const char *first_bytes,
+                              const char *kind, lobass_error *error);
 /* Refuses an existing PATH unless OVERWRITE. */
 lobass_status lb_output_open(lb_output **output, const char *path, bool overwrite,
                              lobass_error *error);

@@ -227,6 +227,38 @@ static lobass_status check_target(const char *path, bool overwrite, lobass_error
     return LOBASS_OK;
 }
 
+/* An empty file is nobody's. */
+static bool begins_with(const char *path, const char *first_bytes)
+{
+    char found[128] = {0};
+    FILE *file = lb_path_look(path) == LB_PATH_FILE ? fopen(path, "rbe") : NULL;
+    if (file == NULL)
+    {
+        return false;
+    }
+    const size_t size = strlen(first_bytes);
+    const size_t n = fread(found, 1, size < sizeof found ? size : sizeof found, file);
+    const bool is_same = ferror(file) == 0 && (n == 0 || memcmp(found, first_bytes, size) == 0);
+    (void)fclose(file);
+    return size <= sizeof found && is_same;
+}
+
+lobass_status lb_output_check(const char *path, bool overwrite, const char *first_bytes,
+                              const char *kind, lobass_error *error)
+{
+    if (lb_path_look(path) == LB_PATH_MISSING)
+    {
+        return LOBASS_OK;
+    }
+    if (!overwrite)
+    {
+        return lb_fail_exists(error, path);
+    }
+    return begins_with(path, first_bytes)
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_CONFLICT, "%s: is no %s and is not replaced", path, kind);
+}
+
 lobass_status lb_output_open(lb_output **output, const char *path, bool overwrite,
                              lobass_error *error)
 {

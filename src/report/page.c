@@ -116,32 +116,9 @@ lobass_status lb_page_put_column(lb_page *page, const char *key, const char *typ
 /* ---- the file ---------------------------------------------------------------------------------
  */
 
-static bool is_page(const char *path)
-{
-    char found[sizeof FIRST_BYTES - 1];
-    FILE *file = lb_path_look(path) == LB_PATH_FILE ? fopen(path, "rbe") : NULL;
-    const bool is_same = file != NULL && fread(found, sizeof found, 1, file) == 1 &&
-                         memcmp(found, FIRST_BYTES, sizeof found) == 0;
-    if (file != NULL)
-    {
-        (void)fclose(file);
-    }
-    return is_same;
-}
-
 lobass_status lb_page_check(const char *path, bool overwrite, lobass_error *error)
 {
-    if (lb_path_look(path) == LB_PATH_MISSING)
-    {
-        return LOBASS_OK;
-    }
-    if (!overwrite)
-    {
-        return lb_fail(error, LOBASS_CONFLICT, "%s: exists already, expected nothing there", path);
-    }
-    return is_page(path) ? LOBASS_OK
-                         : lb_fail(error, LOBASS_CONFLICT,
-                                   "%s: is no report of lobass and is not replaced", path);
+    return lb_output_check(path, overwrite, FIRST_BYTES, "report of lobass", error);
 }
 
 lobass_status lb_page_open(lb_page *page, const char *path, bool overwrite, lobass_error *error)

@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of all predictions: nothing else is replaced by them, the data least of all. */
+#define FIRST_BYTES "{\"row\": 0, \"source\": \""
+
 typedef struct matcher
 {
     const lobass_exact_match_options *options;
@@ -162,6 +165,8 @@ static lobass_status exact_match(matcher *m, const lobass_observer *observer, lo
     result->n_sources = options->n_data;
     if (options->predictions != NULL)
     {
+        LB_TRY(lb_output_check(options->predictions, options->overwrite, FIRST_BYTES,
+                               "file of predictions", error));
         LB_TRY(lb_output_open(&m->output, options->predictions, options->overwrite, error));
     }
     LB_TRY(generate(m, observer, error));

@@ -87,6 +87,10 @@ same made.jsonl before
 expect 0 "$LOBASS" evaluate "$@" --predictions made.jsonl --max-tokens 3 -q -f
 if cmp -s made.jsonl before; then fail "-f does not replace the predictions"; fi
 says made.jsonl '"stopped": "length"'
+cp first.jsonl kept.jsonl
+expect 1 "$LOBASS" evaluate tuned kept.jsonl --exact-match --max-tokens 3 -q -f --predictions kept.jsonl
+says err "kept.jsonl: is no file of predictions and is not replaced"
+same kept.jsonl first.jsonl
 echo '{"question": "sky", "answer": "#### 1"' >broken.jsonl
 head -c 60 first.jsonl >>broken.jsonl
 mkdir own

@@ -173,6 +173,26 @@ static void test_nothing_is_overwritten_unasked(void **state)
     assert_int_equal(scratch_count(scratch_folder), before + 1);
 }
 
+static void test_only_its_own_is_replaced(void **state)
+{
+    lobass_error error = {0};
+    const char *path = scratch_path("own");
+    static const char *const contents[] = {"{\"a\": 1", "{\"a\":", "{\"b\": 1", "{", ""};
+    static const bool is_own[] = {true, false, false, false, true};
+    (void)state;
+    assert_int_equal(lb_output_check(path, false, "{\"a\": ", "thing", &error), LOBASS_OK);
+    for (size_t i = 0; i < sizeof is_own / sizeof *is_own; i++)
+    {
+        assert_int_equal(lb_file_write(path, contents[i], strlen(contents[i]), true, &error),
+                         LOBASS_OK);
+        assert_int_equal(lb_output_check(path, true, "{\"a\": ", "thing", &error),
+                         is_own[i] ? LOBASS_OK : LOBASS_CONFLICT);
+        assert_int_equal(lb_output_check(path, false, "{\"a\": ", "thing", NULL), LOBASS_CONFLICT);
+    }
+    assert_non_null(strstr(error.message, "own: is no thing and is not replaced"));
+    assert_int_equal(lb_output_check(scratch_folder, true, "", "thing", NULL), LOBASS_CONFLICT);
+}
+
 static void test_link_and_long_name(void **state)
 {
     (void)state;
@@ -313,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_what_cannot_be_read),
         cmocka_unit_test(test_output_appears_at_commit),
         cmocka_unit_test(test_nothing_is_overwritten_unasked),
+        cmocka_unit_test(test_only_its_own_is_replaced),
         cmocka_unit_test(test_link_and_long_name),
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_abandoned_files_are_removed),
