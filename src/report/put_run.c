@@ -57,8 +57,6 @@ static lobass_status put_model(lb_page *page, const lb_report *report, const lb_
 {
     lb_json_writer *json = &page->json;
     char *adapter = NULL;
-    char fact[128];
-    (void)snprintf(fact, sizeof fact, LB_FACT_MACHINE, model->name);
     lb_json_open(json, NULL, '{');
     lb_json_put_text(json, "name", model->name);
     lb_json_put_text(json, "path", model->path);
@@ -193,6 +191,31 @@ static lobass_status is_of_other_rows(bool *is_other, const json_t *experiment,
     return LOBASS_OK;
 }
 
+/* Hands cannot be kept off the file, and the page would stop at a list that is none. */
+static lobass_status check_experiment(const json_t *found, const char *path, lobass_error *error)
+{
+    static const char *const lists[] = {"held_out", "arms", "summaries", "comparisons"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    {
+        const json_t *list = json_object_get(found, lists[i]);
+        bool is_list = json_is_array(list);
+        for (size_t k = 0; is_list && k < json_array_size(list); k++)
+        {
+            is_list = json_is_object(json_array_get(list, k));
+        }
+        if (!is_list)
+        {
+            return lb_fail(error, LOBASS_BAD_FORMAT,
+                           "%s: member \"%s\": found %s, expected a list of objects", path,
+                           lists[i],
+                           list == NULL          ? "none"
+                           : json_is_array(list) ? "a list with something else in it"
+                                                 : lb_json_kind(list));
+        }
+    }
+    return LOBASS_OK;
+}
+
 /* The members that the page shows; the cells are not among them. */
 static lobass_status put_experiment(lb_page *page, const lb_report *report)
 {
@@ -216,6 +239,7 @@ static lobass_status put_experiment(lb_page *page, const lb_report *report)
     {
         goto done;
     }
+    LB_TRY_GOTO(check_experiment(found, path, page->error));
     lb_json_open(&page->json, "experiment", '{');
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
     {

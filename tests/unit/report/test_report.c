@@ -398,8 +398,19 @@ static void test_broken_experiment(void **state)
     check_refused(lobass_report_write(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
                   "experiment.json", "byte");
     assert_int_equal(lb_path_look(place("broken/report.html")), LB_PATH_MISSING);
+    file_make("broken/experiment/experiment.json", "{\"held_out\": [], \"arms\": {}}");
+    check_refused(lobass_report_write(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "\"arms\"", "expected a list of objects");
+    file_make("broken/experiment/experiment.json", "{\"held_out\": [1]}");
+    check_refused(lobass_report_write(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "\"held_out\"", "something else");
+    file_make("broken/experiment/experiment.json", "[]");
+    check_refused(lobass_report_write(&options, NULL, NULL, &error), LOBASS_BAD_FORMAT, &error,
+                  "\"held_out\"", "found none");
+    assert_int_equal(lb_path_look(place("broken/report.html")), LB_PATH_MISSING);
     file_make("broken/experiment/experiment.json",
-              "{\"arms\": [{\"arm\": \"</script>\"}], \"cells\": [1, 2]}");
+              "{\"held_out\": [], \"arms\": [{\"arm\": \"</script>\"}], \"summaries\": [], "
+              "\"comparisons\": [], \"cells\": [1, 2]}");
     json_t *data = page_data(report_write(&options).output);
     assert_int_equal(json_array_size(at(at(data, "experiment"), "arms")), 1);
     assert_null(json_object_get(at(data, "experiment"), "cells"));
