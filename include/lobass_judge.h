@@ -66,7 +66,8 @@ LOBASS_API const char *lobass_judge_instructions(void);
 LOBASS_API lobass_judge_options lobass_judge_options_default(void);
 /* Asks what was not answered yet: each answer is in OUTPUT/answers.jsonl, on the disk, before it
  * counts. An endpoint that refuses the key or is not there ends the call; other failures are
- * retried, and what still fails is counted; a call in which nothing was ever answered fails.
+ * retried, and what still fails is counted; a call in which nothing was ever answered fails, and so
+ * does one where twenty questions in a row were not for reasons that another try may get over.
  * Release *RESULT with lobass_judge_result_free(), also after a failure. */
 LOBASS_API lobass_status lobass_judge(const lobass_judge_options *options,
                                       const lobass_observer *observer, lobass_judge_result *result,

@@ -21,6 +21,7 @@
 #define RETRY_AFTER_MOST 300.0 /* an endpoint that asks for more is tried sooner */
 #define WAIT_MOST 0.1          /* between two looks at whether to stop */
 #define SECONDS_A_MINUTE 60.0
+#define FAILED_IN_A_ROW_MOST 20 /* questions; more, and the endpoint is gone */
 
 typedef struct slot
 {
@@ -41,6 +42,8 @@ typedef struct judge
     lb_text_pairs pairs;
     lb_verdict *verdicts; /* [n_questions] */
     size_t n_questions, n_due, n_answered, next;
+    unsigned n_failed_in_a_row; /* for reasons that would have passed */
+    bool is_retry_told;         /* why the first one was needed */
     lb_journal journal;
     lb_http *http;
     slot *slots;                        /* [n_parallel] */
@@ -135,6 +138,8 @@ static lobass_status output_open(judge *j, lobass_error *error)
     }
     free(lock);
     LB_TRY(status);
+    LB_TRY(lb_output_check(j->journal_path, true, "{\"about\": ", "journal of a judge", error));
+    LB_TRY(lb_output_check(j->summary_path, true, "{\"lobass\": ", "summary of a judge", error));
     if (!options->overwrite && lb_path_look(j->journal_path) == LB_PATH_MISSING &&
         lb_path_look(j->summary_path) != LB_PATH_MISSING)
     {
@@ -213,6 +218,7 @@ static lobass_status answer_note(judge *j, slot *s, lb_verdict verdict, lobass_e
                           error));
     j->verdicts[s->question] = verdict;
     j->n_answered++;
+    j->n_failed_in_a_row = 0;
     return LOBASS_OK;
 }
 
@@ -272,6 +278,19 @@ static lobass_status fail_refused(const judge *j, const lb_http_reply *reply, lo
                    expected);
 }
 
+static lobass_status fail_gone(const judge *j, lobass_error *error)
+{
+    if (j->n_answered == 0)
+    {
+        return lb_fail(error, LOBASS_IO, "%s: no question was answered; the latest failure: %s",
+                       lb_http_url(j->http), j->reason);
+    }
+    return lb_fail(error, LOBASS_IO,
+                   "%s: %u questions in a row were not answered; the latest failure: %s; the same "
+                   "command goes on",
+                   lb_http_url(j->http), j->n_failed_in_a_row, j->reason);
+}
+
 /* What the reply says, in j->content; or no verdict, and j->reason. */
 static lobass_status reply_read(lb_verdict *verdict, judge *j, const lb_http_reply *reply,
                                 lobass_error *error)
@@ -311,10 +330,20 @@ static lobass_status reply_take(judge *j, const lb_http_reply *reply, lobass_err
     const bool has_verdict = verdict != LB_VERDICT_NONE && verdict != LB_VERDICT_UNREADABLE;
     if (!has_verdict && may_pass(status) && retry(j, s, reply->wait_seconds))
     {
+        if (verdict == LB_VERDICT_NONE && !j->is_retry_told)
+        {
+            lb_observer_log(j->stage.observer, LOBASS_LOG_NOTE, "%s: tried again", j->reason);
+            j->is_retry_told = true;
+        }
         return LOBASS_OK;
     }
     s->is_used = false;
-    return verdict == LB_VERDICT_NONE ? LOBASS_OK : answer_note(j, s, verdict, error);
+    if (verdict != LB_VERDICT_NONE)
+    {
+        return answer_note(j, s, verdict, error);
+    }
+    j->n_failed_in_a_row += may_pass(status);
+    return j->n_failed_in_a_row < FAILED_IN_A_ROW_MOST ? LOBASS_OK : fail_gone(j, error);
 }
 
 static lobass_status ask(judge *j, const lobass_observer *observer, lobass_error *error)
@@ -400,8 +429,7 @@ static lobass_status judge_with(judge *j, const lobass_observer *observer, lobas
     LB_TRY(ask(j, observer, error));
     if (j->n_answered == 0 && j->n_due > 0)
     {
-        return lb_fail(error, LOBASS_IO, "%s: no question was answered; the latest failure: %s",
-                       lb_http_url(j->http), j->reason);
+        return fail_gone(j, error);
     }
     LB_TRY(lb_verdicts_count(j->result, &j->pairs, j->verdicts, error));
     if (j->result->total.n_failed > 0)

@@ -187,6 +187,21 @@ serve --always 500
 expect 1 judge none -q --retries 1
 says err "no question was answered; the latest failure: status 500"
 [ ! -e none/summary.json ] || fail "a summary of nothing"
+[ "$(lines log)" -lt 60 ] || fail "$(lines log) requests to an endpoint that was never there"
+expect 1 judge none --retries 1 --backoff 0
+equals "$(grep -c ': tried again$' err)" 1 "notes about a retry: $(cat err)"
+
+# Answers are there, and then the endpoint is gone: not every question is tried to the end.
+cp -r plain gone
+head -n 4 plain/answers.jsonl >gone/answers.jsonl
+: >log
+expect 1 judge gone -q --retries 0
+says err "20 questions in a row were not answered; the latest failure: status 500"
+says err "; the same command goes on"
+[ "$(lines log)" -lt 30 ] || fail "$(lines log) requests to an endpoint that is gone"
+serve
+expect 0 judge gone --json -q
+same out plain.json
 
 # ---- what ends the call
 for status in 401 403 404 redirect; do
@@ -244,9 +259,22 @@ says log '"told": "Say [[A]].\n"'
 equals "$(lines log)" 40 "requests of -f"
 mkdir foreign
 echo hello >foreign/summary.json
+for flag in -q -f; do
+    expect 1 judge foreign $flag
+    says err "foreign/summary.json: is no summary of a judge and is not replaced"
+    equals "$(cat foreign/summary.json)" hello "what is somebody else's"
+done
+cp plain/summary.json foreign/summary.json
 expect 1 judge foreign -q
 says err "foreign/summary.json: exists already"
-says foreign/summary.json hello
+printf '{"prompt": "p", "text": "t"}' >foreign/answers.jsonl # no line break
+cp foreign/answers.jsonl input
+for flag in -q -f; do
+    expect 1 "$LOBASS" judge foreign/answers.jsonl input --url "$url" --model m -o foreign $flag
+    says err "foreign/answers.jsonl: is no journal of a judge and is not replaced"
+    same foreign/answers.jsonl input
+    same foreign/summary.json plain/summary.json
+done
 
 # ---- data
 refused() # MESSAGE A B OPTION...
