@@ -42,7 +42,7 @@ expect 0 "$LOBASS" select run -k 20 -q
 mkdir run/experiment
 awk 'BEGIN {
     all = "\"source\": \"<img src=x onerror=\\\"window.wasRun = 5\\\">\""
-    printf "{\"held_out\": [{%s, \"rows\": 40, \"tokens\": 900, \"in_run\": 0}], \"summaries\": [", all
+    printf "{\"held_out\": [{%s, \"rows\": 40, \"tokens\": 900, \"in_run\": 0}], \"arms\": [{\"arm\": \"base\"}], \"summaries\": [", all
     printf "{\"arm\": \"base\", \"size\": \"none\", \"amount\": \"none\", %s, \"rows\": 0, \"tokens_scored\": 0, \"n_seeds\": 1, \"mean\": 4.5, \"low\": 4.4, \"high\": 4.6}", all
     split("learnability random", arms, " ")
     for (size = 1; size <= 2; size++)
