@@ -28,7 +28,9 @@ experiment()
 
 # ---- it adds up
 make_run run
+began=$(date +%s%N)
 experiment run --keep-models
+milliseconds=$((($(date +%s%N) - began) / 1000000 + 1))
 says out "learnability 5%"
 says out "random 12 (tokens)"
 # all but the base and the reference
@@ -112,7 +114,9 @@ state=4321
 landed=0
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
     state=$(((state * 16807) % 2147483647))
-    (cd killed && exec timeout -s KILL "0.$((state % 7 + 1))" "$LOBASS" experiment run --threads 1 -q \
+    # within a sixth of the time that the whole takes, so that most land before it is done
+    delay=$((state % (milliseconds / 6 + 1) + 1))
+    (cd killed && exec timeout -s KILL "$(printf '%d.%03d' $((delay / 1000)) $((delay % 1000)))" "$LOBASS" experiment run --threads 1 -q \
         --held-out held.jsonl --held-out other.jsonl --arms full,learnability,random --sizes 5%,12 \
         --seeds 2 --equal-tokens --resamples 500 >/dev/null 2>&1) || landed=$((landed + 1))
 done
