@@ -105,6 +105,38 @@ static void add_sharing(cli_parser *parser, cli_selection *selection)
     }
 }
 
+/* Which rows can be selected at all: as the losses of one struct say, whichever it is. */
+static void add_rules(cli_parser *parser, double *floor, double *min_initial, double *max_reference)
+{
+    const cli_option rows[] = {
+        {.name = "floor",
+         .type = CLI_REAL,
+         .target = floor,
+         .value = "X",
+         .help = "rows with a smaller initial loss (nats per token) are not selectable",
+         .highest = LOSS_MOST},
+        {.name = "min-initial",
+         .type = CLI_REAL,
+         .target = min_initial,
+         .value = "X",
+         .help = "nor are rows with a smaller initial loss: known too well",
+         .fallback = "none",
+         .highest = LOSS_MOST},
+        {.name = "max-reference",
+         .type = CLI_REAL,
+         .target = max_reference,
+         .value = "X",
+         .help = "nor rows with a larger reference loss: too hard",
+         .fallback = "none",
+         .highest = LOSS_MOST},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}
+
 void cli_options_add_selection(cli_parser *parser, cli_selection *selection)
 {
     lobass_selection_spec *spec = selection->spec;
@@ -125,36 +157,18 @@ void cli_options_add_selection(cli_parser *parser, cli_selection *selection)
          .type = CLI_FLAG,
          .target = &selection->is_lowest,
          .help = "the same as --direction lowest"},
-        {.name = "floor",
-         .type = CLI_REAL,
-         .target = &spec->floor,
-         .value = "X",
-         .help = "rows with a smaller initial loss (nats per token) are not selectable",
-         .highest = LOSS_MOST},
-        {.name = "min-initial",
-         .type = CLI_REAL,
-         .target = &spec->min_initial,
-         .value = "X",
-         .help = "nor are rows with a smaller initial loss: known too well",
-         .fallback = "none",
-         .highest = LOSS_MOST},
-        {.name = "max-reference",
-         .type = CLI_REAL,
-         .target = &spec->max_reference,
-         .value = "X",
-         .help = "nor rows with a larger reference loss: too hard",
-         .fallback = "none",
-         .highest = LOSS_MOST},
-        {.name = "ranked",
-         .type = CLI_FLAG,
-         .target = &spec->is_ranked,
-         .help = "write the best first instead of in the order of the data"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     {
         cli_option_add(parser, rows[i]);
     }
+    add_rules(parser, &spec->floor, &spec->min_initial, &spec->max_reference);
+    cli_option_add(
+        parser, (cli_option){.name = "ranked",
+                             .type = CLI_FLAG,
+                             .target = &spec->is_ranked,
+                             .help = "write the best first instead of in the order of the data"});
     add_sharing(parser, selection);
 }
 
@@ -305,38 +319,21 @@ void cli_options_add_comparison(cli_parser *parser, lobass_compare_options *comp
          .choices = direction_choices(),
          .help = "its direction",
          .fallback = "without --against that of --direction, else the score's own"},
-        {.name = "floor",
-         .type = CLI_REAL,
-         .target = &compare->floor,
-         .value = "X",
-         .help = "rows with a smaller initial loss (nats per token) are not selectable",
-         .highest = LOSS_MOST},
-        {.name = "min-initial",
-         .type = CLI_REAL,
-         .target = &compare->min_initial,
-         .value = "X",
-         .help = "nor are rows with a smaller initial loss: known too well",
-         .fallback = "none",
-         .highest = LOSS_MOST},
-        {.name = "max-reference",
-         .type = CLI_REAL,
-         .target = &compare->max_reference,
-         .value = "X",
-         .help = "nor rows with a larger reference loss: too hard",
-         .fallback = "none",
-         .highest = LOSS_MOST},
-        {.name = "list",
-         .type = CLI_UINT64,
-         .target = &compare->n_listed,
-         .value = "N",
-         .help = "rows to list, at most, that one of the two selects alone, best first",
-         .most = UINT64_MAX},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
     {
         cli_option_add(parser, rows[i]);
     }
+    add_rules(parser, &compare->floor, &compare->min_initial, &compare->max_reference);
+    cli_option_add(
+        parser,
+        (cli_option){.name = "list",
+                     .type = CLI_UINT64,
+                     .target = &compare->n_listed,
+                     .value = "N",
+                     .help = "rows to list, at most, that one of the two selects alone, best first",
+                     .most = UINT64_MAX});
 }
 
 int cli_comparison_check(const cli_parser *parser, lobass_compare_options *compare)

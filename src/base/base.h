@@ -209,6 +209,15 @@ uint16_t lb_bf16_from_float(float value); /* to nearest, ties to even; NaN stays
 float lb_float_from_f16(uint16_t value);
 uint16_t lb_f16_from_float(float value);
 
+/* ---- numbers in order (reals.c) -------------------------------------------------------------- */
+
+void lb_reals_sort(double *values, size_t n); /* ascending; no NaN */
+/* Of SORTED [N], interpolated between order statistics (Hyndman & Fan, "Sample quantiles in
+ * statistical packages", American Statistician 50, 1996, type 7); SHARE in [0, 1]. NaN where N is
+ * 0. */
+double lb_reals_quantile(const double *sorted, size_t n, double share);
+double lb_reals_median(double *values, size_t n); /* sorts them; NaN where N is 0 */
+
 /* ---- threads and time (pool.c, clock.c) ------------------------------------------------------ */
 
 typedef struct lb_pool lb_pool;

@@ -128,42 +128,12 @@ done:
     return status;
 }
 
-/* ---- quantiles --------------------------------------------------------------------------------
+/* ---- intervals --------------------------------------------------------------------------------
  */
-
-static int compare_values(const void *left, const void *right)
-{
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double quantile(const double *sorted, size_t n, double share)
-{
-    const double place = share * (double)(n - 1);
-    const size_t below = (size_t)floor(place);
-    const size_t above = below + 1 < n ? below + 1 : below;
-    return sorted[below] + (place - (double)below) * (sorted[above] - sorted[below]);
-}
 
 void lb_interval_compute(double *low, double *high, double *values, size_t n)
 {
-    *low = NAN;
-    *high = NAN;
-    if (n > 0)
-    {
-        qsort(values, n, sizeof *values, compare_values);
-        *low = quantile(values, n, (1 - CONFIDENCE) / 2);
-        *high = quantile(values, n, (1 + CONFIDENCE) / 2);
-    }
-}
-
-double lb_median(double *values, size_t n)
-{
-    if (n == 0)
-    {
-        return NAN;
-    }
-    qsort(values, n, sizeof *values, compare_values);
-    return quantile(values, n, 0.5);
+    lb_reals_sort(values, n);
+    *low = lb_reals_quantile(values, n, (1 - CONFIDENCE) / 2);
+    *high = lb_reals_quantile(values, n, (1 + CONFIDENCE) / 2);
 }

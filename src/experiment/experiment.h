@@ -148,12 +148,8 @@ void lb_loss_table_mean(double *losses, const lb_loss_table *table, size_t cell,
 lobass_status lb_bootstrap_run(double **values, const lb_loss_table *table,
                                const lb_plan_of_cells *plan, uint32_t n_resamples,
                                uint32_t n_threads, lobass_error *error);
-/* LOW and HIGH of the middle 95 % of VALUES [N], which it sorts: quantiles interpolated between
- * order statistics (Hyndman & Fan, 1996, type 7). NaN where N is 0. */
+/* LOW and HIGH of the middle 95 % of VALUES [N], which it sorts. NaN where N is 0. */
 void lb_interval_compute(double *low, double *high, double *values, size_t n);
-
-/* Of VALUES [N], which it sorts; NaN where N is 0. */
-double lb_median(double *values, size_t n);
 
 /* Fills in all of EXPERIMENT but json, n_trained and elapsed_seconds. */
 lobass_status lb_outcome_make(lobass_experiment *experiment, const lb_plan_of_cells *plan,

@@ -240,7 +240,7 @@ static lobass_status comparison_fill(lobass_experiment_comparison *to, const wei
     }
     LB_TRY(lb_signed_rank_test(&to->p, &n_used, w->scratch, n, error));
     to->n_rows = n_used;
-    to->median = lb_median(w->scratch, n);
+    to->median = lb_reals_median(w->scratch, n);
     return LOBASS_OK;
 }
 

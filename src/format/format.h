@@ -34,6 +34,9 @@ lobass_status lb_json_boolean(const json_t *object, const char *where, const cha
                               bool has_default, bool *value, lobass_error *error);
 lobass_status lb_json_text(const json_t *object, const char *where, const char *key,
                            bool has_default, const char **value, lobass_error *error);
+/* A seed, which stands as text: the digits of an integer below 2^64. */
+lobass_status lb_json_seed(const json_t *object, const char *where, const char *key,
+                           uint64_t *value, lobass_error *error);
 
 /* Append JSON to a buffer. Reals are the shortest text that reads back as the same double; NaN and
  * infinities are LOBASS_NUMERIC; a byte that is not part of a UTF-8 character becomes "\xNN", with

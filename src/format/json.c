@@ -7,6 +7,7 @@
  */
 #include "format/json_private.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -261,5 +262,25 @@ lobass_status lb_json_text(const json_t *object, const char *where, const char *
         return fail_field(error, where, key, "a string", field);
     }
     *value = json_string_value(field);
+    return LOBASS_OK;
+}
+
+lobass_status lb_json_seed(const json_t *object, const char *where, const char *key,
+                           uint64_t *value, lobass_error *error)
+{
+    const char *digits = "";
+    LB_TRY(lb_json_text(object, where, key, false, &digits, error));
+    errno = 0;
+    const uint64_t seed = strtoull(digits, NULL, 10);
+    /* A NUL ends the digits before the text. */
+    const size_t size = json_string_length(json_object_get(object, key));
+    if (size == 0 || strspn(digits, "0123456789") != size || errno != 0)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: field \"%s\": expected digits of an integer below 2^64, found "
+                       "\"%.100s\"",
+                       where, key, digits);
+    }
+    *value = seed;
     return LOBASS_OK;
 }

@@ -13,13 +13,6 @@
 /* ---- histograms -------------------------------------------------------------------------------
  */
 
-static int compare_reals(const void *left, const void *right)
-{
-    const double a = *(const double *)left;
-    const double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 static size_t bin_of(const lb_histogram *histogram, double value)
 {
     const double place = floor((value - histogram->low) / histogram->width);
@@ -36,7 +29,7 @@ void lb_histogram_make(lb_histogram *histogram, double *values, size_t n, const 
     {
         return;
     }
-    qsort(values, n, sizeof *values, compare_reals);
+    lb_reals_sort(values, n);
     const size_t n_beyond = n / 1000;
     const double low = values[n_beyond];
     const double range = values[n - 1 - n_beyond] - low;

@@ -76,7 +76,6 @@ lobass_status lb_selection_recall(lb_score_rules *rules, bool *has_selection, lb
     lobass_status status = LOBASS_OK;
     char *text = NULL;
     json_t *object = NULL;
-    const char *digits = NULL;
     *rules = lb_score_rules_of(&defaults);
     LB_TRY(lb_store_fact_load(&text, store, LB_FACT_SELECTION, error));
     *has_selection = text != NULL;
@@ -88,8 +87,7 @@ lobass_status lb_selection_recall(lb_score_rules *rules, bool *has_selection, lb
         LB_TRY_GOTO(lb_json_real(object, where, "min_initial", true, &rules->min_initial, error));
         LB_TRY_GOTO(
             lb_json_real(object, where, "max_reference", true, &rules->max_reference, error));
-        LB_TRY_GOTO(lb_json_text(object, where, "seed", false, &digits, error));
-        rules->seed = strtoull(digits, NULL, 10);
+        LB_TRY_GOTO(lb_json_seed(object, where, "seed", &rules->seed, error));
     }
 done:
     json_decref(object);

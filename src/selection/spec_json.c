@@ -7,7 +7,6 @@
  */
 #include "selection/selection.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,16 +152,7 @@ static lobass_status amount_read(lobass_selection_spec *spec, const json_t *obje
 static lobass_status seed_read(lobass_selection_spec *spec, const json_t *object, const char *where,
                                lobass_error *error)
 {
-    const char *text = NULL;
-    LB_TRY(text_read(&text, object, where, "seed", error));
-    errno = 0;
-    spec->seed = strtoull(text, NULL, 10);
-    return text[0] != '\0' && strspn(text, "0123456789") == strlen(text) && errno == 0
-               ? LOBASS_OK
-               : lb_fail(error, LOBASS_BAD_FORMAT,
-                         "%s: field \"seed\": expected digits of an integer below 2^64, found "
-                         "\"%.100s\"",
-                         where, text);
+    return lb_json_seed(object, where, "seed", &spec->seed, error);
 }
 
 static lobass_status ranked_read(lobass_selection_spec *spec, const json_t *object,

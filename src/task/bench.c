@@ -38,20 +38,6 @@ void lobass_machine_detect(lobass_machine *machine)
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
-static int compare_reals(const void *a, const void *b)
-{
-    double x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare_reals);
-    return count % 2 == 1 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 typedef struct turns
 {
     double real[MOST_TURNS], products[MOST_TURNS], ratio[MOST_TURNS];
@@ -110,9 +96,10 @@ lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part,
     const size_t first = t.count > 1 ? 1 : 0;
     const size_t n_turns = t.count - first;
     rate->n_turns = (uint32_t)n_turns;
-    rate->tokens_per_second = (double)rate->n_tokens / median(t.real + first, n_turns);
-    rate->matmul_tokens_per_second = (double)rate->n_tokens / median(t.products + first, n_turns);
-    rate->fraction = median(t.ratio + first, n_turns);
+    rate->tokens_per_second = (double)rate->n_tokens / lb_reals_median(t.real + first, n_turns);
+    rate->matmul_tokens_per_second =
+        (double)rate->n_tokens / lb_reals_median(t.products + first, n_turns);
+    rate->fraction = lb_reals_median(t.ratio + first, n_turns);
     return lb_stage_end(&stage, error);
 }
 

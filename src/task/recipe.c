@@ -6,7 +6,6 @@
 #include "task/json_writer.h"
 #include "task/task.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,24 +70,6 @@ static lobass_status count_read(uint32_t *value, const json_t *object, const cha
     return LOBASS_OK;
 }
 
-static lobass_status seed_read(uint64_t *seed, const json_t *object, const char *where,
-                               lobass_error *error)
-{
-    const char *digits = NULL;
-    char *end = NULL;
-    LB_TRY(lb_json_text(object, where, "seed", false, &digits, error));
-    errno = 0;
-    *seed = strtoull(digits, &end, 10);
-    if (digits[0] < '0' || digits[0] > '9' || *end != '\0' || errno != 0)
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT,
-                       "%s: field \"seed\": expected a number of 64 bits in digits, found "
-                       "\"%.40s\"",
-                       where, digits);
-    }
-    return LOBASS_OK;
-}
-
 static lobass_status dtype_read(lobass_dtype *dtype, const json_t *object, const char *where,
                                 lobass_error *error)
 {
@@ -116,7 +97,7 @@ static lobass_status recipe_read(lobass_train_options *options, const char **tar
     LB_TRY(lb_json_real(object, where, "warmup", false, &options->warmup_ratio, error));
     LB_TRY(lb_json_real(object, where, "weight_decay", false, &options->weight_decay, error));
     LB_TRY(lb_json_real(object, where, "clip", false, &options->clip, error));
-    LB_TRY(seed_read(&options->seed, object, where, error));
+    LB_TRY(lb_json_seed(object, where, "seed", &options->seed, error));
     LB_TRY(dtype_read(&options->dtype, object, where, error));
     LB_TRY(count_read(&options->lora.rank, object, where, "lora_rank", 0, true, error));
     LB_TRY(lb_json_real(object, where, "lora_alpha", true, &options->lora.alpha, error));

@@ -206,13 +206,13 @@ static void test_quantiles(void **state)
     (void)state;
     lb_interval_compute(&low, &high, twelve, 12);
     assert_true(fabs(low - -3.24375) < 1e-12 && fabs(high - 727.68125) < 1e-9);
-    assert_true(fabs(lb_median(twelve, 12) - 2.75) < 1e-12); /* of 2 and 3.5 */
+    assert_true(fabs(lb_reals_median(twelve, 12) - 2.75) < 1e-12); /* of 2 and 3.5 */
     lb_interval_compute(&low, &high, two, 2);
     assert_true(fabs(low - -1.13125) < 1e-12 && fabs(high - 3.38125) < 1e-12);
     lb_interval_compute(&low, &high, one, 1);
     assert_true(low == 4 && high == 4);
     lb_interval_compute(&low, &high, one, 0);
-    assert_true(isnan(low) && isnan(high) && isnan(lb_median(one, 0)));
+    assert_true(isnan(low) && isnan(high) && isnan(lb_reals_median(one, 0)));
 }
 
 int main(void)

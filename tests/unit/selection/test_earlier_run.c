@@ -5,6 +5,7 @@
  */
 #include "unit/selection/select_fixture.h"
 #include "unit/store/sql.h"
+#include "unit/task/measure_fixture.h"
 
 enum
 {
@@ -13,21 +14,7 @@ enum
 
 static lobass_measure_options measure_options(const char *run)
 {
-    lobass_measure_options options = lobass_measure_options_default();
-    options.run = run;
-    options.model = place("model");
-    options.name = "initial";
-    options.dtype = LOBASS_DTYPE_FP32;
-    options.n_threads = 1;
-    return options;
-}
-
-static lobass_measure_result measured(const lobass_measure_options *options)
-{
-    lobass_measure_result result;
-    lobass_error error = {0};
-    check_ok(lobass_measure(options, NULL, &result, &error), &error);
-    return result;
+    return measure_options_as(run, place("model"), "initial");
 }
 
 static bool collect(void *context, const char *data, size_t size_bytes)

@@ -4,25 +4,11 @@
  * one row; what does not fit the run is refused. And the whole method, stopped in every stage.
  */
 #include "task/scorers.h"
-#include "unit/task/run_fixture.h"
+#include "unit/task/measure_fixture.h"
 
 static lobass_measure_options measure_options(const char *run, const char *model)
 {
-    lobass_measure_options options = lobass_measure_options_default();
-    options.run = run;
-    options.model = model;
-    options.name = "initial";
-    options.dtype = LOBASS_DTYPE_FP32;
-    options.n_threads = 1;
-    return options;
-}
-
-static lobass_measure_result measured(const lobass_measure_options *options)
-{
-    lobass_measure_result result;
-    lobass_error error = {0};
-    check_ok(lobass_measure(options, NULL, &result, &error), &error);
-    return result;
+    return measure_options_as(run, model, "initial");
 }
 
 /* All losses and el2n of the first model, row after row; yours: lb_buffer_free(). */

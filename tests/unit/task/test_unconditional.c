@@ -4,28 +4,14 @@
  * same bits for any number of threads, after a stop, and for each row alone; refusals.
  */
 #include "task/task.h"
-#include "unit/task/run_fixture.h"
+#include "unit/task/measure_fixture.h"
 
 #define N_RECORDS 1200
 #define END_ID 0 /* of the tests' tokenizer, which has no BOS */
 
 static lobass_measure_options measure_options(const char *run, const char *model)
 {
-    lobass_measure_options options = lobass_measure_options_default();
-    options.run = run;
-    options.model = model;
-    options.name = "unconditional";
-    options.dtype = LOBASS_DTYPE_FP32;
-    options.n_threads = 1;
-    return options;
-}
-
-static lobass_measure_result measured(const lobass_measure_options *options)
-{
-    lobass_measure_result result;
-    lobass_error error = {0};
-    check_ok(lobass_measure(options, NULL, &result, &error), &error);
-    return result;
+    return measure_options_as(run, model, "unconditional");
 }
 
 static void check_same_losses(const char *a, const char *b, size_t n_rows)
