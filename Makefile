@@ -40,7 +40,7 @@ fuzz:
 	scripts/fuzz build-fuzz 600
 
 format:
-	find include src cli tests fuzz examples demo bench -name '*.[ch]' -print0 | \
+	find include src cli tools tests fuzz examples demo bench -name '*.[ch]' -print0 | \
 	    xargs -0 clang-format-14 -i
 
 install: all

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# A layer is a folder of src/ and the static library lb_<name>; it links only lower layers.
+# A layer is a folder of src/ and the static library lb_<name>; it links only lower layers. A program
+# of tools/ is one too, but for its main.c.
 
 function(lb_layer name)
-    cmake_parse_arguments(arg "" "" "LAYERS;LIBRARIES" ${ARGN})
-    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.c
-        ${CMAKE_SOURCE_DIR}/src/${name}/*/*.c)
+    cmake_parse_arguments(arg "" "FOLDER" "LAYERS;LIBRARIES" ${ARGN})
+    set(folder ${CMAKE_SOURCE_DIR}/src)
+    if(arg_FOLDER)
+        set(folder ${CMAKE_SOURCE_DIR}/${arg_FOLDER})
+    endif()
+    file(GLOB sources CONFIGURE_DEPENDS ${folder}/${name}/*.c ${folder}/${name}/*/*.c)
+    list(FILTER sources EXCLUDE REGEX "/main\\.c$")
     add_library(lb_${name} STATIC ${sources})
     list(TRANSFORM arg_LAYERS PREPEND lb_)
     target_link_libraries(lb_${name} PUBLIC lb_flags ${arg_LAYERS} ${arg_LIBRARIES})

@@ -244,6 +244,8 @@ void lb_machine_name(char name[LB_MACHINE_NAME_SIZE]); /* of the processor; "unk
 /* Bytes that can be had without swapping, the control group's limit counted in; UINT64_MAX where
  * nobody says. */
 uint64_t lb_machine_memory(void);
+/* Whether N_BYTES can be had; else TEXT [size_bytes] says that WHAT needs more than there is. */
+bool lb_memory_fits(char *text, size_t size_bytes, const char *what, uint64_t n_bytes);
 /* What is left of the limit of the control group whose files lie in FOLDER; what the kernel can
  * take back of cached files is not counted as taken. UINT64_MAX: no limit. */
 uint64_t lb_group_memory(const char *folder);

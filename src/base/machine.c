@@ -94,6 +94,18 @@ uint64_t lb_machine_memory(void)
     return available < limit ? available : limit;
 }
 
+bool lb_memory_fits(char *text, size_t size_bytes, const char *what, uint64_t n_bytes)
+{
+    const uint64_t available = lb_machine_memory();
+    if (n_bytes <= available)
+    {
+        return true;
+    }
+    (void)snprintf(text, size_bytes, "%s: needs %.1f GB, the machine has %.1f GB", what,
+                   (double)n_bytes * 1e-9, (double)available * 1e-9);
+    return false;
+}
+
 uint64_t lb_peak_memory(void)
 {
     struct rusage usage;

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "task/bench_private.h"
 #include "task/facts.h"
 #include "task/folders.h"
 #include "task/scorers.h"
@@ -284,10 +283,9 @@ static lobass_status train_estimate(estimator *e, lobass_error *error)
     double optimizer_seconds = 0;
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_config_load(&config, e->options->prepare.model, error));
-    if (!lb_bench_fits("train",
-                       lb_train_bytes(&config, e->n_parameters, e->dtype, train.lora.rank > 0,
-                                      train.recomputes, e->longest),
-                       e->estimate->train_skipped))
+    if (!lb_memory_fits(e->estimate->train_skipped, sizeof e->estimate->train_skipped, "train",
+                        lb_train_bytes(&config, e->n_parameters, e->dtype, train.lora.rank > 0,
+                                       train.recomputes, e->longest)))
     {
         return LOBASS_OK;
     }

@@ -33,8 +33,19 @@ static void test_group_memory(void **state)
     assert_int_equal(lb_group_memory(scratch_folder), 1000);
 }
 
+static void test_memory_fits(void **state)
+{
+    char text[80] = "";
+    (void)state;
+    assert_true(lb_memory_fits(text, sizeof text, "train", 1));
+    assert_string_equal(text, "");
+    assert_false(lb_memory_fits(text, sizeof text, "train", UINT64_MAX - 1));
+    assert_non_null(strstr(text, "train: needs 18446744073.7 GB, the machine has "));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_group_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_group_memory),
+                                       cmocka_unit_test(test_memory_fits)};
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -495,6 +495,22 @@ static void test_nonfinite_names_the_step(void **state)
 
 #define TRAIN_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_open, fixture_close)
 
+/* Activations by hand: 3 layers of 8 wide, 2 + 1 heads of 4, 16 in the middle are 48 + 48 + 64
+ * floats a token and layer; 100 parameters take 4 floats each. */
+static void test_train_bytes(void **state)
+{
+    static const lb_config config = {
+        .n_layers = 3, .d_model = 8, .n_heads = 2, .n_kv_heads = 1, .head_size = 4, .d_ffn = 16};
+    const uint64_t pack = lb_train_pack_tokens(&config);
+    (void)state;
+    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, false, false, 0),
+                     1600 + pack * 4 * 3 * 160);
+    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, false, true, 0),
+                     1600 + pack * 4 * (3 * 8 + 160));
+    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, true, false, pack + 7),
+                     400 + (pack + 7) * 4 * 3 * 160);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -515,6 +531,7 @@ int main(void)
         TRAIN_TEST(test_bad_options_are_refused),
         TRAIN_TEST(test_failed_start_leaves_nothing),
         TRAIN_TEST(test_nonfinite_names_the_step),
+        cmocka_unit_test(test_train_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  * chat/completions, the one field of the reply that counts, and the mark that is a verdict. Replies
  * come from strangers.
  */
-#include "judge/judge.h"
+#include "judge.h"
 
 #include <string.h>
 

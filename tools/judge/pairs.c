@@ -3,7 +3,7 @@
  * Owns how the texts of two models find each other: both files are sorted by the hash of the
  * prompts, and then by place, and must be the same list.
  */
-#include "judge/judge.h"
+#include "judge.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * those of Alpaca: their quantiles, taken in the order of the golden ratio's multiples, so that few
  * rows already have the mix of many, and every pack the same one.
  */
-#include "task/bench_private.h"
+#include "bench.h"
 #include "task/scorers.h"
 #include "task/train_private.h"
 

@@ -3,7 +3,7 @@
  * Owns what verdicts come to: of each pair the two orders together, counts by source, the rate of
  * wins and how likely it is by chance.
  */
-#include "judge/judge.h"
+#include "judge.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of the benchmark share: named shapes and rows of random ids (bench_rows.c), the
- * bare matrix products of a model (bench_products.c), the turns that time one against the other
- * (bench.c) and the two parts that take them (bench_forward.c, bench_train.c).
+ * What the files of the benchmark share: named shapes and rows of random ids (rows.c), the
+ * bare matrix products of a model (products.c), the turns that time one against the other
+ * (bench.c) and the two parts that take them (forward.c, train.c).
  */
-#ifndef LB_TASK_BENCH_PRIVATE_H
-#define LB_TASK_BENCH_PRIVATE_H
+#ifndef LB_BENCH_H
+#define LB_BENCH_H
 
 #include "task/task.h"
 
@@ -21,7 +21,7 @@ typedef struct lb_bench
     unsigned n_threads;
 } lb_bench;
 
-/* ---- shapes and rows (bench_rows.c) ---------------------------------------------------------- */
+/* ---- shapes and rows (rows.c) ---------------------------------------------------------- */
 
 /* PACK_TOKENS: the most that a turn of this shape should take a thread. */
 lobass_status lb_bench_shape_find(lb_config *config, size_t *pack_tokens, const char *name,
@@ -63,7 +63,7 @@ lobass_status lb_bench_packs_create(lb_bench_packs *packs, const lb_bench *bench
                                     lobass_error *error);
 void lb_bench_packs_free(lb_bench_packs *packs);
 
-/* ---- the bare products (bench_products.c) ------------------------------------------------------
+/* ---- the bare products (products.c) ------------------------------------------------------
  */
 
 /* Every matrix of the model against rows of its width, and nothing else. */
@@ -106,8 +106,6 @@ typedef struct lb_bench_part
 /* Fills in RATE from its counts of tokens and the turns that fit in the time. */
 lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part,
                              lobass_bench_rate *rate, lobass_error *error);
-/* Whether N_BYTES can be had; else SKIPPED says that WHAT does not fit. */
-bool lb_bench_fits(const char *what, uint64_t n_bytes, char skipped[LOBASS_SKIPPED_SIZE]);
 
 lobass_status lb_bench_forward(lb_bench *bench, lobass_error *error);
 lobass_status lb_bench_train(lb_bench *bench, lobass_error *error);

@@ -5,7 +5,7 @@
  * reach is what the rest is held against. The head goes block by block of the vocabulary, as
  * cross-entropy does: its logits are never all there.
  */
-#include "task/bench_private.h"
+#include "bench.h"
 #include "task/scorers.h"
 
 #include <stdlib.h>

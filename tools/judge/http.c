@@ -4,7 +4,7 @@
  * on a handle that is kept. The key is in a header of the request and nowhere else; libcurl's own
  * messages do not hold headers.
  */
-#include "judge/judge.h"
+#include "judge.h"
 
 #include <curl/curl.h>
 #include <stdlib.h>

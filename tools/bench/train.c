@@ -4,7 +4,7 @@
  * backward pack by pack over all threads, then the optimiser. The products know no optimiser: what
  * it takes counts against the training.
  */
-#include "task/bench_private.h"
+#include "bench.h"
 #include "task/train_private.h"
 
 #include <stdlib.h>
@@ -106,10 +106,9 @@ lobass_status lb_bench_train(lb_bench *bench, lobass_error *error)
 {
     training t = {0};
     lobass_bench_rate *rate = &bench->result->train;
-    if (!lb_bench_fits("train",
-                       lb_train_bytes(&bench->config, bench->result->n_parameters, bench->dtype,
-                                      false, false, 0),
-                       rate->skipped))
+    if (!lb_memory_fits(rate->skipped, sizeof rate->skipped, "train",
+                        lb_train_bytes(&bench->config, bench->result->n_parameters, bench->dtype,
+                                       false, false, 0)))
     {
         return LOBASS_OK;
     }

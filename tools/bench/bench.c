@@ -4,7 +4,7 @@
  * would be. Both are timed in turn in one process, since a machine's speed changes by the minute:
  * only the ratio of neighbours means much. Of several turns the first warms up and does not count.
  */
-#include "task/bench_private.h"
+#include "bench.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -101,18 +101,6 @@ lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part,
         (double)rate->n_tokens / lb_reals_median(t.products + first, n_turns);
     rate->fraction = lb_reals_median(t.ratio + first, n_turns);
     return lb_stage_end(&stage, error);
-}
-
-bool lb_bench_fits(const char *what, uint64_t n_bytes, char skipped[LOBASS_SKIPPED_SIZE])
-{
-    const uint64_t available = lb_machine_memory();
-    if (n_bytes <= available)
-    {
-        return true;
-    }
-    (void)snprintf(skipped, LOBASS_SKIPPED_SIZE, "%s: needs %.1f GB, the machine has %.1f GB", what,
-                   (double)n_bytes * 1e-9, (double)available * 1e-9);
-    return false;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------

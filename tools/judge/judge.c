@@ -5,7 +5,7 @@
  * is: a verdict is noted, a refusal that all questions would meet ends the call, what may pass is
  * tried again later, and the rest is counted.
  */
-#include "judge/judge.h"
+#include "judge.h"
 
 #include <errno.h>
 #include <math.h>

@@ -2,7 +2,7 @@
  *
  * Scoring against its products: one pack a thread, side by side, as lobass_measure does it.
  */
-#include "task/bench_private.h"
+#include "bench.h"
 #include "task/scorers.h"
 
 #include <stdlib.h>
@@ -106,7 +106,8 @@ static lobass_status products_make(void *context, lobass_error *error)
     LB_TRY(lb_products_backend(&f->backend, &f->bench->config, f->bench->dtype, true, error));
     LB_TRY(lb_scorers_model_use(&use, f->backend, f->bench->dtype, error));
     char unused[LOBASS_SKIPPED_SIZE];
-    if (use != f->use && !lb_bench_fits("products", f->bench->result->weight_bytes, unused))
+    if (use != f->use &&
+        !lb_memory_fits(unused, sizeof unused, "products", f->bench->result->weight_bytes))
     {
         f->backend = f->scorers.workers[0].compute->ops->name; /* no room for another form */
     }
@@ -141,7 +142,8 @@ lobass_status lb_bench_forward(lb_bench *bench, lobass_error *error)
 {
     forward f = {0};
     lobass_bench_rate *rate = &bench->result->forward;
-    if (!lb_bench_fits("forward", bench->result->weight_bytes, rate->skipped))
+    if (!lb_memory_fits(rate->skipped, sizeof rate->skipped, "forward",
+                        bench->result->weight_bytes))
     {
         return LOBASS_OK;
     }

@@ -6,7 +6,7 @@
  *     {"about": {...}, "checksum": "..."}
  *     {"pair": 3, "order": "AB", "verdict": "C", "text": "...", "checksum": "..."}
  */
-#include "judge/judge.h"
+#include "judge.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
  */
 #include "unit/task/run_fixture.h"
 
-#include "task/bench_private.h"
+#include "bench/bench.h"
 #include "task/train_private.h"
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -331,7 +331,6 @@ static void test_refusals(void **state)
     lobass_error error = {0};
     lobass_bench_result result;
     lobass_bench_options options = small_options();
-    char skipped[LOBASS_SKIPPED_SIZE] = "";
     (void)state;
     options.shape = "llama-8b";
     check_refused(lobass_bench(&options, NULL, &result, &error), LOBASS_BAD_ARGUMENT, &error,
@@ -348,26 +347,6 @@ static void test_refusals(void **state)
     options.seconds = NAN;
     check_refused(lobass_bench(&options, NULL, &result, &error), LOBASS_BAD_ARGUMENT, &error,
                   "seconds", "from 0");
-    assert_true(lb_bench_fits("train", 1, skipped));
-    assert_string_equal(skipped, "");
-    assert_false(lb_bench_fits("train", UINT64_MAX - 1, skipped));
-    assert_non_null(strstr(skipped, "train: needs 18446744073.7 GB, the machine has "));
-}
-
-/* Activations by hand: 3 layers of 8 wide, 2 + 1 heads of 4, 16 in the middle are 48 + 48 + 64
- * floats a token and layer; 100 parameters take 4 floats each. */
-static void test_train_bytes(void **state)
-{
-    static const lb_config config = {
-        .n_layers = 3, .d_model = 8, .n_heads = 2, .n_kv_heads = 1, .head_size = 4, .d_ffn = 16};
-    const uint64_t pack = lb_train_pack_tokens(&config);
-    (void)state;
-    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, false, false, 0),
-                     1600 + pack * 4 * 3 * 160);
-    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, false, true, 0),
-                     1600 + pack * 4 * (3 * 8 + 160));
-    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, true, false, pack + 7),
-                     400 + (pack + 7) * 4 * 3 * 160);
 }
 
 static bool stop(void *context, const lobass_progress *progress)
@@ -391,10 +370,10 @@ static void test_stop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_train_bytes), cmocka_unit_test(test_rows),
-        cmocka_unit_test(test_shapes),      cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_products),    cmocka_unit_test(test_result),
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_rows),    cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_products),
+        cmocka_unit_test(test_result),  cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
