@@ -4,17 +4,11 @@
  * L = sum_o out[o] u[o] with random u, the four-point difference
  *     dL/dx = (8 (L(x + e) - L(x - e)) - (L(x + 2e) - L(x - 2e))) / 12e
  * along single values and along random directions (which see every value). Signed, and relative to
- * the gradient itself. Each case runs with every kind of product.
+ * the gradient itself. Each case runs with every instruction set and every kind of product.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "compute/kernels.h"
 #include "grad/op_kinds.h"
+#include "instruction_sets.h"
 
 enum
 {
@@ -27,6 +21,8 @@ enum
 static const double usual_tolerance = 5e-5;
 static const double rounding = 1e-6; /* of fp32 gradients whose terms, of order 1, cancel */
 static const double step = 1e-3;
+
+static const char *products_name; /* what runs, for messages */
 
 static bool is_costly(const op_data *t)
 {
@@ -73,8 +69,8 @@ static void expect_close(const op_data *t, const op_array *a, const char *what, 
     const double tolerance = t->c->tolerance > 0.0 ? t->c->tolerance : usual_tolerance;
     if (!(fabs(found - expected) <= tolerance * scale + rounding))
     {
-        fail_msg("%s: grad of %s, %s %zu: backward gives %.9g, differences %.9g (scale %.3g)",
-                 t->c->name, a->name, what, index, found, expected, scale);
+        fail_msg("%s, %s: grad of %s, %s %zu: backward gives %.9g, differences %.9g (scale %.3g)",
+                 products_name, t->c->name, a->name, what, index, found, expected, scale);
     }
 }
 
@@ -120,8 +116,9 @@ static void check_directions(op_data *t, op_array *a, lb_random *random, double 
     free(direction);
 }
 
-static void check_case(lb_compute *c, const op_case *which)
+static void check_case(lb_compute *c, const char *products, const op_case *which)
 {
+    products_name = products;
     op_data *t = op_data_make(which, 7);
     lb_random random;
     lb_random_init(&random, 11);
@@ -133,7 +130,8 @@ static void check_case(lb_compute *c, const op_case *which)
         op_array *a = &t->in[i];
         if (!op_canaries_live(a))
         {
-            fail_msg("%s: grad of %s: written beyond the padded rows", which->name, a->name);
+            fail_msg("%s, %s: grad of %s: written beyond the padded rows", products, which->name,
+                     a->name);
         }
         if (!a->has_no_grad && a->count > 0)
         {
@@ -162,7 +160,7 @@ static void check_all(const char *backend, const lb_gemm *bf16)
     {
         if (bf16 != &lb_gemm_onednn_bf16 || op_cases[i].is_bf16)
         {
-            check_case(c, &op_cases[i]);
+            check_case(c, bf16->name, &op_cases[i]);
         }
     }
     lb_compute_free(c);
@@ -185,18 +183,37 @@ static void test_onednn_bf16_primitives(void **state)
     (void)state;
     if (!lb_cpu_detect().has_avx512)
     {
-        print_message("this CPU has no AVX-512: oneDNN has no bf16 products here\n");
-        skip();
+        skip_because("this CPU has no AVX-512: oneDNN has no bf16 products here");
     }
     check_all("onednn", &lb_gemm_onednn_bf16);
 }
 
-int main(void)
+static void check_set(const char *set, void *context)
 {
+    lb_compute *c = NULL;
+    (void)context;
+    assert_int_equal(lb_compute_create(&c, "native", N_THREADS, NULL), LOBASS_OK);
+    for (size_t i = 0; i < OP_N_CASES; i++)
+    {
+        check_case(c, set, &op_cases[i]);
+    }
+    lb_compute_free(c);
+}
+
+static void test_native(void **state)
+{
+    (void)state;
+    for_each_set(check_set, NULL);
+}
+
+int main(int n_arguments, char **arguments)
+{
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
+        on_each_set(test_native),
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_onednn),
-        cmocka_unit_test(test_onednn_bf16_primitives),
+        may_skip(test_onednn_bf16_primitives),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }
