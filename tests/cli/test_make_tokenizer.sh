@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # make_tokenizer: merges worked by hand, ties, what counts as text, plain text in blocks as in one
-# piece; the base model's tokenizer can be made again.
+# piece; pieces of the base model's tokenizer.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -115,8 +115,3 @@ refused 1 'bad.jsonl:2: expected instruction/output' 300 bad.jsonl
 expect 0 "$LOBASS" tokens "$base" "Some text, 1234 isn't it?"
 equals "$(sed 's/^ *[0-9]* *"\(.*\)"$/\1/' out | paste -sd'|')" \
     "S|ome| text|,| 1|2|3|4| isn|'t| it|?" "pieces of the base model's tokenizer"
-if [ ! -d "$shared/data/corpora" ]; then
-    skip "../shared is missing: the base model's tokenizer is not made again"
-fi
-"$make" 4096 "$shared/data/corpora/novels.txt.zst" "$shared/data/corpora/t0_55k.jsonl.zst" >made.json
-same made.json "$base"

@@ -4,6 +4,7 @@
  * in float64 with a forward of all tokens for each (make_golden.py --generation): the same tokens,
  * and the losses they had. Tiny random models, adapters on them, and a real model where it is.
  */
+#include "run_tests.h"
 #include "unit/model/fixture.h"
 
 #include <math.h>
@@ -155,17 +156,17 @@ static void test_stories(void **state)
     (void)state;
     if (lb_path_look(STORIES_FOLDER "/model.safetensors") != LB_PATH_FILE)
     {
-        print_message("%s is not there\n", STORIES_FOLDER);
-        skip();
+        skip_because("%s is not there", STORIES_FOLDER);
     }
     check_model("native", "stories260K", STORIES_FOLDER, NULL);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiny_models),
-        cmocka_unit_test(test_stories),
+        may_skip(test_stories),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }

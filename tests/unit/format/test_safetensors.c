@@ -3,16 +3,10 @@
  * Safetensors: a file written by hand, files of our writer, a real model, and every way in which a
  * file can be malformed, each with a message that names the file, the tensor, and the numbers.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <sys/stat.h>
 
 #include "format/format.h"
+#include "run_tests.h"
 #include "unit/base/scratch.h"
 
 /* Writes a file of HEADER_SIZE (as stated), HEADER and N_DATA bytes 0, 1, 2, ... */
@@ -338,8 +332,7 @@ static void test_real_model(void **state)
     const char *path = TEST_SOURCE_DIR "/../shared/data/models/stories260K/model.safetensors";
     if (lb_path_look(path) == LB_PATH_MISSING)
     {
-        print_message("%s is not here\n", path);
-        skip();
+        skip_because("%s is not there", path);
     }
     lobass_error error = {0};
     lb_safetensors *file = NULL;
@@ -359,8 +352,9 @@ static void test_real_model(void **state)
     lb_safetensors_close(file);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_hand),
         cmocka_unit_test(test_malformed),
@@ -368,7 +362,7 @@ int main(void)
         cmocka_unit_test(test_writer_counts_tensors),
         cmocka_unit_test(test_writer_refuses),
         cmocka_unit_test(test_unaligned_elements),
-        cmocka_unit_test(test_real_model),
+        may_skip(test_real_model),
     };
-    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+    return RUN_TESTS(tests, arguments, scratch_setup, scratch_teardown);
 }

@@ -3,17 +3,11 @@
  * gzip and zstd: several members in a row, every possible cut, damage, and real files of ../shared
  * against their uncompressed line counts.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <zlib.h>
 #include <zstd.h>
 
 #include "format/format.h"
+#include "run_tests.h"
 #include "unit/base/scratch.h"
 
 #define PACKED_SIZE 65536
@@ -150,9 +144,8 @@ static void test_real_data(void **state)
         assert_non_null(path);
         if (lb_path_look(path) == LB_PATH_MISSING)
         {
-            print_message("%s is not here\n", path);
             free(path);
-            skip();
+            skip_because("../shared/data/%s is not there", cases[i].path);
         }
         lobass_error error = {0};
         uint64_t n_records = 0;
@@ -166,12 +159,13 @@ static void test_real_data(void **state)
     }
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gzip),
         cmocka_unit_test(test_zstd),
-        cmocka_unit_test(test_real_data),
+        may_skip(test_real_data),
     };
-    return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
+    return RUN_TESTS(tests, arguments, scratch_setup, scratch_teardown);
 }
