@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "task/scorers.h"
+#include "pass/pass.h"
 
 #define GOLDEN_RATIO 0.61803398874989485
 #define DEFAULT_SECONDS 60

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * L0. What every layer stands on: errors, memory, files, hashing, seeded random numbers, narrow
- * floats, a thread pool and a clock. Knows nothing of models, rows or formats.
+ * floats, a thread pool, a clock and progress. Knows nothing of models, rows or formats.
  */
 #ifndef LB_BASE_H
 #define LB_BASE_H
@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/number.h"
 #include "lobass.h"
 
 /* ---- errors (error.c) ----------------------------------------------------------------------- */
@@ -209,15 +210,6 @@ uint16_t lb_bf16_from_float(float value); /* to nearest, ties to even; NaN stays
 float lb_float_from_f16(uint16_t value);
 uint16_t lb_f16_from_float(float value);
 
-/* ---- numbers in order (reals.c) -------------------------------------------------------------- */
-
-void lb_reals_sort(double *values, size_t n); /* ascending; no NaN */
-/* Of SORTED [N], interpolated between order statistics (Hyndman & Fan, "Sample quantiles in
- * statistical packages", American Statistician 50, 1996, type 7); SHARE in [0, 1]. NaN where N is
- * 0. */
-double lb_reals_quantile(const double *sorted, size_t n, double share);
-double lb_reals_median(double *values, size_t n); /* sorts them; NaN where N is 0 */
-
 /* ---- threads and time (pool.c, clock.c) ------------------------------------------------------ */
 
 typedef struct lb_pool lb_pool;
@@ -234,6 +226,31 @@ unsigned lb_pool_thread_count(const lb_pool *pool); /* 1 for NULL */
 void lb_pool_run(lb_pool *pool, size_t n_chunks, lb_chunk_function function, void *context);
 
 double lb_clock_seconds(void); /* monotonic */
+
+/* ---- progress (progress.c) ------------------------------------------------------------------- */
+
+/* A stage under way: rate and time left are worked out here, and the callback is called at most ten
+ * times a second and once at the end. */
+typedef struct lb_stage
+{
+    const lobass_observer *observer;
+    lobass_progress progress;
+    double began_seconds, reported_seconds;
+    uint64_t began_done, n_tokens; /* of this process */
+    bool is_cancelled;             /* the callback said so */
+} lb_stage;
+
+void lb_stage_begin(lb_stage *stage, const lobass_observer *observer, const char *name,
+                    const char *unit, uint64_t done, uint64_t total);
+/* LOBASS_CANCELLED when the callback says so. MEAN_LOSS NaN where there is none. */
+lobass_status lb_stage_advance(lb_stage *stage, uint64_t done, uint64_t n_tokens, double mean_loss,
+                               lobass_error *error);
+/* Asks the callback without news, on the caller's thread, whether to go on; as seldom as
+ * lb_stage_advance() does. Once the callback said no, the next lb_stage_advance() reports it. */
+bool lb_stage_is_cancelled(lb_stage *stage);
+lobass_status lb_stage_end(lb_stage *stage, lobass_error *error);
+void lb_observer_log(const lobass_observer *observer, lobass_log_level level, const char *format,
+                     ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- the machine (machine.c) ------------------------------------------------------------------
  */

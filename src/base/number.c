@@ -2,8 +2,6 @@
  *
  * The conversions of number.h as ordinary functions, for callers that convert a value at a time.
  */
-#include "base/number.h"
-
 #include "base/base.h"
 
 float lb_float_from_bf16(uint16_t value)

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 
-#include "base/number.h"
+#include "base/base.h"
 #include "compute/kernels.h"
 
 typedef struct embedding

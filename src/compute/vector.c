@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/number.h"
+#include "base/base.h"
 #include "compute/kernels.h"
 
 #define INLINED static inline __attribute__((always_inline))

@@ -7,7 +7,7 @@
 #define LB_DATA_MESSAGES_H
 
 #include "data/data.h"
-#include "format/value.h"
+#include "format/format.h"
 
 /* Messages as they were read; their texts are borrowed from the JSON value or live in the arena. */
 typedef struct lb_message_list

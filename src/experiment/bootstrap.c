@@ -6,6 +6,7 @@
  * its models as it has, with replacement. Its randomness depends on its own number alone.
  */
 #include "experiment/experiment.h"
+#include "stats/stats.h"
 
 #include <math.h>
 #include <stdlib.h>

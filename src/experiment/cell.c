@@ -5,7 +5,6 @@
  * are all there. Whatever stops it, training and measuring go on where they were.
  */
 #include "experiment/experiment.h"
-#include "task/json_writer.h"
 
 #include <inttypes.h>
 #include <math.h>

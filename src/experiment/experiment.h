@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L6. Is the selection good? What an experiment stands on (setting.c), which models it needs
+ * L8. Is the selection good? What an experiment stands on (setting.c), which models it needs
  * (arms.c, plan.c), how each is made and measured (cell.c), what was measured (losses.c), what that
- * says (bootstrap.c, signed_rank.c, outcome.c) and the files that are left (outcome_files.c).
+ * says (bootstrap.c, outcome.c) and the files that are left (outcome_files.c).
  * experiment.c puts them together.
  */
 #ifndef LB_EXPERIMENT_H
@@ -161,17 +161,5 @@ lobass_status lb_outcome_make(lobass_experiment *experiment, const lb_plan_of_ce
 /* Sets experiment->json, and writes it and the table. */
 lobass_status lb_outcome_write(lobass_experiment *experiment, const lb_plan_of_cells *plan,
                                const lb_setting *setting, lobass_error *error);
-
-/* ---- the paired test (signed_rank.c) --------------------------------------------------------- */
-
-/* *P of the two-sided signed-rank test that DIFFERENCES [N], all finite, lie around 0; *N_USED of
- * them are not 0. 1 where there are none. */
-lobass_status lb_signed_rank_test(double *p, size_t *n_used, const double *differences, size_t n,
-                                  lobass_error *error);
-/* ADJUSTED [N]: the P [N] of tests that are looked at together, so that the chance of any false
- * alarm stays what each says (Holm, "A simple sequentially rejective multiple test procedure",
- * Scandinavian Journal of Statistics 6, 1979): the i-th smallest of n times n - i + 1, none below
- * one before it, none above 1. */
-void lb_holm_adjust(double *adjusted, const double *p, size_t n);
 
 #endif

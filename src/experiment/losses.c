@@ -4,7 +4,6 @@
  * losses in RUN/experiment/held_out. Also how many of the held-out records the run has too.
  */
 #include "experiment/experiment.h"
-#include "task/facts.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -5,7 +5,7 @@
  * every other arm, and every arm with `random`; and every selection with `full`.
  */
 #include "experiment/experiment.h"
-#include "task/answer.h"
+#include "stats/stats.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,6 @@
  * Neither holds a time: the same experiment leaves the same bytes.
  */
 #include "experiment/experiment.h"
-#include "task/json_writer.h"
 
 #include <math.h>
 #include <stdlib.h>

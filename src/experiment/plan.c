@@ -6,7 +6,6 @@
  * a model, ARM-SIZE[-tokens]-sSEED, does not depend on what else is asked for.
  */
 #include "experiment/experiment.h"
-#include "task/facts.h"
 
 #include <ctype.h>
 #include <inttypes.h>

@@ -9,9 +9,6 @@
  * that was begun with others is not gone on with.
  */
 #include "experiment/experiment.h"
-#include "task/folders.h"
-#include "task/json_writer.h"
-#include "task/prepare_private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Owns the element types of stored tensors: their names and sizes, and arrays of them to and from
  * float. Stored elements are little-endian and may lie at any address, so they go through memcpy.
  */
-#include "base/number.h"
+#include "base/base.h"
 #include "format/format.h"
 
 #include <string.h>

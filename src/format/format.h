@@ -9,6 +9,8 @@
 #include <jansson.h>
 
 #include "base/base.h"
+#include "format/json_writer.h"
+#include "format/value.h"
 
 /* ---- JSON (json.c) -------------------------------------------------------------------------- */
 

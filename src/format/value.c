@@ -7,7 +7,7 @@
  * messages, and both ways give the same values. Strings are written, one behind the other, into one
  * piece of memory as large as the document: none is longer than it is written there.
  */
-#include "format/value.h"
+#include "format/format.h"
 
 #include <string.h>
 

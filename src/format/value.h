@@ -7,7 +7,9 @@
 #ifndef LB_FORMAT_VALUE_H
 #define LB_FORMAT_VALUE_H
 
-#include "format/format.h"
+#include <jansson.h>
+
+#include "base/base.h"
 
 typedef enum lb_value_kind
 {

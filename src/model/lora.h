@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Private to src/model and to those who describe an adapter: adapter_config.json as far as it is
- * read (lora_config.c), and how an adapter gets its shape (lora.c). The contract is in model.h.
+ * Private to src/model: adapter_config.json as far as it is read (lora_config.c), and how an
+ * adapter gets its shape (lora.c). The contract is in model.h.
  */
 #ifndef LB_MODEL_LORA_H
 #define LB_MODEL_LORA_H

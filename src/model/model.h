@@ -123,6 +123,13 @@ typedef struct lb_parameter_list
  * is one, else the model's own. */
 lb_parameter_list lb_model_trained(const lb_model *model);
 
+/* ---- what the files hold (describe.c) ----------------------------------------------------------
+ */
+
+/* Fills in parameters, bytes and dtype of INFO from the weights in FOLDER. */
+lobass_status lb_weights_describe(lobass_model_info *info, const char *folder,
+                                  const lb_config *config, lobass_error *error);
+
 /* ---- low-rank adapters (lora.c, lora_config.c, lora_files.c) -----------------------------------
  *
  * LoRA (Hu et al., 2021): an adapted matrix w[n_out, n_in] gives

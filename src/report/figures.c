@@ -4,7 +4,7 @@
  * correlation with length and what it would select, and the sample of rows that are listed.
  */
 #include "report/report.h"
-#include "selection/statistics.h"
+#include "stats/stats.h"
 
 #include <math.h>
 #include <stdlib.h>

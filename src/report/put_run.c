@@ -5,7 +5,6 @@
  * (seconds, the machine) is told, so that the page is the same bytes.
  */
 #include "report/report.h"
-#include "task/prepare_private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,6 @@
  * the last, with every token's text, what it is, and its loss under both models.
  */
 #include "report/report.h"
-#include "task/prepare_private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,6 @@
  * its data in the order in which the page shows them.
  */
 #include "report/report.h"
-#include "task/prepare_private.h"
 
 #include <math.h>
 #include <stdlib.h>

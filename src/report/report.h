@@ -9,7 +9,6 @@
 #define LB_REPORT_H
 
 #include "selection/selection.h"
-#include "task/json_writer.h"
 
 /* ---- what is told (collect.c) -----------------------------------------------------------------
  */

@@ -6,7 +6,7 @@
  * source they have in the first run; rank correlation is statistics.c's.
  */
 #include "selection/compare_private.h"
-#include "selection/statistics.h"
+#include "stats/stats.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -6,9 +6,6 @@
  * Timings stand here and in no other file.
  */
 #include "selection/selection.h"
-#include "task/facts.h"
-#include "task/json_writer.h"
-#include "task/prepare_private.h"
 
 #include <errno.h>
 #include <inttypes.h>

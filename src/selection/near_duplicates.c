@@ -17,7 +17,6 @@
  * Everything is a pure function of the rows and the order that they come in.
  */
 #include "selection/selection.h"
-#include "task/prepare_private.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,8 +5,6 @@
  * from the last commit of whoever is writing.
  */
 #include "selection/selection.h"
-#include "task/facts.h"
-#include "task/prepare_private.h"
 
 #include <inttypes.h>
 #include <math.h>

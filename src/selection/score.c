@@ -22,7 +22,6 @@
  * selectable change their status. A row outside the zones keeps its scores.
  */
 #include "selection/selection.h"
-#include "task/facts.h"
 
 #include <inttypes.h>
 #include <math.h>

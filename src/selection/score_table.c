@@ -9,7 +9,6 @@
  * are initial_loss and n_tokens and are not repeated. Reals read back as the same double.
  */
 #include "selection/selection.h"
-#include "task/json_writer.h"
 
 #include <inttypes.h>
 #include <stddef.h>

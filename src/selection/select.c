@@ -6,8 +6,6 @@
  * same command. The choice that is recorded is the latest, wherever its files went.
  */
 #include "selection/selection.h"
-#include "task/facts.h"
-#include "task/prepare_private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

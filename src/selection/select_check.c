@@ -5,7 +5,6 @@
  * alike.
  */
 #include "selection/selection.h"
-#include "task/facts.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -8,7 +8,6 @@
  * stopped call has left, and count as written.
  */
 #include "selection/selection.h"
-#include "task/prepare_private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,6 @@
  * order of the data records stream through; ranked ones are put aside, the selected alone.
  */
 #include "selection/selection.h"
-#include "task/prepare_private.h"
 
 #include <inttypes.h>
 #include <math.h>

@@ -4,7 +4,6 @@
  * manifest.
  */
 #include "selection/selection.h"
-#include "task/json_writer.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L5. From stored losses to a file to train on: scores (score.c), what must be there
+ * L7. From stored losses to a file to train on: scores (score.c), what must be there
  * (select_check.c), what is wanted (spec.c, spec_json.c), the choice (choose.c) by source and
  * length (groups.c) without rows that are nearly others (near_duplicates.c), what came of it
  * (select_result.c), the records' own bytes (select_output.c), where they go (select_files.c), the
- * table of scores (score_table.c), the manifest (manifest.c) and what was recorded of the
- * reference's training (reference.c). select.c puts them together; run_read.c reads them back,
- * compare.c holds two of them against each other, and run_all.c is the whole method.
+ * table of scores (score_table.c) and the manifest (manifest.c). select.c puts them together;
+ * run_read.c reads them back, and compare.c holds two of them against each other.
  */
 #ifndef LB_SELECTION_H
 #define LB_SELECTION_H
 
-#include "task/json_writer.h"
 #include "task/task.h"
 
 /* ---- scores (score.c) ------------------------------------------------------------------------ */
@@ -258,7 +256,7 @@ lobass_status lb_score_table_write(const lb_score_table *table, lb_store *store,
                                    lobass_table_format format, lobass_sink sink, void *context,
                                    lobass_error *error);
 
-/* ---- what was recorded (manifest.c, reference.c) --------------------------------------------- */
+/* ---- what was recorded (manifest.c) --------------------------------------------------------- */
 
 typedef struct lb_manifest
 {
@@ -278,14 +276,6 @@ lobass_status lb_selection_to_json(char **text, const lobass_select_options *opt
                                    const char *output, lobass_error *error);
 /* Those of the latest selection, or the defaults. *HAS_SELECTION: there was one. */
 lobass_status lb_selection_recall(lb_score_rules *rules, bool *has_selection, lb_store *store,
-                                  lobass_error *error);
-
-/* Steps, first and last loss of the training that made the model in FOLDER, from its log. */
-lobass_status lb_train_log_recall(lobass_train_result *result, const char *folder,
-                                  lobass_error *error);
-/* What the training of RUN/reference came to, from its log and the run's rows; *IS_THERE false
- * where there is no log. */
-lobass_status lb_reference_recall(lobass_train_result *result, bool *is_there, lb_store *store,
                                   lobass_error *error);
 
 #endif

@@ -4,10 +4,7 @@
  */
 #include "task/answer.h"
 
-#include <math.h>
 #include <string.h>
-
-#define NORMAL_QUANTILE 1.959963984540054 /* of 0.975 */
 
 static bool is_digit(char c)
 {
@@ -111,14 +108,4 @@ lobass_status lb_answer_find(lb_buffer *answer, bool *has_answer, const char *te
 done:
     lb_buffer_free(&digits);
     return status;
-}
-
-void lb_wilson_interval(double *low, double *high, double count, double n)
-{
-    const double z = NORMAL_QUANTILE;
-    const double share = count / n;
-    const double middle = (share + z * z / (2 * n)) / (1 + z * z / n);
-    const double reach = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n));
-    *low = count > 0 ? middle - reach : 0;
-    *high = count < n ? middle + reach : 1;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Answers that are numbers, and how sure a share of correct ones is: pure functions.
+ * Answers that are numbers: a pure function.
  */
 #ifndef LB_TASK_ANSWER_H
 #define LB_TASK_ANSWER_H
@@ -12,9 +12,5 @@
  * empty, where there is none. */
 lobass_status lb_answer_find(lb_buffer *answer, bool *has_answer, const char *text,
                              size_t size_bytes, lobass_error *error);
-
-/* The 95 % interval of a share of which COUNT of N were seen, N > 0 (Wilson, 1927): the shares p
- * that are at most 1.96 of their own standard deviations, sqrt(p (1 - p) / N), away. */
-void lb_wilson_interval(double *low, double *high, double count, double n);
 
 #endif

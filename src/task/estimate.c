@@ -9,14 +9,11 @@
  * ones. Batches are taken smaller than asked for, about one pack, and the optimiser's step is timed
  * by itself: so a few seconds will do for a large batch too.
  */
+#include "task/task.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "task/facts.h"
-#include "task/folders.h"
-#include "task/scorers.h"
-#include "task/train_private.h"
 
 #define GOLDEN_RATIO 0.61803398874989485
 #define OPTIMIZER_STEPS 2 /* timed, the better counts */

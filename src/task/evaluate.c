@@ -3,9 +3,7 @@
  * lobass_evaluate: the rows of data files are prepared in a temporary folder and scored once under
  * a model, source by source (held_out.c).
  */
-#include "task/folders.h"
-#include "task/held_out.h"
-#include "task/scorers.h"
+#include "task/task.h"
 
 #include <stdlib.h>
 #include <string.h>

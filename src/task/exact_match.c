@@ -3,9 +3,9 @@
  * lobass_exact_match: generates greedily, for the records whose own response has an answer alone,
  * and compares the two answers as the texts come out, in the order of the data (answer.c).
  */
+#include "stats/stats.h"
 #include "task/answer.h"
-#include "task/json_writer.h"
-#include "task/prepare_private.h"
+#include "task/task.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
  * beside it, and each prompt has random numbers of its own.
  */
 #include "task/prompts.h"
-#include "task/sample.h"
+#include "task/task.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * pretrained with lobass_train on text. The folder is put together in OUTPUT.init.PID and moved
  * when it is whole.
  */
-#include "task/folders.h"
+#include "task/task.h"
 
 #include <stdlib.h>
 #include <string.h>

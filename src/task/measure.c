@@ -8,18 +8,12 @@
  * all, so that a measuring that was stopped ends with the same bits as one that was not, and so
  * does one with another number of threads.
  */
-#include "task/facts.h"
+#include "task/task.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "task/json_writer.h"
-#include "task/prepare_private.h"
-#include "task/scorers.h"
-#include "task/verify.h"
-#include "task/windows.h"
 
 #define MOST_PACKS_A_THREAD 8 /* in one wave */
 #define WAVE_SECONDS 1.0      /* about how much work a kill may cost */

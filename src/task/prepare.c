@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "task/folders.h"
 #include "task/preparer.h"
 
 /* ---- what is to be done -----------------------------------------------------------------------

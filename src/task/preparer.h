@@ -7,8 +7,7 @@
 #ifndef LB_TASK_PREPARER_H
 #define LB_TASK_PREPARER_H
 
-#include "task/facts.h"
-#include "task/prepare_private.h"
+#include "task/task.h"
 
 /* ---- records frozen side by side (freeze_batch.c) -------------------------------------------- */
 

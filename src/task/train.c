@@ -4,14 +4,12 @@
  *     lock          held while a process works on it
  *     rows/         the run that data files are prepared into; a training on a run has none
  *     held_out/     the run that held-out files are prepared into, where there are any
- *     checkpoint/   see train_checkpoint.c
+ *     checkpoint/   see pass/checkpoint.c
  *     model/        the finished model, for the moment before it is moved to OUTPUT
  * The same command again takes up the work where it was left, whatever stopped it. OUTPUT.partial
  * goes away with the last step of a training, and with a failure that left nothing worth keeping.
  */
-#include "task/folders.h"
-#include "task/prepare_private.h"
-#include "task/train_private.h"
+#include "task/task.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -19,22 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECKPOINT_SECONDS 60
 #define STAGE_NAME_SIZE 80
-
-lobass_train_options lobass_train_options_default(void)
-{
-    const lobass_train_options options = {.format = lobass_format_options_default(),
-                                          .n_epochs = 3,
-                                          .batch_size = 128,
-                                          .learning_rate = 2e-5,
-                                          .warmup_ratio = 0.03,
-                                          .weight_decay = 0,
-                                          .clip = 1,
-                                          .checkpoint_seconds = CHECKPOINT_SECONDS,
-                                          .dtype = LOBASS_DTYPE_AUTO};
-    return options;
-}
 
 /* ---- options ----------------------------------------------------------------------------------
  */

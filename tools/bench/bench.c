@@ -6,6 +6,8 @@
  */
 #include "bench.h"
 
+#include "stats/stats.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,6 @@
  * Scoring against its products: one pack a thread, side by side, as lobass_measure does it.
  */
 #include "bench.h"
-#include "task/scorers.h"
 
 #include <stdlib.h>
 #include <string.h>

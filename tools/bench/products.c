@@ -6,7 +6,6 @@
  * cross-entropy does: its logits are never all there.
  */
 #include "bench.h"
-#include "task/scorers.h"
 
 #include <stdlib.h>
 #include <string.h>

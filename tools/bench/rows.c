@@ -5,8 +5,6 @@
  * rows already have the mix of many, and every pack the same one.
  */
 #include "bench.h"
-#include "task/scorers.h"
-#include "task/train_private.h"
 
 #include <math.h>
 #include <stdlib.h>

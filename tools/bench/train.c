@@ -5,7 +5,6 @@
  * it takes counts against the training.
  */
 #include "bench.h"
-#include "task/train_private.h"
 
 #include <stdlib.h>
 #include <string.h>

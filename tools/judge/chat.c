@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#include "task/json_writer.h"
-
 #define MARK_SIZE 5 /* of [[A]] */
 
 static const char instructions[] =

@@ -15,8 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "task/json_writer.h"
-
 #define SIZE_MOST ((size_t)1 << 32)
 #define CHECKSUM_FORMAT ", \"checksum\": \"%016" PRIx64 "\"}"
 #define CHECKSUM_SIZE (sizeof ", \"checksum\": \"0123456789abcdef\"}" - 1)

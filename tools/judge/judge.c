@@ -13,8 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "task/json_writer.h"
-
 #define PARALLEL_MOST 256
 #define INSTRUCTIONS_MOST ((size_t)1 << 20)
 #define BACKOFF_MOST 60.0      /* seconds */

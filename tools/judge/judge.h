@@ -6,7 +6,7 @@
 #ifndef LB_JUDGE_H
 #define LB_JUDGE_H
 
-#include "format/value.h"
+#include "stats/stats.h"
 #include "task/task.h"
 
 /* ---- pairs (pairs.c) --------------------------------------------------------------------------
@@ -135,8 +135,5 @@ void lb_journal_close(lb_journal *journal);
 /* VERDICTS [2 n_pairs]: of each pair in order and swapped. RESULT's sources and total. */
 lobass_status lb_verdicts_count(lobass_judge_result *result, const lb_text_pairs *pairs,
                                 const lb_verdict *verdicts, lobass_error *error);
-/* Two-sided p of N_WINS and N_LOSSES, were both as likely (Dixon and Mood, "The statistical sign
- * test", JASA 41, 1946); 1 where there are none. */
-double lb_sign_test(uint64_t n_wins, uint64_t n_losses);
 
 #endif

@@ -8,8 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "task/answer.h"
-
 #define NO_SOURCE "-" /* the pairs without one, where others have one */
 
 /* What each order says for the model that was shown first. */
@@ -36,21 +34,6 @@ static void pair_count(lobass_verdicts *of, const lb_text_pair *pair, const lb_v
                       : score < 0     ? &of->n_losses
                                       : &of->n_ties;
     ++*count;
-}
-
-double lb_sign_test(uint64_t n_wins, uint64_t n_losses)
-{
-    const double n = (double)(n_wins + n_losses);
-    const uint64_t least = n_wins < n_losses ? n_wins : n_losses;
-    double tail = 0;
-    int sign = 0;
-    for (uint64_t i = 0; i <= least; i++)
-    {
-        const double k = (double)i;
-        tail += exp(lgamma_r(n + 1, &sign) - lgamma_r(k + 1, &sign) - lgamma_r(n - k + 1, &sign) -
-                    n * M_LN2);
-    }
-    return fmin(1, 2 * tail);
 }
 
 static void sum_up(lobass_verdicts *of)

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "base/number.h"
+#include "base/base.h"
 #include "compute/cpu/tile.h"
 
 enum

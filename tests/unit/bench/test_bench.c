@@ -7,7 +7,7 @@
 #include "unit/task/run_fixture.h"
 
 #include "bench/bench.h"
-#include "task/train_private.h"
+#include "pass/pass.h"
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 

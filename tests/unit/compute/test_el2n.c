@@ -7,7 +7,7 @@
  */
 #include "op_setup.h"
 
-#include "base/number.h"
+#include "base/base.h"
 
 enum
 {

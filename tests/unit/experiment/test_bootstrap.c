@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "experiment/experiment.h"
+#include "stats/stats.h"
 
 #define N_ROWS 60
 #define N_CELLS 4

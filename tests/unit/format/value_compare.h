@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "format/value.h"
+#include "format/format.h"
 
 static bool is_same_value(const lb_value *a, const lb_value *b)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What two verdicts on a pair come to, for all there can be; the sign test against sums of binomial
- * coefficients; what is a verdict in a text, and what becomes of a key.
+ * What two verdicts on a pair come to, for all there can be; what is a verdict in a text, and what
+ * becomes of a key.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -89,36 +89,6 @@ static void test_both_orders(void **state)
     assert_int_equal(1, count(NONE, NONE, &half).n_without_text);
 }
 
-/* 2 sum_{i <= least} n! / (i! (n - i)!) / 2^n, in whole numbers as far as doubles hold them. */
-static double by_hand(unsigned n_wins, unsigned n_losses)
-{
-    const unsigned n = n_wins + n_losses;
-    const unsigned least = n_wins < n_losses ? n_wins : n_losses;
-    double ways = 1;
-    double sum = 0;
-    for (unsigned i = 0; i <= least; i++)
-    {
-        sum += ways;
-        ways = ways * (n - i) / (i + 1);
-    }
-    return fmin(1, 2 * sum / ldexp(1, (int)n));
-}
-
-static void test_sign(void **state)
-{
-    (void)state;
-    for (unsigned wins = 0; wins <= 25; wins++)
-    {
-        for (unsigned losses = 0; losses <= 25; losses++)
-        {
-            assert_true(fabs(lb_sign_test(wins, losses) - by_hand(wins, losses)) < 1e-12);
-        }
-    }
-    assert_true(fabs(lb_sign_test(5, 0) - 0.0625) < 1e-14);
-    assert_true(lb_sign_test(0, 0) == 1 && lb_sign_test(600, 600) == 1);
-    assert_true(lb_sign_test(3000, 1000) > 0 && lb_sign_test(3000, 1000) < 1e-200);
-}
-
 static void test_marks(void **state)
 {
     static const struct
@@ -160,7 +130,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_orders),
-        cmocka_unit_test(test_sign),
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_redaction),
     };

@@ -17,7 +17,7 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "task/prepare_private.h"
+#include "run/run.h"
 #include "unit/base/scratch.h"
 
 #define RUN_TOKENIZER TEST_SOURCE_DIR "/tests/tokenizer.json"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The answer of a text by hand-written examples, and Wilson's interval by what defines it.
+ * The answer of a text by hand-written examples.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include <math.h>
 #include <string.h>
 
 #include "task/answer.h"
@@ -82,33 +81,10 @@ static void test_answers(void **state)
     check_answer("#### 5\0006", 8, "5");
 }
 
-/* Its ends are the shares from which what was seen is 1.96 standard deviations away. */
-static void test_interval(void **state)
-{
-    static const double seen[][2] = {{1, 2}, {3, 7}, {10, 100}, {1319, 1320}, {5000, 1e6}};
-    double low = 0;
-    double high = 0;
-    (void)state;
-    for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
-    {
-        const double n = seen[i][1];
-        const double share = seen[i][0] / n;
-        lb_wilson_interval(&low, &high, seen[i][0], n);
-        assert_true(0 < low && low < share && share < high && high < 1);
-        assert_true(fabs((share - low) / sqrt(low * (1 - low) / n) - 1.959963984540054) < 1e-9);
-        assert_true(fabs((high - share) / sqrt(high * (1 - high) / n) - 1.959963984540054) < 1e-9);
-    }
-    lb_wilson_interval(&low, &high, 0, 10);
-    assert_true(low == 0 && fabs(high - 0.277532799862889) < 1e-12); /* z^2 / (10 + z^2) */
-    lb_wilson_interval(&low, &high, 10, 10);
-    assert_true(high == 1 && fabs(low - (1 - 0.277532799862889)) < 1e-12);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
-        cmocka_unit_test(test_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

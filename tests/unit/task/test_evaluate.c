@@ -5,8 +5,8 @@
  */
 #include "unit/task/text_fixture.h"
 
+#include "pass/pass.h"
 #include "run_tests.h"
-#include "task/held_out.h"
 
 #define LENGTH 16 /* of a window */
 

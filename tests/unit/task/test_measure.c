@@ -3,7 +3,7 @@
  * Measuring: the same bits for any number of threads and after any stop; against the decoder run on
  * one row; what does not fit the run is refused. And the whole method, stopped in every stage.
  */
-#include "task/scorers.h"
+#include "pass/pass.h"
 #include "unit/task/measure_fixture.h"
 
 static lobass_measure_options measure_options(const char *run, const char *model)

@@ -5,7 +5,7 @@
  */
 #include "unit/task/text_fixture.h"
 
-#include "task/train_private.h"
+#include "pass/pass.h"
 
 #define LENGTH 16
 #define N_WINDOWS 20

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "task/train_private.h"
+#include "pass/pass.h"
 
 #define FIXTURE_ROWS 40
 #define FIXTURE_TOKENIZER TEST_SOURCE_DIR "/tests/tokenizer.json"

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Options as they are recorded: one JSON object on one line with its keys in a fixed order, so that
+ * equal options are equal bytes and can be part of a hash. Also how two such objects are compared,
+ * and what a model decides where an option was left open.
+ */
+#include "run/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_LENGTH_LEAST 2 /* a token before, and one that is scored */
+
+static const char *const eos_names[] = {[LOBASS_EOS_COUNT] = "count", [LOBASS_EOS_SKIP] = "skip"};
+static const char *const boundary_names[] = {
+    [LOBASS_BOUNDARY_SPLIT] = "split", [LOBASS_BOUNDARY_JOINT] = "joint"};
+static const char *const turns_names[] = {[LOBASS_TURNS_ALL] = "all", [LOBASS_TURNS_LAST] = "last"};
+static const char *const scored_names[] = {
+    [LOBASS_SCORED_RESPONSES] = "responses", [LOBASS_SCORED_ALL] = "all"};
+#define N_CHOICES 2U
+
+/* ---- format options ---------------------------------------------------------------------------
+ */
+
+static lobass_status check_choice(const char *name, unsigned value, lobass_error *error)
+{
+    if (value >= N_CHOICES)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT, "option \"%s\": no choice has the number %u",
+                       name, value);
+    }
+    return LOBASS_OK;
+}
+
+/* Hands the text of BUFFER over, or releases it on failure. */
+static lobass_status hand_over(char **text, lb_buffer *buffer, lobass_status status)
+{
+    if (status != LOBASS_OK)
+    {
+        lb_buffer_free(buffer);
+        return status;
+    }
+    *text = buffer->data;
+    *buffer = (lb_buffer){0};
+    return LOBASS_OK;
+}
+
+lobass_status lb_format_options_to_json(char **text, const lobass_format_options *options,
+                                        lobass_error *error)
+{
+    lb_buffer buffer = {0};
+    *text = NULL;
+    LB_TRY(check_choice("eos", (unsigned)options->eos, error));
+    LB_TRY(check_choice("boundary", (unsigned)options->boundary, error));
+    LB_TRY(check_choice("turns", (unsigned)options->turns, error));
+    LB_TRY(check_choice("scored", (unsigned)options->scored, error));
+    lb_json_writer writer = lb_json_writer_begin(&buffer, false, error);
+    lb_json_open(&writer, NULL, '{');
+    lb_json_put_text(&writer, "template",
+                     options->template_name != NULL ? options->template_name : "");
+    lb_json_put_count(&writer, "max_length", options->max_length);
+    lb_json_put_text(&writer, "eos", eos_names[options->eos]);
+    lb_json_put_text(&writer, "boundary", boundary_names[options->boundary]);
+    lb_json_put_text(&writer, "turns", turns_names[options->turns]);
+    lb_json_put_boolean(&writer, "mark_duplicates", options->mark_duplicates);
+    /* What came later stands only where it is not as it always was: the options of a run that was
+     * prepared before stay the same bytes. */
+    if (options->cuts_windows || options->scored != LOBASS_SCORED_RESPONSES)
+    {
+        lb_json_put_text(&writer, "scored", scored_names[options->scored]);
+        lb_json_put_boolean(&writer, "cuts_windows", options->cuts_windows);
+    }
+    lb_json_close(&writer, '}');
+    return hand_over(text, &buffer, writer.status);
+}
+
+static lobass_status read_choice(unsigned *value, const json_t *object, const char *where,
+                                 const char *key, const char *const *names, lobass_error *error)
+{
+    const char *found = NULL;
+    LB_TRY(lb_json_text(object, where, key, false, &found, error));
+    for (unsigned i = 0; i < N_CHOICES; i++)
+    {
+        if (strcmp(found, names[i]) == 0)
+        {
+            *value = i;
+            return LOBASS_OK;
+        }
+    }
+    return lb_fail(error, LOBASS_BAD_FORMAT,
+                   "%s: field \"%s\": expected \"%s\" or \"%s\", found \"%.100s\"", where, key,
+                   names[0], names[1], found);
+}
+
+static lobass_status options_read(lobass_format_options *options, const json_t *object,
+                                  const char *where, lobass_error *error)
+{
+    const char *name = NULL;
+    const lb_template *chosen = NULL;
+    int64_t max_length = 0;
+    unsigned eos = 0;
+    unsigned boundary = 0;
+    unsigned turns = 0;
+    unsigned scored = LOBASS_SCORED_RESPONSES;
+    LB_TRY(lb_json_text(object, where, "template", false, &name, error));
+    LB_TRY(lb_template_find(&chosen, name, error));
+    LB_TRY(lb_json_integer(object, where, "max_length", MAX_LENGTH_LEAST, UINT32_MAX, false,
+                           &max_length, error));
+    LB_TRY(read_choice(&eos, object, where, "eos", eos_names, error));
+    LB_TRY(read_choice(&boundary, object, where, "boundary", boundary_names, error));
+    LB_TRY(read_choice(&turns, object, where, "turns", turns_names, error));
+    LB_TRY(
+        lb_json_boolean(object, where, "mark_duplicates", false, &options->mark_duplicates, error));
+    LB_TRY(lb_json_boolean(object, where, "cuts_windows", true, &options->cuts_windows, error));
+    if (json_object_get(object, "scored") != NULL)
+    {
+        LB_TRY(read_choice(&scored, object, where, "scored", scored_names, error));
+    }
+    options->template_name = lb_template_name(chosen);
+    options->max_length = (uint32_t)max_length;
+    options->eos = (lobass_eos)eos;
+    options->boundary = (lobass_boundary)boundary;
+    options->turns = (lobass_turns)turns;
+    options->scored = (lobass_scored)scored;
+    return LOBASS_OK;
+}
+
+lobass_status lb_format_options_from_json(lobass_format_options *options, const char *text,
+                                          const char *where, lobass_error *error)
+{
+    json_t *object = NULL;
+    LB_TRY(lb_json_parse(&object, text, strlen(text), where, error));
+    *options = lobass_format_options_default();
+    const lobass_status status = options_read(options, object, where, error);
+    json_decref(object);
+    return status;
+}
+
+lobass_status lb_format_options_load(lobass_format_options *options, lb_store *store,
+                                     lobass_error *error)
+{
+    char *text = NULL;
+    *options = lobass_format_options_default();
+    LB_TRY(lb_store_fact_load(&text, store, LB_FACT_OPTIONS, error));
+    const lobass_status status =
+        text == NULL ? LOBASS_OK
+                     : lb_format_options_from_json(options, text, lb_store_path(store), error);
+    free(text);
+    return status;
+}
+
+lobass_status lb_window_length_load(uint32_t *length, lb_store *store, lobass_error *error)
+{
+    lobass_format_options options;
+    LB_TRY(lb_format_options_load(&options, store, error));
+    *length = options.cuts_windows ? options.max_length : UINT32_MAX;
+    return LOBASS_OK;
+}
+
+int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config)
+{
+    const int32_t own = lb_tokenizer_special_ids(tokenizer).eos;
+    return own >= 0 ? own : config->eos;
+}
+
+lobass_status lb_format_options_resolve(lobass_format_options *options,
+                                        const lobass_tokenizer *tokenizer, const lb_config *config,
+                                        const lobass_observer *observer, lobass_error *error)
+{
+    const char *name = options->template_name;
+    const lb_template *chosen = NULL;
+    if (name == NULL && lb_tokenizer_special_ids(tokenizer).has_chat_template)
+    {
+        lb_observer_log(observer, LOBASS_LOG_WARNING,
+                        "this model has a chat template, which is not supported yet; using alpaca");
+    }
+    if (options->eos == LOBASS_EOS_COUNT && lb_end_token(tokenizer, config) < 0)
+    {
+        lb_observer_log(
+            observer, LOBASS_LOG_WARNING,
+            "neither tokenizer nor config.json names an end token (eos): responses have "
+            "none, and where they end is not learned");
+    }
+    LB_TRY(lb_template_find(&chosen, name != NULL ? name : "alpaca", error));
+    options->template_name = lb_template_name(chosen);
+    if (options->max_length > config->max_length)
+    {
+        lb_observer_log(observer, LOBASS_LOG_NOTE,
+                        "max length %u is above the model's own limit; using %zu",
+                        (unsigned)options->max_length, config->max_length);
+        options->max_length = (uint32_t)config->max_length;
+    }
+    if (options->max_length < MAX_LENGTH_LEAST)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "option \"max_length\": expected at least %d tokens, found %u",
+                       MAX_LENGTH_LEAST, (unsigned)options->max_length);
+    }
+    return LOBASS_OK;
+}
+
+/* ---- comparing --------------------------------------------------------------------------------
+ */
+
+static lobass_status fail_differs(const char *where, const char *key, const json_t *recorded,
+                                  const json_t *wanted, lobass_error *error)
+{
+    const size_t flags = JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15);
+    char *before = recorded == NULL ? NULL : json_dumps(recorded, flags);
+    char *now = wanted == NULL ? NULL : json_dumps(wanted, flags);
+    const lobass_status status =
+        lb_fail(error, LOBASS_CONFLICT,
+                "%s: made with \"%s\": %s, now %s; expected the same options; overwrite it (-f) or "
+                "use another folder",
+                where, key, before != NULL ? before : "nothing", now != NULL ? now : "nothing");
+    free(before);
+    free(now);
+    return status;
+}
+
+/* 1 and 1.0 are one number, whichever way it was written. */
+static bool is_equal(const json_t *a, const json_t *b)
+{
+    if (json_is_number(a) && json_is_number(b) && !(json_is_integer(a) && json_is_integer(b)))
+    {
+        return json_number_value(a) == json_number_value(b);
+    }
+    return a != NULL && b != NULL && json_equal(a, b) == 1;
+}
+
+static lobass_status objects_compare(const json_t *before, const json_t *now, const char *where,
+                                     lobass_error *error)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)before, key, value)
+    {
+        const json_t *other = json_object_get(now, key);
+        if (!is_equal(value, other))
+        {
+            return fail_differs(where, key, value, other, error);
+        }
+    }
+    json_object_foreach((json_t *)now, key, value)
+    {
+        if (json_object_get(before, key) == NULL)
+        {
+            return fail_differs(where, key, NULL, value, error);
+        }
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_options_compare(const char *recorded, const char *wanted, const char *where,
+                                 lobass_error *error)
+{
+    if (strcmp(recorded, wanted) == 0)
+    {
+        return LOBASS_OK;
+    }
+    json_t *before = NULL;
+    json_t *now = NULL;
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_json_parse(&before, recorded, strlen(recorded), where, error));
+    LB_TRY_GOTO(lb_json_parse(&now, wanted, strlen(wanted), where, error));
+    status = objects_compare(before, now, where, error);
+done:
+    json_decref(before);
+    json_decref(now);
+    return status;
+}
