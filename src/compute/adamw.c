@@ -45,10 +45,11 @@ static void adamw_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
-void lb_adamw_step(lb_compute *c, float *w, float *m, float *v, const float *grad, float grad_scale,
-                   const lb_adamw *settings, uint64_t step, float rate, float weight_decay,
-                   size_t count)
+lobass_status lb_adamw_step(lb_compute *c, float *w, float *m, float *v, const float *grad,
+                            float grad_scale, const lb_adamw *settings, uint64_t step, float rate,
+                            float weight_decay, size_t count, lobass_error *error)
 {
+    (void)error;
     adamw a = {.w = w,
                .m = m,
                .v = v,
@@ -65,6 +66,7 @@ void lb_adamw_step(lb_compute *c, float *w, float *m, float *v, const float *gra
                .weight_decay = weight_decay,
                .count = count};
     lb_pool_run(c->pool, lb_blocks(count, LB_ELEMENT_BLOCK), adamw_chunk, &a);
+    return LOBASS_OK;
 }
 
 typedef struct squares
@@ -84,16 +86,18 @@ static void squares_chunk(void *context, size_t chunk, unsigned worker)
     s->sums[chunk] = s->vector->dot(x, x, lb_min(s->part, s->count - first));
 }
 
-double lb_sum_of_squares(lb_compute *c, const float *x, size_t count)
+lobass_status lb_sum_of_squares(lb_compute *c, double *sum, const float *x, size_t count,
+                                lobass_error *error)
 {
+    (void)error;
     squares s = {.vector = c->scratch->vector, .x = x, .count = count};
     s.part = lb_blocks(count, N_PARTS);
     const size_t n_parts = count == 0 ? 0 : lb_blocks(count, s.part);
     lb_pool_run(c->pool, n_parts, squares_chunk, &s);
-    double sum = 0.0;
+    *sum = 0.0;
     for (size_t i = 0; i < n_parts; i++)
     {
-        sum += s.sums[i];
+        *sum += s.sums[i];
     }
-    return sum;
+    return LOBASS_OK;
 }

@@ -10,7 +10,6 @@
  * sequence and one key/value head with all the query heads it serves: nothing is written by two
  * chunks, and sums have one order.
  */
-#include <math.h>
 #include <string.h>
 
 #include "compute/kernels.h"
@@ -26,12 +25,9 @@ typedef struct attention
     struct lb_scratch *scratch;
     const lb_gemm *gemm;
     lb_failure failure;
-    const float *q, *k, *v; /* [n, h*s], [n, g*s], [n, g*s] */
-    const float *out, *log_sum_exp, *grad_out;
+    lb_attention given;
+    const float *grad_out;
     float *grad_q, *grad_k, *grad_v;
-    const lb_batch *batch;
-    size_t h, g, s;
-    float scale;
 } attention;
 
 /* A worker's blocks. */
@@ -75,16 +71,17 @@ static size_t visible_keys(const place *p, size_t i)
 static void multiply_scores(attention *a, unsigned worker, const place *p, float *scores,
                             const float *by_query, const float *by_key)
 {
-    const lb_product product = {.m = p->n_queries,
-                                .n = p->n_keys,
-                                .k = a->s,
-                                .a = by_query + (p->query * a->h + p->head) * a->s,
-                                .lda = a->h * a->s,
-                                .b = by_key + (p->key * a->g + p->kv_head) * a->s,
-                                .ldb = a->g * a->s,
-                                .is_b_transposed = true,
-                                .c = scores,
-                                .ldc = KEY_BLOCK};
+    const lb_product product = {
+        .m = p->n_queries,
+        .n = p->n_keys,
+        .k = a->given.shape.s,
+        .a = by_query + (p->query * a->given.shape.h + p->head) * a->given.shape.s,
+        .lda = a->given.shape.h * a->given.shape.s,
+        .b = by_key + (p->key * a->given.shape.g + p->kv_head) * a->given.shape.s,
+        .ldb = a->given.shape.g * a->given.shape.s,
+        .is_b_transposed = true,
+        .c = scores,
+        .ldc = KEY_BLOCK};
     lb_multiply(a->scratch, worker, a->gemm, &product, &a->failure);
 }
 
@@ -92,49 +89,51 @@ static void multiply_scores(attention *a, unsigned worker, const place *p, float
 static void add_to_keys(attention *a, unsigned worker, const place *p, float *grad_key_side,
                         const float *block, const float *by_query)
 {
-    const lb_product product = {.m = p->n_keys,
-                                .n = a->s,
-                                .k = p->n_queries,
-                                .a = block,
-                                .lda = KEY_BLOCK,
-                                .is_a_transposed = true,
-                                .b = by_query + (p->query * a->h + p->head) * a->s,
-                                .ldb = a->h * a->s,
-                                .is_added = true,
-                                .c = grad_key_side + (p->key * a->g + p->kv_head) * a->s,
-                                .ldc = a->g * a->s};
+    const lb_product product = {
+        .m = p->n_keys,
+        .n = a->given.shape.s,
+        .k = p->n_queries,
+        .a = block,
+        .lda = KEY_BLOCK,
+        .is_a_transposed = true,
+        .b = by_query + (p->query * a->given.shape.h + p->head) * a->given.shape.s,
+        .ldb = a->given.shape.h * a->given.shape.s,
+        .is_added = true,
+        .c = grad_key_side + (p->key * a->given.shape.g + p->kv_head) * a->given.shape.s,
+        .ldc = a->given.shape.g * a->given.shape.s};
     lb_multiply(a->scratch, worker, a->gemm, &product, &a->failure);
 }
 
 static void backward_block(attention *a, unsigned worker, blocks *b, const place *p)
 {
     const lb_vector *vector = a->scratch->vector;
-    multiply_scores(a, worker, p, b->scores, a->q, a->k);
-    multiply_scores(a, worker, p, b->grad, a->grad_out, a->v);
+    multiply_scores(a, worker, p, b->scores, a->given.q, a->given.k);
+    multiply_scores(a, worker, p, b->grad, a->grad_out, a->given.v);
     for (size_t i = 0; i < p->n_queries; i++)
     {
         float *probability = b->scores + i * KEY_BLOCK;
         float *grad = b->grad + i * KEY_BLOCK;
         const size_t n_visible = visible_keys(p, i);
         const size_t hidden_bytes = (p->n_keys - n_visible) * sizeof *grad;
-        const float shift = a->log_sum_exp[(p->query + i) * a->h + p->head];
-        (void)vector->exponential(probability, probability, a->scale, shift, n_visible);
-        vector->softmax_backward(grad, probability, b->row[i], a->scale, n_visible);
+        const float shift = a->given.log_sum_exp[(p->query + i) * a->given.shape.h + p->head];
+        (void)vector->exponential(probability, probability, a->given.shape.scale, shift, n_visible);
+        vector->softmax_backward(grad, probability, b->row[i], a->given.shape.scale, n_visible);
         memset(probability + n_visible, 0, hidden_bytes);
         memset(grad + n_visible, 0, hidden_bytes);
     }
     add_to_keys(a, worker, p, a->grad_v, b->scores, a->grad_out);
-    add_to_keys(a, worker, p, a->grad_k, b->grad, a->q);
-    const lb_product product = {.m = p->n_queries,
-                                .n = a->s,
-                                .k = p->n_keys,
-                                .a = b->grad,
-                                .lda = KEY_BLOCK,
-                                .b = a->k + (p->key * a->g + p->kv_head) * a->s,
-                                .ldb = a->g * a->s,
-                                .is_added = true,
-                                .c = a->grad_q + (p->query * a->h + p->head) * a->s,
-                                .ldc = a->h * a->s};
+    add_to_keys(a, worker, p, a->grad_k, b->grad, a->given.q);
+    const lb_product product = {
+        .m = p->n_queries,
+        .n = a->given.shape.s,
+        .k = p->n_keys,
+        .a = b->grad,
+        .lda = KEY_BLOCK,
+        .b = a->given.k + (p->key * a->given.shape.g + p->kv_head) * a->given.shape.s,
+        .ldb = a->given.shape.g * a->given.shape.s,
+        .is_added = true,
+        .c = a->grad_q + (p->query * a->given.shape.h + p->head) * a->given.shape.s,
+        .ldc = a->given.shape.h * a->given.shape.s};
     lb_multiply(a->scratch, worker, a->gemm, &product, &a->failure);
 }
 
@@ -146,8 +145,9 @@ static void backward_head(attention *a, unsigned worker, blocks *b, place *p, si
         const size_t last = p->query + p->n_queries;
         for (size_t i = 0; i < p->n_queries; i++)
         {
-            const size_t first = ((p->query + i) * a->h + p->head) * a->s;
-            b->row[i] = (float)a->scratch->vector->dot(a->grad_out + first, a->out + first, a->s);
+            const size_t first = ((p->query + i) * a->given.shape.h + p->head) * a->given.shape.s;
+            b->row[i] = (float)a->scratch->vector->dot(a->grad_out + first, a->given.out + first,
+                                                       a->given.shape.s);
         }
         for (p->key = p->first_token; p->key < last; p->key += KEY_BLOCK)
         {
@@ -161,9 +161,9 @@ static void backward_chunk(void *context, size_t chunk, unsigned worker)
 {
     attention *a = (attention *)context;
     blocks b = worker_blocks(a, worker);
-    const uint32_t *starts = a->batch->starts + chunk / a->g;
-    const size_t group = a->h / a->g;
-    place p = {.kv_head = chunk % a->g, .first_token = starts[0]};
+    const uint32_t *starts = a->given.batch->starts + chunk / a->given.shape.g;
+    const size_t group = a->given.shape.h / a->given.shape.g;
+    place p = {.kv_head = chunk % a->given.shape.g, .first_token = starts[0]};
     for (p.head = p.kv_head * group; p.head < (p.kv_head + 1) * group; p.head++)
     {
         backward_head(a, worker, &b, &p, starts[1]);
@@ -171,33 +171,22 @@ static void backward_chunk(void *context, size_t chunk, unsigned worker)
 }
 
 lobass_status lb_attention_backward(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
-                                    const float *grad_out, const float *out,
-                                    const float *log_sum_exp, const float *q, const float *k,
-                                    const float *v, const lb_batch *batch, size_t h, size_t g,
-                                    size_t s, lobass_error *error)
+                                    const float *grad_out, const lb_attention *given,
+                                    lobass_error *error)
 {
     attention a = {.scratch = c->scratch,
                    .gemm = c->scratch->fp32,
-                   .q = q,
-                   .k = k,
-                   .v = v,
-                   .out = out,
-                   .log_sum_exp = log_sum_exp,
+                   .given = *given,
                    .grad_out = grad_out,
                    .grad_q = grad_q,
                    .grad_k = grad_k,
-                   .grad_v = grad_v,
-                   .batch = batch,
-                   .h = h,
-                   .g = g,
-                   .s = s,
-                   .scale = (float)(1.0 / sqrt((double)s))};
-    if (batch->parents != NULL)
+                   .grad_v = grad_v};
+    if (given->batch->parents != NULL)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
                        "attention: sequences with parents have no gradient here");
     }
     LB_TRY(reserve(c, error));
-    lb_pool_run(c->pool, batch->n_sequences * g, backward_chunk, &a);
+    lb_pool_run(c->pool, given->batch->n_sequences * given->shape.g, backward_chunk, &a);
     return lb_failure_status(&a.failure, a.gemm, error);
 }

@@ -9,24 +9,9 @@
 
 #include "compute/cpu/tile.h"
 
-#define OPERATIONS(backend)                                                                   \
-    {                                                                                         \
-        .name = (backend), .linear_forward = lb_linear_forward,                               \
-        .linear_backward = lb_linear_backward, .embedding_forward = lb_embedding_forward,     \
-        .embedding_backward = lb_embedding_backward, .rms_norm_forward = lb_rms_norm_forward, \
-        .rms_norm_backward = lb_rms_norm_backward, .rope_forward = lb_rope_forward,           \
-        .rope_backward = lb_rope_backward, .attention_forward = lb_attention_forward,         \
-        .attention_continued = lb_attention_continued,                                        \
-        .attention_backward = lb_attention_backward, .swiglu_forward = lb_swiglu_forward,     \
-        .swiglu_backward = lb_swiglu_backward, .add = lb_add,                                 \
-        .cross_entropy_forward = lb_cross_entropy_forward,                                    \
-        .cross_entropy_backward = lb_cross_entropy_backward, .adamw = lb_adamw_step,          \
-        .sum_of_squares = lb_sum_of_squares,                                                  \
-    }
-
 typedef struct backend
 {
-    lb_ops ops;
+    const char *name;
     const lb_gemm *fp32;
     const lb_gemm *bf16;          /* where the CPU has no AMX */
     const lb_gemm *bf16_with_amx; /* where it has */
@@ -34,14 +19,14 @@ typedef struct backend
 
 /* The first is the best, and the default. */
 static const backend backends[] = {
-    {OPERATIONS("native"), &lb_gemm_tiles, &lb_gemm_tiles_bf16, &lb_gemm_onednn_bf16},
-    {OPERATIONS("onednn"), &lb_gemm_onednn, &lb_gemm_onednn_widened, &lb_gemm_onednn_bf16},
-    {OPERATIONS("plain"), &lb_gemm_plain, &lb_gemm_plain_bf16, &lb_gemm_plain_bf16},
+    {"native", &lb_gemm_tiles, &lb_gemm_tiles_bf16, &lb_gemm_onednn_bf16},
+    {"onednn", &lb_gemm_onednn, &lb_gemm_onednn_widened, &lb_gemm_onednn_bf16},
+    {"plain", &lb_gemm_plain, &lb_gemm_plain_bf16, &lb_gemm_plain_bf16},
 };
 
 const char *lb_backend_name(size_t index)
 {
-    return index < sizeof backends / sizeof backends[0] ? backends[index].ops.name : NULL;
+    return index < sizeof backends / sizeof backends[0] ? backends[index].name : NULL;
 }
 
 static lobass_status backend_find(const backend **found, const char *name, lobass_error *error)
@@ -60,15 +45,14 @@ static lobass_status backend_find(const backend **found, const char *name, lobas
     }
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++)
     {
-        if (strcmp(backends[i].ops.name, wanted) == 0)
+        if (strcmp(backends[i].name, wanted) == 0)
         {
             *found = &backends[i];
             return LOBASS_OK;
         }
     }
     return lb_fail(error, LOBASS_BAD_ARGUMENT, "%s: unknown backend \"%s\", expected %s, %s or %s",
-                   origin, wanted, backends[0].ops.name, backends[1].ops.name,
-                   backends[2].ops.name);
+                   origin, wanted, backends[0].name, backends[1].name, backends[2].name);
 }
 
 static lobass_status scratch_create(struct lb_scratch **scratch, const backend *chosen,
@@ -110,7 +94,7 @@ lobass_status lb_compute_create(lb_compute **compute, const char *backend_name, 
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    made->ops = &chosen->ops;
+    made->backend = chosen->name;
     lobass_status status = LOBASS_OK;
     LB_TRY_GOTO(lb_pool_create(&made->pool, n_threads, error));
     LB_TRY_GOTO(scratch_create(&made->scratch, chosen, lb_pool_thread_count(made->pool), error));
@@ -131,7 +115,7 @@ void lb_compute_describe(const lb_compute *c, bool is_bf16, char *text, size_t s
     {
         arithmetic = "amx";
     }
-    (void)snprintf(text, size, "%s/%s", c->ops->name, arithmetic);
+    (void)snprintf(text, size, "%s/%s", c->backend, arithmetic);
 }
 
 bool lb_compute_is_invariant(const lb_compute *c, bool is_bf16)

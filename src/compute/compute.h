@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L2. One table of operations, each row a forward and its backward, over fp32 activations and fp32
- * or bf16 weights. Backends differ in their matrix products: our own, oneDNN's, and plain loops as
- * the reference. Work is cut in chunks that depend on the problem only and partial sums are added
- * in chunk order: the same bits for any number of threads.
+ * L2. The operations, each a forward and its backward, over fp32 activations and fp32 or bf16
+ * weights; every one can fail. Backends differ in their matrix products: our own, oneDNN's, and
+ * plain loops as the reference. Work is cut in chunks that depend on the problem only and partial
+ * sums are added in chunk order: the same bits for any number of threads.
  *
  * Shapes: n tokens, d hidden size, h query heads, g key/value heads (g divides h), s head size,
  * v vocabulary. Arrays of n rows given to linear_* and cross_entropy_* must have room for
@@ -89,100 +89,11 @@ typedef struct lb_adamw
     double beta1, beta2, epsilon;
 } lb_adamw;
 
-typedef struct lb_ops
-{
-    const char *name; /* "native", "onednn", "plain" */
-
-    /* y[n, n_out] = x[n, n_in] w^T + bias[n_out] (NULL: none). With bf16 weights x is rounded to
-     * bf16 and products are summed in fp32. */
-    lobass_status (*linear_forward)(lb_compute *c, float *y, const float *x, const lb_matrix *w,
-                                    const float *bias, size_t n, lobass_error *error);
-    /* grad_x[n, n_in] += grad_y w; grad_w[n_out, n_in] += grad_y^T x; grad_bias += column sums.
-     * Any of the three may be NULL. */
-    lobass_status (*linear_backward)(lb_compute *c, float *grad_x, float *grad_w, float *grad_bias,
-                                     const float *grad_y, const float *x, const lb_matrix *w,
-                                     size_t n, lobass_error *error);
-
-    /* x[n, d] = rows of table[v, d]. */
-    void (*embedding_forward)(lb_compute *c, float *x, const lb_matrix *table, const int32_t *ids,
-                              size_t n);
-    void (*embedding_backward)(lb_compute *c, float *grad_table, const float *grad_x,
-                               const int32_t *ids, size_t n, size_t d, size_t n_vocabulary);
-
-    /* y = x * r * gain, r = 1/sqrt(mean(x^2) + epsilon); inverse_rms[n] receives r. */
-    void (*rms_norm_forward)(lb_compute *c, float *y, float *inverse_rms, const float *x,
-                             const float *gain, float epsilon, size_t n, size_t d);
-    void (*rms_norm_backward)(lb_compute *c, float *grad_x, float *grad_gain, const float *grad_y,
-                              const float *x, const float *gain, const float *inverse_rms, size_t n,
-                              size_t d);
-
-    /* Rotates the pairs (x[i], x[i + s/2]) of every head in place by angle position * frequency[i]
-     * (Hugging Face's layout). positions[n]; frequencies[s/2] in radians per position. */
-    void (*rope_forward)(lb_compute *c, float *x, const uint32_t *positions, size_t n,
-                         const float *frequencies, size_t n_heads, size_t head_size);
-    void (*rope_backward)(lb_compute *c, float *grad_x, const uint32_t *positions, size_t n,
-                          const float *frequencies, size_t n_heads, size_t head_size);
-
-    /* Causal attention of each sequence to itself and its parents; scale 1/sqrt(s); query head i
-     * uses key head i / (h / g). k, v[n, g*s] of all tokens; q, out[m, h*s] and log_sum_exp[m, h]
-     * of the scaled scores for the m tokens QUERIES[n_queries], ascending, or for all n where it
-     * is NULL. */
-    lobass_status (*attention_forward)(lb_compute *c, float *out, float *log_sum_exp,
-                                       const float *q, const float *k, const float *v,
-                                       const lb_batch *batch, const uint32_t *queries,
-                                       size_t n_queries, size_t h, size_t g, size_t s,
-                                       lobass_error *error);
-    /* The same for sequences that go on from call to call and have no parents: KEPT[n_sequences]
-     * hold the keys and values of the batch's n_kept tokens, and take in those of the batch. */
-    lobass_status (*attention_continued)(lb_compute *c, float *out, float *log_sum_exp,
-                                         const float *q, const float *k, const float *v,
-                                         const lb_batch *batch, const lb_kept *kept,
-                                         const uint32_t *queries, size_t n_queries, size_t h,
-                                         size_t g, size_t s, lobass_error *error);
-    /* All tokens are queries; a batch whose sequences have parents is not supported. */
-    lobass_status (*attention_backward)(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
-                                        const float *grad_out, const float *out,
-                                        const float *log_sum_exp, const float *q, const float *k,
-                                        const float *v, const lb_batch *batch, size_t h, size_t g,
-                                        size_t s, lobass_error *error);
-
-    /* y = silu(gate) * up, all [n, d]. */
-    void (*swiglu_forward)(lb_compute *c, float *y, const float *gate, const float *up, size_t n,
-                           size_t d);
-    /* WRITES grad_gate and grad_up. */
-    void (*swiglu_backward)(lb_compute *c, float *grad_gate, float *grad_up, const float *grad_y,
-                            const float *gate, const float *up, size_t n, size_t d);
-
-    /* x += y, [n * d]. */
-    void (*add)(lb_compute *c, float *x, const float *y, size_t n, size_t d);
-
-    /* nll[n] = log_sum_exp[n] - logit of the target, logits = x[n, d] head^T, in chunks of the
-     * vocabulary: the [n, v] matrix never exists. el2n[n] = |softmax(logits) - onehot(target)|,
-     * from 0 to sqrt(2), precise also near 0; NULL: not wanted. */
-    lobass_status (*cross_entropy_forward)(lb_compute *c, float *nll, float *log_sum_exp,
-                                           float *el2n, const float *x, const lb_matrix *head,
-                                           const int32_t *targets, size_t n, lobass_error *error);
-    /* With grad_logit = scale * (softmax - onehot): grad_x += grad_logit head;
-     * grad_head[v, d] += grad_logit^T x (NULL: not wanted). */
-    lobass_status (*cross_entropy_backward)(lb_compute *c, float *grad_x, float *grad_head,
-                                            const float *x, const lb_matrix *head,
-                                            const int32_t *targets, const float *log_sum_exp,
-                                            float scale, size_t n, lobass_error *error);
-
-    /* One AdamW step on count values: m, v moments; bias corrections 1 - beta^step are applied;
-     * w -= rate * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * w). */
-    void (*adamw)(lb_compute *c, float *w, float *m, float *v, const float *grad, float grad_scale,
-                  const lb_adamw *settings, uint64_t step, float rate, float weight_decay,
-                  size_t count);
-    /* Sum of squares in double, the same for any number of threads. */
-    double (*sum_of_squares)(lb_compute *c, const float *x, size_t count);
-} lb_ops;
-
-/* A pool of threads, a table of operations and the scratch memory they share. Not for two threads
+/* A pool of threads and the scratch memory that operations share. Not for two threads
  * at once: make one for each, with n_threads 1, where whole batches run side by side. */
 struct lb_compute
 {
-    const lb_ops *ops;
+    const char *backend; /* "native", "onednn", "plain" */
     lb_pool *pool;
     struct lb_scratch *scratch; /* owned by the implementation */
 };
@@ -194,6 +105,109 @@ lobass_status lb_compute_create(lb_compute **compute, const char *backend, unsig
 void lb_compute_free(lb_compute *compute);
 /* The names that lb_compute_create takes, the default first; NULL after the last. */
 const char *lb_backend_name(size_t index);
+
+/* ---- operations --------------------------------------------------------------------------------
+ */
+
+/* y[n, n_out] = x[n, n_in] w^T + bias[n_out] (NULL: none). With bf16 weights x is rounded to bf16
+ * and products are summed in fp32. */
+lobass_status lb_linear_forward(lb_compute *c, float *y, const float *x, const lb_matrix *w,
+                                const float *bias, size_t n, lobass_error *error);
+/* grad_x[n, n_in] += grad_y w; grad_w[n_out, n_in] += grad_y^T x; grad_bias += column sums. Any of
+ * the three may be NULL. */
+lobass_status lb_linear_backward(lb_compute *c, float *grad_x, float *grad_w, float *grad_bias,
+                                 const float *grad_y, const float *x, const lb_matrix *w, size_t n,
+                                 lobass_error *error);
+
+/* x[n, d] = rows of table[v, d]. */
+lobass_status lb_embedding_forward(lb_compute *c, float *x, const lb_matrix *table,
+                                   const int32_t *ids, size_t n, lobass_error *error);
+lobass_status lb_embedding_backward(lb_compute *c, float *grad_table, const float *grad_x,
+                                    const int32_t *ids, size_t n, size_t d, lobass_error *error);
+
+/* y = x * r * gain, r = 1/sqrt(mean(x^2) + epsilon); inverse_rms[n] receives r. */
+lobass_status lb_rms_norm_forward(lb_compute *c, float *y, float *inverse_rms, const float *x,
+                                  const float *gain, float epsilon, size_t n, size_t d,
+                                  lobass_error *error);
+lobass_status lb_rms_norm_backward(lb_compute *c, float *grad_x, float *grad_gain,
+                                   const float *grad_y, const float *x, const float *gain,
+                                   const float *inverse_rms, size_t n, size_t d,
+                                   lobass_error *error);
+
+/* Rotates the pairs (x[i], x[i + s/2]) of every head in place by angle position * frequency[i]
+ * (Hugging Face's layout). positions[n]; frequencies[s/2] in radians per position. */
+lobass_status lb_rope_forward(lb_compute *c, float *x, const uint32_t *positions, size_t n,
+                              const float *frequencies, size_t n_heads, size_t head_size,
+                              lobass_error *error);
+lobass_status lb_rope_backward(lb_compute *c, float *grad_x, const uint32_t *positions, size_t n,
+                               const float *frequencies, size_t n_heads, size_t head_size,
+                               lobass_error *error);
+
+typedef struct lb_attention_shape
+{
+    size_t h, g, s;
+    float scale; /* of the scores; lb_attention_scale(s) where a model says nothing else */
+} lb_attention_shape;
+
+/* 1 / sqrt(s) */
+float lb_attention_scale(size_t s);
+
+/* Causal attention of each sequence to itself and its parents; query head i uses key head
+ * i / (h / g). Of all n tokens, or of the m tokens QUERIES, ascending. */
+typedef struct lb_attention
+{
+    lb_attention_shape shape;
+    const float *q;     /* [m, h*s] */
+    const float *k, *v; /* [n, g*s] */
+    const lb_batch *batch;
+    const uint32_t *queries; /* [n_queries]; NULL: all n */
+    size_t n_queries;
+    const lb_kept *kept; /* [n_sequences], for sequences that go on from call to call and have no
+                            parents: hold the keys and values of the batch's n_kept tokens and take
+                            in those of the batch. NULL: nothing stays */
+    float *out;          /* [m, h*s]: written by the forward, read by the backward; and */
+    float *log_sum_exp;  /* [m, h] of the scaled scores */
+} lb_attention;
+
+lobass_status lb_attention_forward(lb_compute *c, const lb_attention *a, lobass_error *error);
+/* All tokens are queries; a batch whose sequences have parents is not supported. */
+lobass_status lb_attention_backward(lb_compute *c, float *grad_q, float *grad_k, float *grad_v,
+                                    const float *grad_out, const lb_attention *a,
+                                    lobass_error *error);
+
+/* y = silu(gate) * up, all [n, d]. */
+lobass_status lb_swiglu_forward(lb_compute *c, float *y, const float *gate, const float *up,
+                                size_t n, size_t d, lobass_error *error);
+/* WRITES grad_gate and grad_up. */
+lobass_status lb_swiglu_backward(lb_compute *c, float *grad_gate, float *grad_up,
+                                 const float *grad_y, const float *gate, const float *up, size_t n,
+                                 size_t d, lobass_error *error);
+
+/* x += y, [n * d]. */
+lobass_status lb_add(lb_compute *c, float *x, const float *y, size_t n, size_t d,
+                     lobass_error *error);
+
+/* nll[n] = log_sum_exp[n] - logit of the target, logits = x[n, d] head^T, in chunks of the
+ * vocabulary: the [n, v] matrix never exists. el2n[n] = |softmax(logits) - onehot(target)|, from 0
+ * to sqrt(2), precise also near 0; NULL: not wanted. */
+lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum_exp, float *el2n,
+                                       const float *x, const lb_matrix *head,
+                                       const int32_t *targets, size_t n, lobass_error *error);
+/* With grad_logit = scale * (softmax - onehot): grad_x += grad_logit head;
+ * grad_head[v, d] += grad_logit^T x (NULL: not wanted). */
+lobass_status lb_cross_entropy_backward(lb_compute *c, float *grad_x, float *grad_head,
+                                        const float *x, const lb_matrix *head,
+                                        const int32_t *targets, const float *log_sum_exp,
+                                        float scale, size_t n, lobass_error *error);
+
+/* One AdamW step on count values: m, v moments; bias corrections 1 - beta^step are applied;
+ * w -= rate * (m_hat / (sqrt(v_hat) + epsilon) + weight_decay * w). */
+lobass_status lb_adamw_step(lb_compute *c, float *w, float *m, float *v, const float *grad,
+                            float grad_scale, const lb_adamw *settings, uint64_t step, float rate,
+                            float weight_decay, size_t count, lobass_error *error);
+/* Sum of squares in double, the same for any number of threads. */
+lobass_status lb_sum_of_squares(lb_compute *c, double *sum, const float *x, size_t count,
+                                lobass_error *error);
 
 typedef struct lb_cpu
 {

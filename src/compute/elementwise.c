@@ -38,11 +38,13 @@ static void swiglu_forward_chunk(void *context, size_t chunk, unsigned worker)
     e->vector->silu_forward(e->y + i, e->gate + i, e->up + i, chunk_count(e, chunk));
 }
 
-void lb_swiglu_forward(lb_compute *c, float *y, const float *gate, const float *up, size_t n,
-                       size_t d)
+lobass_status lb_swiglu_forward(lb_compute *c, float *y, const float *gate, const float *up,
+                                size_t n, size_t d, lobass_error *error)
 {
+    (void)error;
     elementwise e = {.y = y, .gate = gate, .up = up, .count = n * d};
     run(c, swiglu_forward_chunk, &e);
+    return LOBASS_OK;
 }
 
 /* With sigma = 1 / (1 + e^-gate):
@@ -58,9 +60,11 @@ static void swiglu_backward_chunk(void *context, size_t chunk, unsigned worker)
                              e->up + i, chunk_count(e, chunk));
 }
 
-void lb_swiglu_backward(lb_compute *c, float *grad_gate, float *grad_up, const float *grad_y,
-                        const float *gate, const float *up, size_t n, size_t d)
+lobass_status lb_swiglu_backward(lb_compute *c, float *grad_gate, float *grad_up,
+                                 const float *grad_y, const float *gate, const float *up, size_t n,
+                                 size_t d, lobass_error *error)
 {
+    (void)error;
     elementwise e = {.grad_gate = grad_gate,
                      .grad_up = grad_up,
                      .grad_y = grad_y,
@@ -68,6 +72,7 @@ void lb_swiglu_backward(lb_compute *c, float *grad_gate, float *grad_up, const f
                      .up = up,
                      .count = n * d};
     run(c, swiglu_backward_chunk, &e);
+    return LOBASS_OK;
 }
 
 static void add_chunk(void *context, size_t chunk, unsigned worker)
@@ -81,8 +86,11 @@ static void add_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
-void lb_add(lb_compute *c, float *x, const float *y, size_t n, size_t d)
+lobass_status lb_add(lb_compute *c, float *x, const float *y, size_t n, size_t d,
+                     lobass_error *error)
 {
+    (void)error;
     elementwise e = {.y = x, .addend = y, .count = n * d};
     run(c, add_chunk, &e);
+    return LOBASS_OK;
 }

@@ -18,7 +18,7 @@ typedef struct embedding
     const float *grad_x;
     const lb_matrix *table;
     const int32_t *ids;
-    size_t n, d, n_vocabulary, rows_per_chunk;
+    size_t n, d, rows_per_chunk;
 } embedding;
 
 /* A row of a head that is packed for products: its values lie a panel's width apart. */
@@ -55,13 +55,15 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
-void lb_embedding_forward(lb_compute *c, float *x, const lb_matrix *table, const int32_t *ids,
-                          size_t n)
+lobass_status lb_embedding_forward(lb_compute *c, float *x, const lb_matrix *table,
+                                   const int32_t *ids, size_t n, lobass_error *error)
 {
+    (void)error;
     embedding e = {
         .vector = c->scratch->vector, .x = x, .table = table, .ids = ids, .n = n, .d = table->n_in};
     e.rows_per_chunk = LB_ELEMENT_BLOCK / (e.d + 1) + 1;
     lb_pool_run(c->pool, lb_blocks(n, e.rows_per_chunk), forward_chunk, &e);
+    return LOBASS_OK;
 }
 
 static void backward_chunk(void *context, size_t chunk, unsigned worker)
@@ -81,14 +83,11 @@ static void backward_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
-void lb_embedding_backward(lb_compute *c, float *grad_table, const float *grad_x,
-                           const int32_t *ids, size_t n, size_t d, size_t n_vocabulary)
+lobass_status lb_embedding_backward(lb_compute *c, float *grad_table, const float *grad_x,
+                                    const int32_t *ids, size_t n, size_t d, lobass_error *error)
 {
-    embedding e = {.grad_table = grad_table,
-                   .grad_x = grad_x,
-                   .ids = ids,
-                   .n = n,
-                   .d = d,
-                   .n_vocabulary = n_vocabulary};
+    (void)error;
+    embedding e = {.grad_table = grad_table, .grad_x = grad_x, .ids = ids, .n = n, .d = d};
     lb_pool_run(c->pool, lb_blocks(d, LB_SUM_BLOCK), backward_chunk, &e);
+    return LOBASS_OK;
 }

@@ -46,9 +46,11 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
-void lb_rms_norm_forward(lb_compute *c, float *y, float *inverse_rms, const float *x,
-                         const float *gain, float epsilon, size_t n, size_t d)
+lobass_status lb_rms_norm_forward(lb_compute *c, float *y, float *inverse_rms, const float *x,
+                                  const float *gain, float epsilon, size_t n, size_t d,
+                                  lobass_error *error)
 {
+    (void)error;
     rms_norm r = {.vector = c->scratch->vector,
                   .y = y,
                   .inverse_rms_out = inverse_rms,
@@ -59,6 +61,7 @@ void lb_rms_norm_forward(lb_compute *c, float *y, float *inverse_rms, const floa
                   .d = d,
                   .rows_per_chunk = rows_per_chunk(d)};
     lb_pool_run(c->pool, lb_blocks(n, r.rows_per_chunk), forward_chunk, &r);
+    return LOBASS_OK;
 }
 
 static double triple_dot(const float *a, const float *b, const float *c, size_t count)
@@ -133,10 +136,12 @@ static void grad_gain_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
-void lb_rms_norm_backward(lb_compute *c, float *grad_x, float *grad_gain, const float *grad_y,
-                          const float *x, const float *gain, const float *inverse_rms, size_t n,
-                          size_t d)
+lobass_status lb_rms_norm_backward(lb_compute *c, float *grad_x, float *grad_gain,
+                                   const float *grad_y, const float *x, const float *gain,
+                                   const float *inverse_rms, size_t n, size_t d,
+                                   lobass_error *error)
 {
+    (void)error;
     rms_norm r = {.vector = c->scratch->vector,
                   .grad_x = grad_x,
                   .grad_gain = grad_gain,
@@ -152,4 +157,5 @@ void lb_rms_norm_backward(lb_compute *c, float *grad_x, float *grad_gain, const 
     {
         lb_pool_run(c->pool, lb_blocks(d, LB_SUM_BLOCK), grad_gain_chunk, &r);
     }
+    return LOBASS_OK;
 }

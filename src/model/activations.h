@@ -120,6 +120,9 @@ lobass_status lb_activations_create(lb_decoder *decoder, lobass_error *error);
  * not kept the rest. */
 lobass_status lb_decoder_layer_forward(lb_decoder *decoder, size_t l, const lb_batch *batch,
                                        lobass_error *error);
+/* Attention of a layer over the activations A. */
+lb_attention lb_decoder_attention(const lb_decoder *decoder, const lb_layer_activations *a,
+                                  const lb_batch *batch, const uint32_t *queries, size_t n_queries);
 /* What the decoder's adapter (if any) adds for W (lora.c): to y[n, n_out] = x w^T, after it was
  * computed; to grad_x and to the adapter's own GRADS, given grad_y. */
 lobass_status lb_lora_forward(lb_decoder *decoder, float *y, const float *x, const lb_parameter *w,

@@ -161,8 +161,8 @@ static lobass_status linear(lb_decoder *decoder, float *y, const float *x, const
                             const lb_parameter *bias, size_t n, lobass_error *error)
 {
     lb_compute *c = decoder->compute;
-    LB_TRY(c->ops->linear_forward(c, y, x, &w->matrix, bias == NULL ? NULL : bias->matrix.fp32, n,
-                                  error));
+    LB_TRY(
+        lb_linear_forward(c, y, x, &w->matrix, bias == NULL ? NULL : bias->matrix.fp32, n, error));
     return lb_lora_forward(decoder, y, x, w, n, error);
 }
 
@@ -184,25 +184,36 @@ static void keep_needed(const lb_decoder *decoder, float *x, size_t width)
     }
 }
 
+lb_attention lb_decoder_attention(const lb_decoder *decoder, const lb_layer_activations *a,
+                                  const lb_batch *batch, const uint32_t *queries, size_t n_queries)
+{
+    const lb_config *config = &decoder->model->config;
+    return (lb_attention){.shape = {.h = config->n_heads,
+                                    .g = config->n_kv_heads,
+                                    .s = config->head_size,
+                                    .scale = lb_attention_scale(config->head_size)},
+                          .q = a->q,
+                          .k = a->k,
+                          .v = a->v,
+                          .batch = batch,
+                          .queries = queries,
+                          .n_queries = n_queries,
+                          .kept = decoder->caches == NULL ? NULL : decoder->kept,
+                          .out = a->attention,
+                          .log_sum_exp = a->log_sum_exp};
+}
+
 static lobass_status attend(lb_decoder *decoder, const lb_layer *layer, lb_layer_activations *a,
                             const lb_batch *batch, const query_rows *queries, lobass_error *error)
 {
-    lb_compute *c = decoder->compute;
-    const lb_config *config = &decoder->model->config;
-    if (decoder->caches == NULL)
-    {
-        return c->ops->attention_forward(c, a->attention, a->log_sum_exp, a->q, a->k, a->v, batch,
-                                         queries->tokens, queries->n, config->n_heads,
-                                         config->n_kv_heads, config->head_size, error);
-    }
-    for (size_t i = 0; i < batch->n_sequences; i++)
+    const lb_attention attention =
+        lb_decoder_attention(decoder, a, batch, queries->tokens, queries->n);
+    for (size_t i = 0; decoder->caches != NULL && i < batch->n_sequences; i++)
     {
         decoder->kept[i] =
             lb_cache_layer(decoder->caches[i], (size_t)(layer - decoder->model->layers));
     }
-    return c->ops->attention_continued(c, a->attention, a->log_sum_exp, a->q, a->k, a->v, batch,
-                                       decoder->kept, queries->tokens, queries->n, config->n_heads,
-                                       config->n_kv_heads, config->head_size, error);
+    return lb_attention_forward(decoder->compute, &attention, error);
 }
 
 static lobass_status forward_attention(lb_decoder *decoder, const lb_layer *layer,
@@ -214,8 +225,9 @@ static lobass_status forward_attention(lb_decoder *decoder, const lb_layer *laye
     const float *frequencies = decoder->model->frequencies;
     const size_t n = batch->n_tokens;
     float *normed = decoder->scratch.normed;
-    c->ops->rms_norm_forward(c, normed, a->input_inverse_rms, a->x, layer->input_norm->matrix.fp32,
-                             config->norm_epsilon, n, config->d_model);
+    LB_TRY(lb_rms_norm_forward(c, normed, a->input_inverse_rms, a->x,
+                               layer->input_norm->matrix.fp32, config->norm_epsilon, n,
+                               config->d_model, error));
     LB_TRY(linear(decoder, a->k, normed, layer->k, layer->k_bias, n, error));
     LB_TRY(linear(decoder, a->v, normed, layer->v, layer->v_bias, n, error));
     if (queries->tokens != NULL)
@@ -224,13 +236,13 @@ static lobass_status forward_attention(lb_decoder *decoder, const lb_layer *laye
         keep_needed(decoder, a->x, config->d_model);
     }
     LB_TRY(linear(decoder, a->q, normed, layer->q, layer->q_bias, queries->n, error));
-    c->ops->rope_forward(c, a->q, queries->positions, queries->n, frequencies, config->n_heads,
-                         config->head_size);
-    c->ops->rope_forward(c, a->k, decoder->rows.positions, n, frequencies, config->n_kv_heads,
-                         config->head_size);
+    LB_TRY(lb_rope_forward(c, a->q, queries->positions, queries->n, frequencies, config->n_heads,
+                           config->head_size, error));
+    LB_TRY(lb_rope_forward(c, a->k, decoder->rows.positions, n, frequencies, config->n_kv_heads,
+                           config->head_size, error));
     LB_TRY(attend(decoder, layer, a, batch, queries, error));
     LB_TRY(linear(decoder, a->middle, a->attention, layer->o, layer->o_bias, queries->n, error));
-    c->ops->add(c, a->middle, a->x, queries->n, config->d_model);
+    LB_TRY(lb_add(c, a->middle, a->x, queries->n, config->d_model, error));
     return LOBASS_OK;
 }
 
@@ -241,20 +253,21 @@ static lobass_status forward_mlp(lb_decoder *decoder, const lb_layer *layer,
     lb_compute *c = decoder->compute;
     const lb_config *config = &decoder->model->config;
     float *normed = decoder->scratch.normed;
-    c->ops->rms_norm_forward(c, normed, a->post_inverse_rms, a->middle,
-                             layer->post_norm->matrix.fp32, config->norm_epsilon, n,
-                             config->d_model);
+    LB_TRY(lb_rms_norm_forward(c, normed, a->post_inverse_rms, a->middle,
+                               layer->post_norm->matrix.fp32, config->norm_epsilon, n,
+                               config->d_model, error));
     LB_TRY(linear(decoder, a->gate, normed, layer->gate, layer->gate_bias, n, error));
     LB_TRY(linear(decoder, a->up, normed, layer->up, layer->up_bias, n, error));
-    c->ops->swiglu_forward(c, decoder->scratch.active, a->gate, a->up, n, config->d_ffn);
+    LB_TRY(lb_swiglu_forward(c, decoder->scratch.active, a->gate, a->up, n, config->d_ffn, error));
     LB_TRY(
         linear(decoder, a->next, decoder->scratch.active, layer->down, layer->down_bias, n, error));
-    c->ops->add(c, a->next, a->middle, n, config->d_model);
+    LB_TRY(lb_add(c, a->next, a->middle, n, config->d_model, error));
     return LOBASS_OK;
 }
 
 /* The hidden states that the head sees. */
-static void gather_predictors(lb_decoder *decoder, const lb_batch *batch)
+static lobass_status gather_predictors(lb_decoder *decoder, const lb_batch *batch,
+                                       lobass_error *error)
 {
     lb_compute *c = decoder->compute;
     const lb_model *model = decoder->model;
@@ -267,9 +280,9 @@ static void gather_predictors(lb_decoder *decoder, const lb_batch *batch)
         const size_t row = decoder->use == LB_DECODER_SCORE ? decoder->rows.place[token] : token;
         memcpy(head->gathered + i * d, x + row * d, d * sizeof *x);
     }
-    c->ops->rms_norm_forward(c, head->hidden, head->inverse_rms, head->gathered,
-                             model->final_norm->matrix.fp32, model->config.norm_epsilon,
-                             batch->n_scored, d);
+    return lb_rms_norm_forward(c, head->hidden, head->inverse_rms, head->gathered,
+                               model->final_norm->matrix.fp32, model->config.norm_epsilon,
+                               batch->n_scored, d, error);
 }
 
 lobass_status lb_decoder_layer_forward(lb_decoder *decoder, size_t l, const lb_batch *batch,
@@ -304,11 +317,10 @@ static lobass_status forward_hidden(lb_decoder *decoder, const lb_batch *batch, 
     lb_compute *c = decoder->compute;
     lb_batch_positions(batch, decoder->rows.positions);
     needed_find(decoder, batch);
-    c->ops->embedding_forward(c, decoder->layers[0].x, &decoder->model->embedding->matrix,
-                              batch->ids, batch->n_tokens);
+    LB_TRY(lb_embedding_forward(c, decoder->layers[0].x, &decoder->model->embedding->matrix,
+                                batch->ids, batch->n_tokens, error));
     LB_TRY(forward_layers(decoder, batch, error));
-    gather_predictors(decoder, batch);
-    return LOBASS_OK;
+    return gather_predictors(decoder, batch, error);
 }
 
 lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,
@@ -322,9 +334,9 @@ lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, flo
     if (batch->n_scored > 0)
     {
         LB_TRY(forward_hidden(decoder, batch, error));
-        LB_TRY(c->ops->cross_entropy_forward(c, head->nll, head->log_sum_exp, el2n, head->hidden,
-                                             &decoder->model->head->matrix, head->targets,
-                                             batch->n_scored, error));
+        LB_TRY(lb_cross_entropy_forward(c, head->nll, head->log_sum_exp, el2n, head->hidden,
+                                        &decoder->model->head->matrix, head->targets,
+                                        batch->n_scored, error));
         memcpy(nll, decoder->head.nll, batch->n_scored * sizeof *nll);
     }
     decoder->n_tokens = batch->n_tokens;
@@ -376,8 +388,8 @@ lobass_status lb_decoder_logits(lb_decoder *decoder, const lb_batch *batch, floa
         const size_t left = batch->n_scored - i;
         const size_t n = left < block ? left : block;
         memcpy(decoder->logits_input, decoder->head.hidden + i * d, n * d * sizeof *logits);
-        LB_TRY(c->ops->linear_forward(c, decoder->logits, decoder->logits_input,
-                                      &decoder->model->head->matrix, NULL, n, error));
+        LB_TRY(lb_linear_forward(c, decoder->logits, decoder->logits_input,
+                                 &decoder->model->head->matrix, NULL, n, error));
         memcpy(logits + i * n_vocabulary, decoder->logits, n * n_vocabulary * sizeof *logits);
     }
     return LOBASS_OK;

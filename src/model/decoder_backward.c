@@ -36,8 +36,8 @@ static lobass_status linear(const backward *b, float *grad_x, const float *grad_
 {
     lb_compute *c = b->decoder->compute;
     const size_t n = b->batch->n_tokens;
-    LB_TRY(c->ops->linear_backward(c, grad_x, grad_of(b, w), grad_of(b, bias), grad_y, x,
-                                   &w->matrix, n, error));
+    LB_TRY(lb_linear_backward(c, grad_x, grad_of(b, w), grad_of(b, bias), grad_y, x, &w->matrix, n,
+                              error));
     return lb_lora_backward(b->decoder, b->grads, grad_x, grad_y, x, w, n, error);
 }
 
@@ -52,13 +52,13 @@ static lobass_status backward_head(const backward *b, float scale, lobass_error 
     const size_t d = model->config.d_model;
     const size_t m = b->batch->n_scored;
     clear(g->hidden, m, d);
-    LB_TRY(c->ops->cross_entropy_backward(c, g->hidden, grad_of(b, model->head), head->hidden,
-                                          &model->head->matrix, head->targets, head->log_sum_exp,
-                                          scale, m, error));
+    LB_TRY(lb_cross_entropy_backward(c, g->hidden, grad_of(b, model->head), head->hidden,
+                                     &model->head->matrix, head->targets, head->log_sum_exp, scale,
+                                     m, error));
     clear(g->gathered, m, d);
-    c->ops->rms_norm_backward(c, g->gathered, grad_of(b, model->final_norm), g->hidden,
-                              head->gathered, model->final_norm->matrix.fp32, head->inverse_rms, m,
-                              d);
+    LB_TRY(lb_rms_norm_backward(c, g->gathered, grad_of(b, model->final_norm), g->hidden,
+                                head->gathered, model->final_norm->matrix.fp32, head->inverse_rms,
+                                m, d, error));
     clear(g->x, b->batch->n_tokens, d);
     for (size_t i = 0; i < m; i++)
     {
@@ -78,20 +78,21 @@ static lobass_status backward_mlp(const backward *b, const lb_layer *layer,
     const size_t n = b->batch->n_tokens;
     float *active = decoder->scratch.active;
     float *normed = decoder->scratch.normed;
-    c->ops->swiglu_forward(c, active, a->gate, a->up, n, config->d_ffn);
+    LB_TRY(lb_swiglu_forward(c, active, a->gate, a->up, n, config->d_ffn, error));
     clear(g->active, n, config->d_ffn);
     LB_TRY(linear(b, g->active, g->x, active, layer->down, layer->down_bias, error));
-    c->ops->swiglu_backward(c, g->gate, g->up, g->active, a->gate, a->up, n, config->d_ffn);
+    LB_TRY(
+        lb_swiglu_backward(c, g->gate, g->up, g->active, a->gate, a->up, n, config->d_ffn, error));
 
-    c->ops->rms_norm_forward(c, normed, a->post_inverse_rms, a->middle,
-                             layer->post_norm->matrix.fp32, config->norm_epsilon, n,
-                             config->d_model);
+    LB_TRY(lb_rms_norm_forward(c, normed, a->post_inverse_rms, a->middle,
+                               layer->post_norm->matrix.fp32, config->norm_epsilon, n,
+                               config->d_model, error));
     clear(g->normed, n, config->d_model);
     LB_TRY(linear(b, g->normed, g->gate, normed, layer->gate, layer->gate_bias, error));
     LB_TRY(linear(b, g->normed, g->up, normed, layer->up, layer->up_bias, error));
-    c->ops->rms_norm_backward(c, g->x, grad_of(b, layer->post_norm), g->normed, a->middle,
-                              layer->post_norm->matrix.fp32, a->post_inverse_rms, n,
-                              config->d_model);
+    LB_TRY(lb_rms_norm_backward(c, g->x, grad_of(b, layer->post_norm), g->normed, a->middle,
+                                layer->post_norm->matrix.fp32, a->post_inverse_rms, n,
+                                config->d_model, error));
     return LOBASS_OK;
 }
 
@@ -107,27 +108,27 @@ static lobass_status backward_attention(const backward *b, const lb_layer *layer
     const size_t n = b->batch->n_tokens;
     const size_t s = config->head_size;
     float *normed = decoder->scratch.normed;
+    const lb_attention attention = lb_decoder_attention(decoder, a, b->batch, NULL, n);
     clear(g->attention, n, config->n_heads * s);
     LB_TRY(linear(b, g->attention, g->x, a->attention, layer->o, layer->o_bias, error));
     clear(g->q, n, config->n_heads * s);
     clear(g->k, n, config->n_kv_heads * s);
     clear(g->v, n, config->n_kv_heads * s);
-    LB_TRY(c->ops->attention_backward(c, g->q, g->k, g->v, g->attention, a->attention,
-                                      a->log_sum_exp, a->q, a->k, a->v, b->batch, config->n_heads,
-                                      config->n_kv_heads, s, error));
+    LB_TRY(lb_attention_backward(c, g->q, g->k, g->v, g->attention, &attention, error));
     const uint32_t *positions = decoder->rows.positions;
-    c->ops->rope_backward(c, g->q, positions, n, frequencies, config->n_heads, s);
-    c->ops->rope_backward(c, g->k, positions, n, frequencies, config->n_kv_heads, s);
+    LB_TRY(lb_rope_backward(c, g->q, positions, n, frequencies, config->n_heads, s, error));
+    LB_TRY(lb_rope_backward(c, g->k, positions, n, frequencies, config->n_kv_heads, s, error));
 
-    c->ops->rms_norm_forward(c, normed, a->input_inverse_rms, a->x, layer->input_norm->matrix.fp32,
-                             config->norm_epsilon, n, config->d_model);
+    LB_TRY(lb_rms_norm_forward(c, normed, a->input_inverse_rms, a->x,
+                               layer->input_norm->matrix.fp32, config->norm_epsilon, n,
+                               config->d_model, error));
     clear(g->normed, n, config->d_model);
     LB_TRY(linear(b, g->normed, g->q, normed, layer->q, layer->q_bias, error));
     LB_TRY(linear(b, g->normed, g->k, normed, layer->k, layer->k_bias, error));
     LB_TRY(linear(b, g->normed, g->v, normed, layer->v, layer->v_bias, error));
-    c->ops->rms_norm_backward(c, g->x, grad_of(b, layer->input_norm), g->normed, a->x,
-                              layer->input_norm->matrix.fp32, a->input_inverse_rms, n,
-                              config->d_model);
+    LB_TRY(lb_rms_norm_backward(c, g->x, grad_of(b, layer->input_norm), g->normed, a->x,
+                                layer->input_norm->matrix.fp32, a->input_inverse_rms, n,
+                                config->d_model, error));
     return LOBASS_OK;
 }
 
@@ -160,9 +161,8 @@ lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, fl
     float *grad_embedding = grad_of(&b, model->embedding);
     if (grad_embedding != NULL)
     {
-        c->ops->embedding_backward(c, grad_embedding, decoder->gradients.x, batch->ids,
-                                   batch->n_tokens, model->config.d_model,
-                                   model->config.n_vocabulary);
+        LB_TRY(lb_embedding_backward(c, grad_embedding, decoder->gradients.x, batch->ids,
+                                     batch->n_tokens, model->config.d_model, error));
     }
     return LOBASS_OK;
 }

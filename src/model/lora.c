@@ -268,7 +268,7 @@ static lobass_status compute_low(lb_decoder *decoder, const lb_parameter *a, con
 {
     lb_compute *c = decoder->compute;
     float *low = decoder->adapted.low;
-    LB_TRY(c->ops->linear_forward(c, low, x, &a->matrix, NULL, n, error));
+    LB_TRY(lb_linear_forward(c, low, x, &a->matrix, NULL, n, error));
     scale_all(low, n * a->matrix.n_out, decoder->lora->scale);
     return LOBASS_OK;
 }
@@ -285,8 +285,8 @@ lobass_status lb_lora_forward(lb_decoder *decoder, float *y, const float *x, con
     const lb_matrix *b = &a[1].matrix;
     float *added = decoder->adapted.added;
     LB_TRY(compute_low(decoder, a, x, n, error));
-    LB_TRY(c->ops->linear_forward(c, added, decoder->adapted.low, b, NULL, n, error));
-    c->ops->add(c, y, added, n, b->n_out);
+    LB_TRY(lb_linear_forward(c, added, decoder->adapted.low, b, NULL, n, error));
+    LB_TRY(lb_add(c, y, added, n, b->n_out, error));
     return LOBASS_OK;
 }
 
@@ -305,8 +305,8 @@ lobass_status lb_lora_backward(lb_decoder *decoder, float *const *grads, float *
     const size_t rank = a->matrix.n_out;
     LB_TRY(compute_low(decoder, a, x, n, error));
     memset(grad_low, 0, lb_rows_padded(n) * rank * sizeof *grad_low);
-    LB_TRY(c->ops->linear_backward(c, grad_low, grad[1], NULL, grad_y, decoder->adapted.low,
-                                   &a[1].matrix, n, error));
+    LB_TRY(lb_linear_backward(c, grad_low, grad[1], NULL, grad_y, decoder->adapted.low,
+                              &a[1].matrix, n, error));
     scale_all(grad_low, n * rank, decoder->lora->scale);
-    return c->ops->linear_backward(c, grad_x, grad[0], NULL, grad_low, x, &a->matrix, n, error);
+    return lb_linear_backward(c, grad_x, grad[0], NULL, grad_low, x, &a->matrix, n, error);
 }

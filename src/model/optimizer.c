@@ -101,8 +101,10 @@ lobass_status lb_optimizer_step(lb_optimizer *optimizer, lb_model *model, lb_com
     double squares = 0.0;
     for (size_t i = 0; i < trained.count; i++)
     {
-        squares +=
-            compute->ops->sum_of_squares(compute, optimizer->grads[i], trained.items[i].count);
+        double of_parameter = 0.0;
+        LB_TRY(lb_sum_of_squares(compute, &of_parameter, optimizer->grads[i],
+                                 trained.items[i].count, error));
+        squares += of_parameter;
     }
     const double norm = sqrt(squares);
     *gradient_norm = norm;
@@ -117,10 +119,10 @@ lobass_status lb_optimizer_step(lb_optimizer *optimizer, lb_model *model, lb_com
     for (size_t i = 0; i < trained.count; i++)
     {
         lb_parameter *parameter = &trained.items[i];
-        compute->ops->adamw(compute, parameter->master, optimizer->m[i], optimizer->v[i],
-                            optimizer->grads[i], (float)scale, &optimizer->settings,
-                            optimizer->step, (float)rate,
-                            parameter->has_decay ? (float)weight_decay : 0.0F, parameter->count);
+        LB_TRY(lb_adamw_step(
+            compute, parameter->master, optimizer->m[i], optimizer->v[i], optimizer->grads[i],
+            (float)scale, &optimizer->settings, optimizer->step, (float)rate,
+            parameter->has_decay ? (float)weight_decay : 0.0F, parameter->count, error));
         memset(optimizer->grads[i], 0, parameter->count * sizeof(float));
     }
     lb_model_refresh_with(model, compute->pool);

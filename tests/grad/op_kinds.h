@@ -35,14 +35,14 @@ static inline void linear_describe(op_data *t)
 static inline lobass_status linear_forward(lb_compute *c, op_data *t)
 {
     const lb_matrix *w = op_matrix(t, 1, t->c->n_out, t->c->d);
-    return c->ops->linear_forward(c, t->out.value, t->in[0].value, w, t->in[2].value, t->n, NULL);
+    return lb_linear_forward(c, t->out.value, t->in[0].value, w, t->in[2].value, t->n, NULL);
 }
 
 static inline lobass_status linear_backward(lb_compute *c, op_data *t)
 {
     const lb_matrix *w = op_matrix(t, 1, t->c->n_out, t->c->d);
-    return c->ops->linear_backward(c, t->in[0].grad, t->in[1].grad, t->in[2].grad, t->out.grad,
-                                   t->in[0].value, w, t->n, NULL);
+    return lb_linear_backward(c, t->in[0].grad, t->in[1].grad, t->in[2].grad, t->out.grad,
+                              t->in[0].value, w, t->n, NULL);
 }
 
 static inline void linear_reference(const op_data *t, double *out)
@@ -78,14 +78,12 @@ static inline void embedding_describe(op_data *t)
 static inline lobass_status embedding_forward(lb_compute *c, op_data *t)
 {
     const lb_matrix *table = op_matrix(t, 0, t->c->n_out, t->c->d);
-    c->ops->embedding_forward(c, t->out.value, table, t->ids, t->n);
-    return LOBASS_OK;
+    return lb_embedding_forward(c, t->out.value, table, t->ids, t->n, NULL);
 }
 
 static inline lobass_status embedding_backward(lb_compute *c, op_data *t)
 {
-    c->ops->embedding_backward(c, t->in[0].grad, t->out.grad, t->ids, t->n, t->c->d, t->c->n_out);
-    return LOBASS_OK;
+    return lb_embedding_backward(c, t->in[0].grad, t->out.grad, t->ids, t->n, t->c->d, NULL);
 }
 
 static inline void embedding_reference(const op_data *t, double *out)
@@ -113,16 +111,14 @@ static inline void rms_norm_describe(op_data *t)
 
 static inline lobass_status rms_norm_forward(lb_compute *c, op_data *t)
 {
-    c->ops->rms_norm_forward(c, t->out.value, t->saved, t->in[0].value, t->in[1].value,
-                             (float)op_epsilon, t->n, t->c->d);
-    return LOBASS_OK;
+    return lb_rms_norm_forward(c, t->out.value, t->saved, t->in[0].value, t->in[1].value,
+                               (float)op_epsilon, t->n, t->c->d, NULL);
 }
 
 static inline lobass_status rms_norm_backward(lb_compute *c, op_data *t)
 {
-    c->ops->rms_norm_backward(c, t->in[0].grad, t->in[1].grad, t->out.grad, t->in[0].value,
-                              t->in[1].value, t->saved, t->n, t->c->d);
-    return LOBASS_OK;
+    return lb_rms_norm_backward(c, t->in[0].grad, t->in[1].grad, t->out.grad, t->in[0].value,
+                                t->in[1].value, t->saved, t->n, t->c->d, NULL);
 }
 
 static inline void rms_norm_reference(const op_data *t, double *out)
@@ -160,15 +156,15 @@ static inline lobass_status rope_forward(lb_compute *c, op_data *t)
 {
     memcpy(t->out.value, t->in[0].value, t->out.count * sizeof(float));
     lb_batch_positions(&t->batch, t->positions);
-    c->ops->rope_forward(c, t->out.value, t->positions, t->n, t->frequencies, t->c->h, t->c->s);
-    return LOBASS_OK;
+    return lb_rope_forward(c, t->out.value, t->positions, t->n, t->frequencies, t->c->h, t->c->s,
+                           NULL);
 }
 
 static inline lobass_status rope_backward(lb_compute *c, op_data *t)
 {
     memcpy(t->in[0].grad, t->out.grad, t->out.count * sizeof(float));
-    c->ops->rope_backward(c, t->in[0].grad, t->positions, t->n, t->frequencies, t->c->h, t->c->s);
-    return LOBASS_OK;
+    return lb_rope_backward(c, t->in[0].grad, t->positions, t->n, t->frequencies, t->c->h, t->c->s,
+                            NULL);
 }
 
 static inline void rope_reference(const op_data *t, double *out)
@@ -209,18 +205,30 @@ static inline void attention_describe(op_data *t)
     t->n_saved = t->n * t->c->h;
 }
 
+static inline lb_attention attention_of(const op_data *t)
+{
+    const op_case *c = t->c;
+    return (lb_attention){
+        .shape = {.h = c->h, .g = c->g, .s = c->s, .scale = lb_attention_scale(c->s)},
+        .q = t->in[0].value,
+        .k = t->in[1].value,
+        .v = t->in[2].value,
+        .batch = &t->batch,
+        .out = t->out.value,
+        .log_sum_exp = t->saved};
+}
+
 static inline lobass_status attention_forward(lb_compute *c, op_data *t)
 {
-    return c->ops->attention_forward(c, t->out.value, t->saved, t->in[0].value, t->in[1].value,
-                                     t->in[2].value, &t->batch, NULL, 0, t->c->h, t->c->g, t->c->s,
-                                     NULL);
+    const lb_attention attention = attention_of(t);
+    return lb_attention_forward(c, &attention, NULL);
 }
 
 static inline lobass_status attention_backward(lb_compute *c, op_data *t)
 {
-    return c->ops->attention_backward(c, t->in[0].grad, t->in[1].grad, t->in[2].grad, t->out.grad,
-                                      t->out.value, t->saved, t->in[0].value, t->in[1].value,
-                                      t->in[2].value, &t->batch, t->c->h, t->c->g, t->c->s, NULL);
+    const lb_attention attention = attention_of(t);
+    return lb_attention_backward(c, t->in[0].grad, t->in[1].grad, t->in[2].grad, t->out.grad,
+                                 &attention, NULL);
 }
 
 /* One query against the keys FIRST..QUERY, with the probabilities in P. */
@@ -285,15 +293,13 @@ static inline void swiglu_describe(op_data *t)
 
 static inline lobass_status swiglu_forward(lb_compute *c, op_data *t)
 {
-    c->ops->swiglu_forward(c, t->out.value, t->in[0].value, t->in[1].value, t->n, t->c->d);
-    return LOBASS_OK;
+    return lb_swiglu_forward(c, t->out.value, t->in[0].value, t->in[1].value, t->n, t->c->d, NULL);
 }
 
 static inline lobass_status swiglu_backward(lb_compute *c, op_data *t)
 {
-    c->ops->swiglu_backward(c, t->in[0].grad, t->in[1].grad, t->out.grad, t->in[0].value,
-                            t->in[1].value, t->n, t->c->d);
-    return LOBASS_OK;
+    return lb_swiglu_backward(c, t->in[0].grad, t->in[1].grad, t->out.grad, t->in[0].value,
+                              t->in[1].value, t->n, t->c->d, NULL);
 }
 
 static inline void swiglu_reference(const op_data *t, double *out)
@@ -319,8 +325,7 @@ static inline void add_describe(op_data *t)
 static inline lobass_status add_forward(lb_compute *c, op_data *t)
 {
     memcpy(t->out.value, t->in[0].value, t->out.count * sizeof(float));
-    c->ops->add(c, t->out.value, t->in[1].value, t->n, t->c->d);
-    return LOBASS_OK;
+    return lb_add(c, t->out.value, t->in[1].value, t->n, t->c->d, NULL);
 }
 
 static inline lobass_status add_backward(lb_compute *c, op_data *t)
@@ -367,15 +372,15 @@ static inline lobass_status cross_entropy_forward(lb_compute *c, op_data *t)
     {
         t->out.grad[i] = cross_entropy_scale;
     }
-    return c->ops->cross_entropy_forward(c, t->out.value, t->saved, t->saved + t->n, t->in[0].value,
-                                         head, t->ids, t->n, NULL);
+    return lb_cross_entropy_forward(c, t->out.value, t->saved, t->saved + t->n, t->in[0].value,
+                                    head, t->ids, t->n, NULL);
 }
 
 static inline lobass_status cross_entropy_backward(lb_compute *c, op_data *t)
 {
     const lb_matrix *head = op_matrix(t, 1, t->c->n_out, t->c->d);
-    return c->ops->cross_entropy_backward(c, t->in[0].grad, t->in[1].grad, t->in[0].value, head,
-                                          t->ids, t->saved, cross_entropy_scale, t->n, NULL);
+    return lb_cross_entropy_backward(c, t->in[0].grad, t->in[1].grad, t->in[0].value, head, t->ids,
+                                     t->saved, cross_entropy_scale, t->n, NULL);
 }
 
 static inline void cross_entropy_reference(const op_data *t, double *out)

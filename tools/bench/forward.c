@@ -62,7 +62,7 @@ static lobass_status forward_create(forward *f, const lb_bench *bench, lobass_er
     }
     f->n_slots = bench->n_threads;
     (void)snprintf(rate->backend, sizeof rate->backend, "%s",
-                   f->scorers.workers[0].compute->ops->name);
+                   f->scorers.workers[0].compute->backend);
     return packs_make(f, bench, error);
 }
 
@@ -108,7 +108,7 @@ static lobass_status products_make(void *context, lobass_error *error)
     if (use != f->use &&
         !lb_memory_fits(unused, sizeof unused, "products", f->bench->result->weight_bytes))
     {
-        f->backend = f->scorers.workers[0].compute->ops->name; /* no room for another form */
+        f->backend = f->scorers.workers[0].compute->backend; /* no room for another form */
     }
     else if (use != f->use)
     {

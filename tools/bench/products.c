@@ -123,14 +123,13 @@ lobass_status lb_products_forward(lb_products *p, size_t n, size_t n_scored, lob
     {
         if (is_layer_matrix(model, &model->parameters[i]))
         {
-            LB_TRY(c->ops->linear_forward(c, p->y, p->x, &model->parameters[i].matrix, NULL, n,
-                                          error));
+            LB_TRY(lb_linear_forward(c, p->y, p->x, &model->parameters[i].matrix, NULL, n, error));
         }
     }
     for (size_t word = 0; word < model->config.n_vocabulary; word += HEAD_WORDS)
     {
         const lb_matrix block = head_block(&model->head->matrix, word);
-        LB_TRY(c->ops->linear_forward(c, p->y, p->x, &block, NULL, n_scored, error));
+        LB_TRY(lb_linear_forward(c, p->y, p->x, &block, NULL, n_scored, error));
     }
     return LOBASS_OK;
 }
@@ -144,15 +143,15 @@ lobass_status lb_products_backward(lb_products *p, size_t n, size_t n_scored, fl
     for (size_t word = 0; word < model->config.n_vocabulary; word += HEAD_WORDS)
     {
         const lb_matrix block = head_block(&model->head->matrix, word);
-        LB_TRY(c->ops->linear_backward(c, p->grad_x, grad_head + word * block.n_in, NULL, p->grad_y,
-                                       p->x, &block, n_scored, error));
+        LB_TRY(lb_linear_backward(c, p->grad_x, grad_head + word * block.n_in, NULL, p->grad_y,
+                                  p->x, &block, n_scored, error));
     }
     for (size_t i = model->n_parameters; i-- > 0;)
     {
         if (is_layer_matrix(model, &model->parameters[i]))
         {
-            LB_TRY(c->ops->linear_backward(c, p->grad_x, grads[i], NULL, p->grad_y, p->x,
-                                           &model->parameters[i].matrix, n, error));
+            LB_TRY(lb_linear_backward(c, p->grad_x, grads[i], NULL, p->grad_y, p->x,
+                                      &model->parameters[i].matrix, n, error));
         }
     }
     return LOBASS_OK;

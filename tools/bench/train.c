@@ -40,7 +40,7 @@ static lobass_status training_create(training *t, const lb_bench *bench, lobass_
                              LB_DECODER_TRAIN, error));
     LB_TRY(lb_optimizer_create(&t->optimizer, t->model, &settings, error));
     t->nll = lb_alloc(t->packs.max_tokens, sizeof *t->nll, error);
-    (void)snprintf(rate->backend, sizeof rate->backend, "%s", t->compute->ops->name);
+    (void)snprintf(rate->backend, sizeof rate->backend, "%s", t->compute->backend);
     return t->nll == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 

@@ -74,12 +74,23 @@ static void add(arrays *a, uint32_t parent, uint64_t text, size_t first, size_t 
     a->starts[++b->n_sequences] = (uint32_t)b->n_tokens;
 }
 
+static lb_attention rows_attention(const arrays *a, size_t n_queries)
+{
+    return (lb_attention){.shape = {.h = H, .g = G, .s = S, .scale = lb_attention_scale(S)},
+                          .q = a->q,
+                          .k = a->k,
+                          .v = a->v,
+                          .batch = &a->batch,
+                          .queries = n_queries > 0 ? a->queries : NULL,
+                          .n_queries = n_queries,
+                          .out = a->out,
+                          .log_sum_exp = a->log_sum_exp};
+}
+
 static void forward(lb_compute *c, arrays *a, size_t n_queries)
 {
-    assert_int_equal(c->ops->attention_forward(c, a->out, a->log_sum_exp, a->q, a->k, a->v,
-                                               &a->batch, n_queries > 0 ? a->queries : NULL,
-                                               n_queries, H, G, S, NULL),
-                     LOBASS_OK);
+    const lb_attention attention = rows_attention(a, n_queries);
+    assert_int_equal(lb_attention_forward(c, &attention, NULL), LOBASS_OK);
 }
 
 /* The last N_OWN rows of both, byte for byte. */
@@ -165,9 +176,8 @@ static void test_no_gradient_through_parents(void **state)
     lobass_error error = {0};
     add(a, LB_NO_PARENT, 1, 0, 4);
     add(a, 0, 1, 4, 2);
-    assert_int_equal(c->ops->attention_backward(c, a->out, a->out, a->out, a->out, a->out,
-                                                a->log_sum_exp, a->q, a->k, a->v, &a->batch, H, G,
-                                                S, &error),
+    const lb_attention attention = rows_attention(a, 0);
+    assert_int_equal(lb_attention_backward(c, a->out, a->out, a->out, a->out, &attention, &error),
                      LOBASS_BAD_ARGUMENT);
     assert_non_null(strstr(error.message, "parents"));
     arrays_free(a);

@@ -177,9 +177,9 @@ static void check_packed(lb_compute *c, const shape *s, bool is_bf16, lb_random 
     float *from_packed = (float *)op_alloc(padded * s->n, sizeof *y);
     float *alone = (float *)op_alloc(lb_rows_padded(1) * s->n, sizeof *y);
     const size_t last = (s->m - 1) * s->k;
-    assert_int_equal(c->ops->linear_forward(c, y, x, &w, NULL, s->m, NULL), LOBASS_OK);
-    assert_int_equal(c->ops->linear_forward(c, from_packed, x, &packed, NULL, s->m, NULL), 0);
-    assert_int_equal(c->ops->linear_forward(c, alone, x + last, &packed, NULL, 1, NULL), 0);
+    assert_int_equal(lb_linear_forward(c, y, x, &w, NULL, s->m, NULL), LOBASS_OK);
+    assert_int_equal(lb_linear_forward(c, from_packed, x, &packed, NULL, s->m, NULL), 0);
+    assert_int_equal(lb_linear_forward(c, alone, x + last, &packed, NULL, 1, NULL), 0);
     assert_memory_equal(from_packed, y, n_values * sizeof *y);
     assert_memory_equal(alone, y + (s->m - 1) * s->n, s->n * sizeof *y);
     free(x);
