@@ -33,15 +33,14 @@ typedef struct real_column
     size_t value, exists;
 } real_column;
 
-#define MEMBER(name, exists)                                                                      \
-    {                                                                                             \
-#name, LOBASS_SCORE_COUNT, offsetof(lb_row_scores, name), offsetof(lb_row_scores, exists) \
-    }
-#define SCORE(score)                                                            \
-    {                                                                           \
-        NULL, score, offsetof(lb_row_scores, value) + (score) * sizeof(double), \
-            offsetof(lb_row_scores, has) + (score) * sizeof(bool)               \
-    }
+/* clang-format takes the braces of a macro for a block's. */
+/* clang-format off */
+#define MEMBER(name, exists) \
+    {#name, LOBASS_SCORE_COUNT, offsetof(lb_row_scores, name), offsetof(lb_row_scores, exists)}
+#define SCORE(score) \
+    {NULL, score, offsetof(lb_row_scores, value) + (score) * sizeof(double), \
+     offsetof(lb_row_scores, has) + (score) * sizeof(bool)}
+/* clang-format on */
 
 static const real_column columns[] = {
     MEMBER(initial_loss, has_initial), MEMBER(reference_loss, has_reference),
