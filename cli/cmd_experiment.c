@@ -299,7 +299,7 @@ int cmd_experiment(const cli_call *call)
     cli_texts sizes = {0};
     cli_parser parser = {
         .name = "experiment",
-        .usage = "RUN --held-out FILE [--arms NAMES] [--sizes AMOUNTS] [--seeds N]",
+        .usage = "RUN --held-out FILE [--arms NAMES] [--sizes AMOUNTS]",
         .about = "Is the selection good? Fine-tunes the run's base with the run's recipe on what\n"
                  "different arms select, and on everything, and compares their losses on records\n"
                  "held out: means over the seeds, intervals, a paired test. What is done is not\n"

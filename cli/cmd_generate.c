@@ -292,14 +292,14 @@ int cmd_generate(const cli_call *call)
     cli_parser parser = {
         .name = "generate",
         .usage = "MODEL [PROMPT|-]\nMODEL --jsonl FILE|-",
-        .about =
-            "Prints how MODEL goes on from PROMPT, or from all of standard input: the new text\n"
-            "alone, until the end token, --max-tokens, or the end of the model's positions.\n"
-            "PROMPT is taken as it stands, to the last byte, behind the token that the tokenizer\n"
-            "puts before a text (BOS) if it has one; names of special tokens in it are letters\n"
-            "like others. With --template it is what a user says. With --jsonl each record gives\n"
-            "a line: row, prompt, text, prompt_tokens, tokens (the end token included), loss\n"
-            "(nats a token that was written) and why it stopped: end, length or context.",
+        .about = "Prints how MODEL goes on from PROMPT, or from all of standard input: the new\n"
+                 "text alone, until the end token, --max-tokens, or the end of the model's\n"
+                 "positions. PROMPT is taken as it stands, to the last byte, behind the token\n"
+                 "that the tokenizer puts before a text (BOS) if it has one; names of special\n"
+                 "tokens in it are letters like others. With --template it is what a user says.\n"
+                 "With --jsonl each record gives a line: row, prompt, text, prompt_tokens,\n"
+                 "tokens (the end token included), loss (nats a token that was written) and why\n"
+                 "it stopped: end, length or context.",
         .arguments = "MODEL and a PROMPT",
         .n_least = 1,
         .n_most = 2,

@@ -6,14 +6,7 @@
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
-/* The whole command line, for what is recorded, and the part a command parses. */
-typedef struct cli_call
-{
-    int argc; /* of what follows the command's name */
-    char **argv;
-    int whole_argc;
-    char **whole_argv;
-} cli_call;
+#include "program.h"
 
 int cmd_run(const cli_call *call);
 int cmd_prepare(const cli_call *call);
@@ -28,9 +21,7 @@ int cmd_show(const cli_call *call);
 int cmd_experiment(const cli_call *call);
 int cmd_init(const cli_call *call);
 int cmd_generate(const cli_call *call);
-int cmd_judge(const cli_call *call);
 int cmd_tokens(const cli_call *call);
 int cmd_info(const cli_call *call);
-int cmd_bench(const cli_call *call);
 
 #endif

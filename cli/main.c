@@ -13,7 +13,7 @@
 typedef struct command
 {
     const char *name;
-    int (*run)(const cli_call *call);
+    int (*run)(const cli_call *call); /* NULL: a program of its own, lobass-NAME */
     const char *about;
 } command;
 
@@ -31,10 +31,10 @@ static const command commands[] = {
     {"show", cmd_show, "show one row: its tokens, what is scored, its losses"},
     {"init", cmd_init, "make a model with random weights"},
     {"generate", cmd_generate, "print what a model writes from a prompt"},
-    {"judge", cmd_judge, "ask a third model which of two writes better"},
+    {"judge", NULL, "ask a third model which of two writes better"},
     {"tokens", cmd_tokens, "print the token ids of a text"},
     {"info", cmd_info, "say what a model, an adapter or a run is"},
-    {"bench", cmd_bench, "time scoring and training against this machine's own limit"},
+    {"bench", NULL, "time scoring and training against this machine's own limit"},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof commands[0])
@@ -54,6 +54,11 @@ static const command *find_command(const char *name)
         }
     }
     return NULL;
+}
+
+static int run_command(const command *found, const cli_call *call)
+{
+    return found->run != NULL ? found->run(call) : cli_program_start(found->name, call);
 }
 
 static void print_overview(FILE *file)
@@ -102,7 +107,7 @@ static int help(int argc, char **argv)
         return refuse_command(argv[0]);
     }
     cli_call call = {.argc = 1, .argv = page_argv, .whole_argc = 1, .whole_argv = page_argv};
-    return found->run(&call);
+    return run_command(found, &call);
 }
 
 int main(int argc, char **argv)
@@ -134,5 +139,5 @@ int main(int argc, char **argv)
         return refuse_command(argv[1]);
     }
     cli_call call = {.argc = argc - 2, .argv = argv + 2, .whole_argc = argc, .whole_argv = argv};
-    return found->run(&call);
+    return run_command(found, &call);
 }

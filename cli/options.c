@@ -16,10 +16,17 @@ _Static_assert(sizeof(lobass_dtype) == sizeof(unsigned) && sizeof(lobass_score) 
 
 void cli_option_add(cli_parser *parser, cli_option option)
 {
-    if (parser->n_options < CLI_OPTIONS_MOST)
+    if (parser->n_options == parser->capacity)
     {
-        parser->options[parser->n_options++] = option;
+        parser->capacity = 2 * parser->capacity + 16;
+        parser->options = realloc(parser->options, parser->capacity * sizeof *parser->options);
     }
+    if (parser->options == NULL)
+    {
+        cli_message("out of memory");
+        exit(CLI_FAILED);
+    }
+    parser->options[parser->n_options++] = option;
 }
 
 static bool is_hint_needed(const cli_parser *parser)
@@ -90,7 +97,7 @@ static bool read_real(double *value, const char *text, const cli_option *option)
     return true;
 }
 
-static const char *choice_name_at(const cli_option *option, size_t index)
+const char *cli_option_name_at(const cli_option *option, size_t index)
 {
     return option->type == CLI_NAME ? option->name_at(index) : option->choices[index].name;
 }
@@ -101,7 +108,7 @@ static int refuse_choice(const cli_parser *parser, const cli_option *option, con
     size_t used = 0;
     const char *name = NULL;
 
-    for (size_t i = 0; (name = choice_name_at(option, i)) != NULL; i++)
+    for (size_t i = 0; (name = cli_option_name_at(option, i)) != NULL; i++)
     {
         int written = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ", name);
         if (written < 0 || (size_t)written >= sizeof names - used)
@@ -437,5 +444,7 @@ int cli_parse(cli_parser *parser, int argc, char **argv)
 void cli_parser_free(cli_parser *parser)
 {
     free(parser->values);
+    free(parser->options);
     parser->values = NULL;
+    parser->options = NULL;
 }

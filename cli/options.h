@@ -55,7 +55,7 @@ typedef struct cli_option
     char letter;      /* short form; '\0': none */
     cli_type type;
     void *target;
-    const char *value;    /* how the help calls the value; choices show their names */
+    const char *value;    /* how the help calls the value; NULL: it shows the names of a choice */
     const char *help;     /* a phrase, without the default */
     const char *fallback; /* the default in words, where the target's own value says nothing */
     uint64_t least, most;
@@ -67,8 +67,6 @@ typedef struct cli_option
     bool is_given; /* set by the parser */
 } cli_option;
 
-#define CLI_OPTIONS_MOST 48
-
 typedef struct cli_parser
 {
     const char *name;      /* of the command */
@@ -76,8 +74,8 @@ typedef struct cli_parser
     const char *about;     /* a paragraph or two for the help */
     const char *arguments; /* what the positional arguments are called in messages */
     size_t n_least, n_most;
-    cli_option options[CLI_OPTIONS_MOST];
-    size_t n_options;
+    cli_option *options; /* [n_options] */
+    size_t n_options, capacity;
     const char **values; /* [n_values], the positional arguments; borrows argv */
     size_t n_values;
 } cli_parser;
@@ -101,6 +99,7 @@ enum
     CLI_USES_PROGRESS = 16
 };
 
+/* Ends the process with a message where there is no memory for it. */
 void cli_option_add(cli_parser *parser, cli_option option);
 void cli_options_add_common(cli_parser *parser, cli_common *common, unsigned uses);
 void cli_options_add_format(cli_parser *parser, lobass_format_options *format);
@@ -140,6 +139,8 @@ int cli_direction_check(const cli_parser *parser, lobass_score by, lobass_direct
 int cli_parse(cli_parser *parser, int argc, char **argv);
 void cli_parser_free(cli_parser *parser);
 bool cli_option_is_given(const cli_parser *parser, const char *name);
+/* The names that a CLI_CHOICE or CLI_NAME takes; NULL after the last. */
+const char *cli_option_name_at(const cli_option *option, size_t index);
 /* Prints one line and the way to the help; returns CLI_WRONG_USAGE. */
 int cli_wrong_usage(const cli_parser *parser, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

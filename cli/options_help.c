@@ -94,26 +94,28 @@ static void describe_default(char *text, size_t size, const cli_option *option)
 
 /* ---- the page ------------------------------------------------------------------------------- */
 
+static bool is_choice(const cli_option *option)
+{
+    return option->type == CLI_CHOICE || (option->type == CLI_NAME && option->value == NULL);
+}
+
 static size_t print_left(const cli_option *option)
 {
     int width = option->letter != '\0' ? printf("  -%c, --%s", option->letter, option->name)
                                        : printf("      --%s", option->name);
 
-    if (option->type == CLI_CHOICE)
+    const char *name = NULL;
+    const int indent = width + 1;
+    for (size_t i = 0; is_choice(option) && (name = cli_option_name_at(option, i)) != NULL; i++)
     {
-        const int indent = width + 1;
-        for (const cli_choice *choice = option->choices; choice->name != NULL; choice++)
+        if (i > 0 && width + 1 + (int)strlen(name) > PAGE_WIDTH)
         {
-            const bool is_first = choice == option->choices;
-            if (!is_first && width + 1 + (int)strlen(choice->name) > PAGE_WIDTH)
-            {
-                printf("\n%*s", indent - 1, "");
-                width = indent - 1;
-            }
-            width += printf("%s%s", is_first ? " " : "|", choice->name);
+            printf("\n%*s", indent - 1, "");
+            width = indent - 1;
         }
+        width += printf("%s%s", i == 0 ? " " : "|", name);
     }
-    else if (option->type != CLI_FLAG)
+    if (option->type != CLI_FLAG && !is_choice(option))
     {
         width += printf(" %s", option->value);
     }

@@ -493,11 +493,10 @@ LOBASS_API lobass_status lobass_run_tokenizer(const lobass_tokenizer **tokenizer
 #endif
 
 #include "lobass_answers.h"    /* whether what a model answers is right */
-#include "lobass_bench.h"      /* how fast it is here */
 #include "lobass_compare.h"    /* how two rankings differ */
+#include "lobass_estimate.h"   /* how long a run would take */
 #include "lobass_experiment.h" /* is the selection good */
 #include "lobass_generate.h"   /* what a model writes */
-#include "lobass_judge.h"      /* which of two models writes better */
 #include "lobass_report.h"     /* a run as a page */
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Packs through a model side by side: one decoder and one single-threaded computation a thread over
  * one shared model, whole packs handed out to whoever is free. The way lobass_measure scores, and
- * so the way lobass_bench does.
+ * so the way lobass-bench does.
  */
 #ifndef LB_PASS_SCORERS_H
 #define LB_PASS_SCORERS_H

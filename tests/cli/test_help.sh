@@ -19,7 +19,7 @@ has_option() # COMMAND OPTION [DEFAULT]
 
 expect 0 "$LOBASS" --help
 cp out overview
-for command in run prepare measure train evaluate select scores compare report show init judge tokens info bench; do
+for command in run prepare measure train evaluate select scores compare report show experiment init generate judge tokens info bench; do
     says overview "  $command "
     expect 0 "$LOBASS" "$command" --help
     cp out help
@@ -30,6 +30,9 @@ for command in run prepare measure train evaluate select scores compare report s
     for option in json quiet verbose overwrite threads dtype seed; do
         grep -q -e "--$option\\( \\|,\\|\$\\)" help || fail "help of $command lacks --$option"
     done
+    # One that stands twice would be read once, and a letter by the first that has it.
+    twice=$(sed -n 's/^  -\(.\), --\([a-z-]*\).*/\1\n\2/p; s/^      --\([a-z-]*\).*/\1/p' help | sort | uniq -d)
+    [ -z "$twice" ] || fail "help of $command has twice: $twice"
     widest=$(awk '{ if (length($0) > most) most = length($0) } END { print most }' help)
     [ "$widest" -le 80 ] || fail "help of $command is $widest columns wide"
 done
@@ -119,3 +122,23 @@ has_option bench template alpaca
 
 expect 0 "$LOBASS" --version
 grep -q '^lobass [0-9]*\.[0-9]*\.[0-9]*$' out || fail "version: $(cat out)"
+cp out version
+
+# Programs of their own: started by the command, looked for beside it and nowhere else.
+for program in judge bench; do
+    expect 0 "$LOBASS-$program" --version
+    equals "$(cat out)" "$(sed "s/lobass/lobass-$program/" version)" "version of lobass-$program"
+    expect 0 "$LOBASS-$program" --help
+    cp out help
+    expect 0 "$LOBASS" "$program" --help
+    same out help
+    mkdir -p alone strangers
+    cp "$LOBASS" alone/lobass
+    cp /bin/true "strangers/lobass-$program"
+    expect 1 env PATH="$work/strangers:$PATH" alone/lobass "$program" --help
+    says err "lobass: $program: the program lobass-$program is not there; expected it in $work/alone or $work/alone/../libexec/lobass"
+    equals "$(lines err)" 1 "lines of the message"
+    echo 'no program' >"alone/lobass-$program"
+    expect 1 alone/lobass "$program" --help
+    says err "lobass: $work/alone/lobass-$program: cannot be started: "
+done

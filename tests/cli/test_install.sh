@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# make install: the command runs from its new place, and the example builds against the installed
-# header and libraries through pkg-config, shared and static.
+# make install: the command and the programs beside it run from their new place, and the example builds
+# against the installed header and libraries through pkg-config, shared and static.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
@@ -19,6 +19,23 @@ version=$("$work/prefix/bin/lobass" --version)
     echo "version: found '$version', expected that of lobass.pc"
     exit 1
 }
+
+# The programs that the command starts: beside it, or where a distribution keeps such.
+mkdir -p "$work/prefix/libexec/lobass"
+mv "$work/prefix/bin/lobass-bench" "$work/prefix/libexec/lobass"
+ln -s "$work/prefix/bin/lobass" "$work/link"
+for program in judge bench; do
+    "$work/link" $program --help | grep -q "^Usage: lobass $program"
+done
+
+# Whoever asks no endpoint needs no HTTP.
+for file in "$work/prefix/bin/lobass" "$library/liblobass.so"; do
+    if ldd "$file" | grep libcurl; then
+        echo "$file needs libcurl"
+        exit 1
+    fi
+done
+ldd "$work/prefix/bin/lobass-judge" | grep -q libcurl
 
 # shellcheck disable=SC2046  # flags are words
 cc -std=c11 "$root/examples/losses.c" $(pkg-config --cflags --libs lobass) -o "$work/shared"

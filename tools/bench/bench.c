@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lobass_bench: how fast scoring and training are here, and how fast their matrix products alone
+ * lb_bench_run: how fast scoring and training are here, and how fast their matrix products alone
  * would be. Both are timed in turn in one process, since a machine's speed changes by the minute:
  * only the ratio of neighbours means much. Of several turns the first warms up and does not count.
  */
@@ -17,23 +17,23 @@
 #define WANTED_TURNS 4      /* the first included, as long as ... */
 #define MOST_TIMES_BUDGET 4 /* ... they do not take more than so many times the seconds */
 
-lobass_bench_options lobass_bench_options_default(void)
+lb_bench_options lb_bench_options_default(void)
 {
-    return (lobass_bench_options){.shape = "smollm-135m",
-                                  .dtype = LOBASS_DTYPE_AUTO,
-                                  .seconds = DEFAULT_SECONDS,
-                                  .parts = LOBASS_BENCH_FORWARD | LOBASS_BENCH_TRAIN};
+    return (lb_bench_options){.shape = "smollm-135m",
+                              .dtype = LOBASS_DTYPE_AUTO,
+                              .seconds = DEFAULT_SECONDS,
+                              .parts = LB_BENCH_FORWARD | LB_BENCH_TRAIN};
 }
 
-void lobass_machine_detect(lobass_machine *machine)
+void lb_machine_detect(lb_machine *machine)
 {
     const lb_cpu cpu = lb_cpu_detect();
-    *machine = (lobass_machine){.has_avx2 = cpu.has_avx2,
-                                .has_avx512 = cpu.has_avx512,
-                                .has_avx512_bf16 = cpu.has_avx512_bf16,
-                                .has_amx_bf16 = cpu.has_amx_bf16,
-                                .n_processors = lb_processor_count(),
-                                .memory_bytes = lb_machine_memory()};
+    *machine = (lb_machine){.has_avx2 = cpu.has_avx2,
+                            .has_avx512 = cpu.has_avx512,
+                            .has_avx512_bf16 = cpu.has_avx512_bf16,
+                            .has_amx_bf16 = cpu.has_amx_bf16,
+                            .n_processors = lb_processor_count(),
+                            .memory_bytes = lb_machine_memory()};
     _Static_assert(sizeof machine->cpu == LB_MACHINE_NAME_SIZE, "the name fits");
     lb_machine_name(machine->cpu);
 }
@@ -55,7 +55,7 @@ static lobass_status timed(double *seconds, lobass_status (*work)(void *, lobass
     return LOBASS_OK;
 }
 
-static lobass_status turn_take(turns *t, const lb_bench_part *part, lobass_bench_rate *rate,
+static lobass_status turn_take(turns *t, const lb_bench_part *part, lb_bench_rate *rate,
                                lobass_error *error)
 {
     LB_TRY(timed(&t->real[t->count], part->real, part->context, error));
@@ -82,8 +82,8 @@ static bool is_enough(const turns *t, double elapsed, double seconds)
                                                             elapsed >= MOST_TIMES_BUDGET * budget));
 }
 
-lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part,
-                             lobass_bench_rate *rate, lobass_error *error)
+lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part, lb_bench_rate *rate,
+                             lobass_error *error)
 {
     turns t = {.count = 0};
     lb_stage stage;
@@ -108,26 +108,9 @@ lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part,
 /* ---- the whole --------------------------------------------------------------------------------
  */
 
-static lobass_status check_options(const lobass_bench_options *options, lobass_error *error)
-{
-    const unsigned known = LOBASS_BENCH_FORWARD | LOBASS_BENCH_TRAIN;
-    if ((options->parts & known) == 0 || (options->parts & ~known) != 0)
-    {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT,
-                       "parts %u: expected LOBASS_BENCH_FORWARD, LOBASS_BENCH_TRAIN or both",
-                       options->parts);
-    }
-    if (!(options->seconds >= 0) || isinf(options->seconds))
-    {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT, "seconds: expected a number from 0");
-    }
-    return LOBASS_OK;
-}
-
 static lobass_status bench_open(lb_bench *bench, lobass_error *error)
 {
-    const lobass_bench_options *options = bench->options;
-    LB_TRY(check_options(options, error));
+    const lb_bench_options *options = bench->options;
     LB_TRY(lb_bench_shape_find(&bench->config, &bench->pack_tokens, options->shape, error));
     LB_TRY(lb_compute_dtype_choose(&bench->dtype, options->dtype, error));
     if (options->pack_tokens > 0)
@@ -146,28 +129,28 @@ static lobass_status bench_open(lb_bench *bench, lobass_error *error)
 
 static void result_begin(const lb_bench *bench)
 {
-    lobass_bench_result *result = bench->result;
-    const lobass_bench_rate none = {
+    lb_bench_result *result = bench->result;
+    const lb_bench_rate none = {
         .tokens_per_second = NAN, .matmul_tokens_per_second = NAN, .fraction = NAN};
-    *result = (lobass_bench_result){.forward = none, .train = none};
-    lobass_machine_detect(&result->machine);
+    *result = (lb_bench_result){.forward = none, .train = none};
+    lb_machine_detect(&result->machine);
     result->dtype = bench->dtype == LB_BF16 ? LOBASS_DTYPE_BF16 : LOBASS_DTYPE_FP32;
     result->n_threads = bench->n_threads;
     result->pack_tokens = (uint32_t)bench->pack_tokens;
     lb_bench_count(&bench->config, bench->dtype, &result->n_parameters, &result->weight_bytes);
 }
 
-lobass_status lobass_bench(const lobass_bench_options *options, const lobass_observer *observer,
-                           lobass_bench_result *result, lobass_error *error)
+lobass_status lb_bench_run(const lb_bench_options *options, const lobass_observer *observer,
+                           lb_bench_result *result, lobass_error *error)
 {
     lb_bench bench = {.options = options, .observer = observer, .result = result};
     LB_TRY(bench_open(&bench, error));
     result_begin(&bench);
-    if ((options->parts & LOBASS_BENCH_FORWARD) != 0)
+    if ((options->parts & LB_BENCH_FORWARD) != 0)
     {
         LB_TRY(lb_bench_forward(&bench, error));
     }
-    if ((options->parts & LOBASS_BENCH_TRAIN) != 0)
+    if ((options->parts & LB_BENCH_TRAIN) != 0)
     {
         LB_TRY(lb_bench_train(&bench, error));
     }
@@ -175,8 +158,8 @@ lobass_status lobass_bench(const lobass_bench_options *options, const lobass_obs
     return LOBASS_OK;
 }
 
-lobass_status lobass_bench_lengths(const lobass_bench_options *options, unsigned part,
-                                   uint32_t **lengths, size_t *count, lobass_error *error)
+lobass_status lb_bench_lengths(const lb_bench_options *options, unsigned part, uint32_t **lengths,
+                               size_t *count, lobass_error *error)
 {
     lb_bench bench = {.options = options};
     lb_bench_packs packs;

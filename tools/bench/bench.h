@@ -1,20 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of the benchmark share: named shapes and rows of random ids (rows.c), the
- * bare matrix products of a model (products.c), the turns that time one against the other
- * (bench.c) and the two parts that take them (forward.c, train.c).
+ * lobass-bench: how fast a model of given shapes is scored and trained on this machine, and what
+ * fraction that is of the speed of its matrix products alone. Named shapes and rows of random ids
+ * (rows.c), the bare products (products.c), the turns that time one against the other (bench.c) and
+ * the two parts that take them (forward.c, train.c).
  */
 #ifndef LB_BENCH_H
 #define LB_BENCH_H
 
-#include "task/task.h"
+#include "pass/pass.h"
 
-/* One call of lobass_bench. */
+/* ---- what is asked for, and what comes out (bench.c) ----------------------------------------- */
+
+typedef struct lb_machine
+{
+    char cpu[64]; /* the processor's name */
+    bool has_avx2, has_avx512, has_avx512_bf16, has_amx_bf16;
+    uint32_t n_processors; /* that this process may use */
+    uint64_t memory_bytes; /* that can be had now */
+} lb_machine;
+
+void lb_machine_detect(lb_machine *machine);
+
+/* What can be timed, as bits. */
+enum
+{
+    LB_BENCH_FORWARD = 1,
+    LB_BENCH_TRAIN = 2
+};
+
+typedef struct lb_bench_options
+{
+    const char *shape; /* a name of lb_bench_shape_name() */
+    lobass_dtype dtype;
+    uint32_t n_threads;
+    double seconds;        /* about how long each of the parts is timed */
+    bool is_response_only; /* score the end of each row, as after a prompt, instead of all of it */
+    unsigned parts;        /* LB_BENCH_*; what is left out stays NaN */
+    uint32_t pack_tokens;  /* tokens a thread works on at once; 0: as measure does, less for the
+                              largest shapes */
+    uint64_t seed;         /* of weights, lengths and ids */
+} lb_bench_options;
+
+/* One part. Turns of the real thing and of its bare matrix products alternate in one process; rates
+ * are those of the median turn, and the fraction is the median of the turns' own ratios. */
+typedef struct lb_bench_rate
+{
+    double tokens_per_second;        /* of all tokens, scored or not; NaN: not measured */
+    double matmul_tokens_per_second; /* what the same products alone reach */
+    double fraction;                 /* the first by the second */
+    uint32_t n_turns;
+    uint64_t n_rows, n_tokens, n_scored_tokens; /* of a turn */
+    uint64_t peak_rss_bytes; /* of the process, after the first turn of the real thing */
+    char backend[16];        /* of the real thing */
+    char matmul_backend[16]; /* the fastest one, by trial: what the products were timed with */
+    char skipped[LOBASS_SKIPPED_SIZE]; /* why it was not measured; empty: it was */
+} lb_bench_rate;
+
+typedef struct lb_bench_result
+{
+    lb_machine machine;
+    lobass_dtype dtype;
+    uint32_t n_threads, pack_tokens;
+    uint64_t n_parameters, weight_bytes; /* as they are held for scoring */
+    lb_bench_rate forward, train;
+    uint64_t peak_rss_bytes; /* of the process so far */
+} lb_bench_result;
+
+lb_bench_options lb_bench_options_default(void);
+/* "stories-15m", "smollm-135m", ...; static; NULL after the last. */
+const char *lb_bench_shape_name(size_t index);
+/* Times scoring and training of a model with random weights, made in memory, on rows with lengths
+ * like Alpaca's (32 to 512, mean about 110). A part that does not fit in memory is skipped and says
+ * why. */
+lobass_status lb_bench_run(const lb_bench_options *options, const lobass_observer *observer,
+                           lb_bench_result *result, lobass_error *error);
+
+/* The lengths of the rows of one turn of PART, a LB_BENCH_* bit: what another program must be
+ * given to do the same work. *LENGTHS [*COUNT] is yours: free(). */
+lobass_status lb_bench_lengths(const lb_bench_options *options, unsigned part, uint32_t **lengths,
+                               size_t *count, lobass_error *error);
+
+/* ---- one call ----------------------------------------------------------------------------- */
+
+/* One call of lb_bench_run. */
 typedef struct lb_bench
 {
-    const lobass_bench_options *options;
+    const lb_bench_options *options;
     const lobass_observer *observer;
-    lobass_bench_result *result;
+    lb_bench_result *result;
     lb_config config;
     lb_dtype dtype;
     size_t pack_tokens;
@@ -104,8 +178,8 @@ typedef struct lb_bench_part
 } lb_bench_part;
 
 /* Fills in RATE from its counts of tokens and the turns that fit in the time. */
-lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part,
-                             lobass_bench_rate *rate, lobass_error *error);
+lobass_status lb_bench_turns(const lb_bench *bench, const lb_bench_part *part, lb_bench_rate *rate,
+                             lobass_error *error);
 
 lobass_status lb_bench_forward(lb_bench *bench, lobass_error *error);
 lobass_status lb_bench_train(lb_bench *bench, lobass_error *error);

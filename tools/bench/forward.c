@@ -26,8 +26,8 @@ typedef struct forward
 static lobass_status packs_make(forward *f, const lb_bench *bench, lobass_error *error)
 {
     lb_bench_packs packs;
-    lobass_bench_rate *rate = &bench->result->forward;
-    lobass_status status = lb_bench_packs_create(&packs, bench, LOBASS_BENCH_FORWARD, error);
+    lb_bench_rate *rate = &bench->result->forward;
+    lobass_status status = lb_bench_packs_create(&packs, bench, LB_BENCH_FORWARD, error);
     for (size_t i = 0; status == LOBASS_OK && i < packs.count; i++)
     {
         f->slots[i].builder = packs.builders[i];
@@ -43,7 +43,7 @@ static lobass_status packs_make(forward *f, const lb_bench *bench, lobass_error 
 
 static lobass_status forward_create(forward *f, const lb_bench *bench, lobass_error *error)
 {
-    lobass_bench_rate *rate = &bench->result->forward;
+    lb_bench_rate *rate = &bench->result->forward;
     f->max_tokens = bench->pack_tokens;
     f->bench = bench;
     LB_TRY(lb_scorers_model_use(&f->use, NULL, bench->dtype, error));
@@ -140,7 +140,7 @@ static lobass_status forward_products(void *context, lobass_error *error)
 lobass_status lb_bench_forward(lb_bench *bench, lobass_error *error)
 {
     forward f = {0};
-    lobass_bench_rate *rate = &bench->result->forward;
+    lb_bench_rate *rate = &bench->result->forward;
     if (!lb_memory_fits(rate->skipped, sizeof rate->skipped, "forward",
                         bench->result->weight_bytes))
     {

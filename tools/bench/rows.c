@@ -37,7 +37,7 @@ static const shape shapes[] = {
 };
 #define N_SHAPES (sizeof shapes / sizeof shapes[0])
 
-const char *lobass_bench_shape(size_t index)
+const char *lb_bench_shape_name(size_t index)
 {
     return index < N_SHAPES ? shapes[index].name : NULL;
 }
@@ -176,7 +176,7 @@ lobass_status lb_bench_packs_create(lb_bench_packs *packs, const lb_bench *bench
 {
     const size_t most = lb_train_pack_tokens(&bench->config);
     const size_t n_cuts = (bench->pack_tokens + most - 1) / most;
-    const bool is_training = part == LOBASS_BENCH_TRAIN;
+    const bool is_training = part == LB_BENCH_TRAIN;
     lb_bench_rows rows;
     *packs = (lb_bench_packs){.max_tokens = bench->pack_tokens / (is_training ? n_cuts : 1)};
     lobass_status status = lb_bench_rows_create(&rows, bench, error);

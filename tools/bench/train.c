@@ -27,9 +27,9 @@ typedef struct training
 static lobass_status training_create(training *t, const lb_bench *bench, lobass_error *error)
 {
     static const lb_adamw settings = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-    lobass_bench_rate *rate = &bench->result->train;
+    lb_bench_rate *rate = &bench->result->train;
     t->n_threads = bench->n_threads;
-    LB_TRY(lb_bench_packs_create(&t->packs, bench, LOBASS_BENCH_TRAIN, error));
+    LB_TRY(lb_bench_packs_create(&t->packs, bench, LB_BENCH_TRAIN, error));
     rate->n_rows = t->packs.n_rows;
     rate->n_tokens = t->packs.n_tokens;
     rate->n_scored_tokens = t->packs.n_scored;
@@ -104,7 +104,7 @@ static void gradients_clear(void *context)
 lobass_status lb_bench_train(lb_bench *bench, lobass_error *error)
 {
     training t = {0};
-    lobass_bench_rate *rate = &bench->result->train;
+    lb_bench_rate *rate = &bench->result->train;
     if (!lb_memory_fits(rate->skipped, sizeof rate->skipped, "train",
                         lb_train_bytes(&bench->config, bench->result->n_parameters, bench->dtype,
                                        false, false, 0)))

@@ -24,7 +24,7 @@ static const char *const names[LB_VERDICT_COUNT] = {[LB_VERDICT_SHOWN_FIRST] = "
                                                     [LB_VERDICT_NEITHER] = "C",
                                                     [LB_VERDICT_UNREADABLE] = "unreadable"};
 
-const char *lobass_judge_instructions(void)
+const char *lb_judge_instructions(void)
 {
     return instructions;
 }

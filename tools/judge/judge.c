@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lobass_judge: the questions that the journal does not answer are asked in their order, several at
+ * lb_judge_run: the questions that the journal does not answer are asked in their order, several at
  * once, each in a slot of its own that it keeps through its retries. What decides is what a reply
  * is: a verdict is noted, a refusal that all questions would meet ends the call, what may pass is
  * tried again later, and the rest is counted.
@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PARALLEL_MOST 256
 #define INSTRUCTIONS_MOST ((size_t)1 << 20)
 #define BACKOFF_MOST 60.0      /* seconds */
 #define RETRY_AFTER_MOST 300.0 /* an endpoint that asks for more is tried sooner */
@@ -31,8 +30,8 @@ typedef struct slot
 
 typedef struct judge
 {
-    const lobass_judge_options *options;
-    lobass_judge_result *result;
+    const lb_judge_options *options;
+    lb_judge_result *result;
     lb_stage stage;
     lb_lock lock;
     char *journal_path, *summary_path;
@@ -50,35 +49,14 @@ typedef struct judge
     lb_buffer body, content, redacted;
 } judge;
 
-lobass_judge_options lobass_judge_options_default(void)
+lb_judge_options lb_judge_options_default(void)
 {
-    return (lobass_judge_options){
+    return (lb_judge_options){
         .timeout_seconds = 120, .n_retries = 5, .backoff_seconds = 1, .n_parallel = 4};
 }
 
 /* ---- what is asked ----------------------------------------------------------------------------
  */
-
-static lobass_status check_options(const lobass_judge_options *options, lobass_error *error)
-{
-    if (options->first == NULL || options->second == NULL || options->url == NULL ||
-        options->model == NULL || options->output == NULL)
-    {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT,
-                       "judge: expected two files, a URL, a model and an output");
-    }
-    if (options->n_parallel == 0 || options->n_parallel > PARALLEL_MOST ||
-        !(options->timeout_seconds > 0 && options->timeout_seconds < 1e6) ||
-        !(options->backoff_seconds >= 0 && options->backoff_seconds < 1e6))
-    {
-        return lb_fail(error, LOBASS_BAD_ARGUMENT,
-                       "judge: expected 1 to %d requests at once, a timeout above 0 and waits of 0 "
-                       "or more seconds; found %u, %g and %g",
-                       PARALLEL_MOST, (unsigned)options->n_parallel, options->timeout_seconds,
-                       options->backoff_seconds);
-    }
-    return LOBASS_OK;
-}
 
 static lobass_status about_make(judge *j, lobass_error *error)
 {
@@ -97,9 +75,9 @@ static lobass_status about_make(judge *j, lobass_error *error)
 
 static lobass_status inputs_load(judge *j, lobass_error *error)
 {
-    const lobass_judge_options *options = j->options;
+    const lb_judge_options *options = j->options;
     LB_TRY(options->instructions == NULL
-               ? lb_buffer_append_text(&j->instructions, lobass_judge_instructions(), error)
+               ? lb_buffer_append_text(&j->instructions, lb_judge_instructions(), error)
                : lb_file_read(&j->instructions, options->instructions, INSTRUCTIONS_MOST, error));
     if (j->instructions.size == 0 || strlen(j->instructions.data) < j->instructions.size)
     {
@@ -123,7 +101,7 @@ static bool is_asked(const judge *j, size_t question)
 
 static lobass_status output_open(judge *j, lobass_error *error)
 {
-    const lobass_judge_options *options = j->options;
+    const lb_judge_options *options = j->options;
     char *lock = NULL;
     LB_TRY(lb_folder_create(options->output, error));
     lock = lb_path_join(options->output, "lock", error);
@@ -163,7 +141,7 @@ static lobass_status output_open(judge *j, lobass_error *error)
 
 static lobass_status question_send(judge *j, slot *s, double now, lobass_error *error)
 {
-    const lobass_judge_options *options = j->options;
+    const lb_judge_options *options = j->options;
     LB_TRY(lb_chat_request(&j->body, options->model, j->instructions.data,
                            &j->pairs.pairs[s->question / 2], s->question % 2 == 1, error));
     LB_TRY(lb_http_send(j->http, (size_t)(s - j->slots), j->body.data, j->body.size, error));
@@ -367,7 +345,7 @@ static lobass_status ask(judge *j, const lobass_observer *observer, lobass_error
 /* ---- the result -------------------------------------------------------------------------------
  */
 
-static void put_verdicts(lb_json_writer *json, const lobass_verdicts *of)
+static void put_verdicts(lb_json_writer *json, const lb_verdicts *of)
 {
     lb_json_put_count(json, "n_pairs", of->n_pairs);
     lb_json_put_count(json, "n_wins", of->n_wins);
@@ -386,7 +364,7 @@ static void put_verdicts(lb_json_writer *json, const lobass_verdicts *of)
 
 static lobass_status summary_write(judge *j, lobass_error *error)
 {
-    const lobass_judge_options *options = j->options;
+    const lb_judge_options *options = j->options;
     lb_buffer line = {0};
     lb_json_writer json = lb_json_writer_begin(&line, false, error);
     lb_json_open(&json, NULL, '{');
@@ -417,9 +395,8 @@ static lobass_status summary_write(judge *j, lobass_error *error)
 
 static lobass_status judge_with(judge *j, const lobass_observer *observer, lobass_error *error)
 {
-    const lobass_judge_options *options = j->options;
+    const lb_judge_options *options = j->options;
     const double began_seconds = lb_clock_seconds();
-    LB_TRY(check_options(options, error));
     LB_TRY(inputs_load(j, error));
     LB_TRY(lb_http_open(&j->http, options->url, options->key, options->timeout_seconds,
                         options->n_parallel, error));
@@ -442,11 +419,11 @@ static lobass_status judge_with(judge *j, const lobass_observer *observer, lobas
     return LOBASS_OK;
 }
 
-lobass_status lobass_judge(const lobass_judge_options *options, const lobass_observer *observer,
-                           lobass_judge_result *result, lobass_error *error)
+lobass_status lb_judge_run(const lb_judge_options *options, const lobass_observer *observer,
+                           lb_judge_result *result, lobass_error *error)
 {
     judge j = {.options = options, .result = result, .journal = {.descriptor = -1}};
-    *result = (lobass_judge_result){0};
+    *result = (lb_judge_result){0};
     const lobass_status status = judge_with(&j, observer, error);
     lb_http_close(j.http);
     lb_journal_close(&j.journal);
@@ -464,9 +441,9 @@ lobass_status lobass_judge(const lobass_judge_options *options, const lobass_obs
     return status;
 }
 
-void lobass_judge_result_free(lobass_judge_result *result)
+void lb_judge_result_free(lb_judge_result *result)
 {
     free(result->sources);
     free(result->summary);
-    *result = (lobass_judge_result){0};
+    *result = (lb_judge_result){0};
 }

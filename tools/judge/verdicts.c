@@ -14,7 +14,7 @@
 static const int scores[LB_VERDICT_COUNT] = {
     [LB_VERDICT_SHOWN_FIRST] = 1, [LB_VERDICT_SHOWN_SECOND] = -1};
 
-static void pair_count(lobass_verdicts *of, const lb_text_pair *pair, const lb_verdict orders[2])
+static void pair_count(lb_verdicts *of, const lb_text_pair *pair, const lb_verdict orders[2])
 {
     const int score = scores[orders[0]] - scores[orders[1]]; /* swapped: of the second model */
     const bool has_texts = pair->texts[0].text != NULL && pair->texts[1].text != NULL;
@@ -36,7 +36,7 @@ static void pair_count(lobass_verdicts *of, const lb_text_pair *pair, const lb_v
     ++*count;
 }
 
-static void sum_up(lobass_verdicts *of)
+static void sum_up(lb_verdicts *of)
 {
     const double n = (double)(of->n_wins + of->n_ties + of->n_losses);
     of->win_rate = of->low = of->high = of->p = NAN;
@@ -50,8 +50,8 @@ static void sum_up(lobass_verdicts *of)
 }
 
 /* The verdicts of the source called NAME, which may be new. */
-static lobass_status source_find(lobass_verdicts **found, lobass_judge_result *result,
-                                 size_t *capacity, const char *name, lobass_error *error)
+static lobass_status source_find(lb_verdicts **found, lb_judge_result *result, size_t *capacity,
+                                 const char *name, lobass_error *error)
 {
     for (size_t i = 0; i < result->n_sources; i++)
     {
@@ -66,12 +66,12 @@ static lobass_status source_find(lobass_verdicts **found, lobass_judge_result *r
         lb_list_reserve(&sources, capacity, result->n_sources + 1, sizeof *result->sources, error));
     result->sources = sources;
     *found = &result->sources[result->n_sources++];
-    **found = (lobass_verdicts){0};
+    **found = (lb_verdicts){0};
     (void)snprintf((*found)->name, sizeof(*found)->name, "%s", name);
     return LOBASS_OK;
 }
 
-lobass_status lb_verdicts_count(lobass_judge_result *result, const lb_text_pairs *pairs,
+lobass_status lb_verdicts_count(lb_judge_result *result, const lb_text_pairs *pairs,
                                 const lb_verdict *verdicts, lobass_error *error)
 {
     bool has_sources = false;
@@ -85,7 +85,7 @@ lobass_status lb_verdicts_count(lobass_judge_result *result, const lb_text_pairs
         const lb_text_pair *pair = &pairs->pairs[i];
         if (has_sources)
         {
-            lobass_verdicts *source = NULL;
+            lb_verdicts *source = NULL;
             LB_TRY(source_find(&source, result, &capacity,
                                pair->source == NULL ? NO_SOURCE : pair->source, error));
             pair_count(source, pair, verdicts + 2 * i);

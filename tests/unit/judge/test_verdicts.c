@@ -26,19 +26,19 @@ enum
 };
 
 /* Of one pair. */
-static lobass_verdicts count(int straight, int swapped, const lb_text_pair *pair)
+static lb_verdicts count(int straight, int swapped, const lb_text_pair *pair)
 {
     lb_text_pair one = *pair;
     const lb_text_pairs pairs = {.pairs = &one, .n_pairs = 1};
     const lb_verdict verdicts[2] = {(lb_verdict)straight, (lb_verdict)swapped};
-    lobass_judge_result result = {0};
+    lb_judge_result result = {0};
     lobass_error error = {0};
     assert_int_equal(LOBASS_OK, lb_verdicts_count(&result, &pairs, verdicts, &error));
-    const lobass_verdicts total = result.total;
+    const lb_verdicts total = result.total;
     assert_int_equal(1, total.n_pairs);
     assert_int_equal(1, total.n_wins + total.n_ties + total.n_losses + total.n_unreadable +
                             total.n_failed + total.n_without_text);
-    lobass_judge_result_free(&result);
+    lb_judge_result_free(&result);
     return total;
 }
 
@@ -73,7 +73,7 @@ static void test_both_orders(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     {
-        const lobass_verdicts found = count(cases[i].straight, cases[i].swapped, &pair);
+        const lb_verdicts found = count(cases[i].straight, cases[i].swapped, &pair);
         assert_int_equal(cases[i].expected == 'w', found.n_wins);
         assert_int_equal(cases[i].expected == 't', found.n_ties);
         assert_int_equal(cases[i].expected == 'l', found.n_losses);

@@ -9,29 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command.h"
-#include "progress.h"
-#include "result.h"
+#include "bench.h"
+#include "cli/cli.h"
 
-#define SHAPES_MOST 16
 #define SECONDS_MOST 86400
 #define PACK_MOST 1048576
 
-static const cli_choice *shape_choices(void)
-{
-    static cli_choice choices[SHAPES_MOST + 1];
-
-    for (unsigned i = 0; i < SHAPES_MOST && lobass_bench_shape(i) != NULL; i++)
-    {
-        choices[i] = (cli_choice){lobass_bench_shape(i), i};
-    }
-    return choices;
-}
-
 static const cli_choice scorings[] = {{"all", false}, {"response", true}, {NULL, 0}};
-static const cli_choice parts[] = {{"forward", LOBASS_BENCH_FORWARD},
-                                   {"train", LOBASS_BENCH_TRAIN},
-                                   {"both", LOBASS_BENCH_FORWARD | LOBASS_BENCH_TRAIN},
+static const cli_choice parts[] = {{"forward", LB_BENCH_FORWARD},
+                                   {"train", LB_BENCH_TRAIN},
+                                   {"both", LB_BENCH_FORWARD | LB_BENCH_TRAIN},
                                    {NULL, 0}};
 
 /* ---- results -------------------------------------------------------------------------------- */
@@ -40,13 +27,13 @@ static const struct
 {
     const char *name;
     size_t offset;
-} features[] = {{"avx2", offsetof(lobass_machine, has_avx2)},
-                {"avx512", offsetof(lobass_machine, has_avx512)},
-                {"avx512_bf16", offsetof(lobass_machine, has_avx512_bf16)},
-                {"amx_bf16", offsetof(lobass_machine, has_amx_bf16)}};
+} features[] = {{"avx2", offsetof(lb_machine, has_avx2)},
+                {"avx512", offsetof(lb_machine, has_avx512)},
+                {"avx512_bf16", offsetof(lb_machine, has_avx512_bf16)},
+                {"amx_bf16", offsetof(lb_machine, has_amx_bf16)}};
 #define N_FEATURES (sizeof features / sizeof features[0])
 
-static bool has_feature(const lobass_machine *machine, size_t index)
+static bool has_feature(const lb_machine *machine, size_t index)
 {
     return *(const bool *)((const char *)machine + features[index].offset);
 }
@@ -56,7 +43,7 @@ static const char *dtype_name(lobass_dtype dtype)
     return dtype == LOBASS_DTYPE_BF16 ? "bf16" : "fp32";
 }
 
-static void print_rate(const char *name, const lobass_bench_rate *rate)
+static void print_rate(const char *name, const lb_bench_rate *rate)
 {
     if (isfinite(rate->tokens_per_second))
     {
@@ -70,10 +57,10 @@ static void print_rate(const char *name, const lobass_bench_rate *rate)
     }
 }
 
-static void print_result(const lobass_bench_options *options, const lobass_bench_result *result)
+static void print_result(const lb_bench_options *options, const lb_bench_result *result)
 {
     char number[CLI_NUMBER_SIZE];
-    const lobass_machine *machine = &result->machine;
+    const lb_machine *machine = &result->machine;
 
     cli_field_print("cpu", machine->cpu);
     printf("%-12s", "has");
@@ -92,12 +79,12 @@ static void print_result(const lobass_bench_options *options, const lobass_bench
     print_rate("train", &result->train);
 }
 
-static void print_lengths_json(cli_json *json, const lobass_bench_options *options, unsigned part)
+static void print_lengths_json(cli_json *json, const lb_bench_options *options, unsigned part)
 {
     uint32_t *lengths = NULL;
     size_t count = 0;
 
-    if (lobass_bench_lengths(options, part, &lengths, &count, NULL) == LOBASS_OK)
+    if (lb_bench_lengths(options, part, &lengths, &count, NULL) == LOBASS_OK)
     {
         cli_json_array(json, "row_lengths");
         for (size_t i = 0; i < count; i++)
@@ -109,10 +96,10 @@ static void print_lengths_json(cli_json *json, const lobass_bench_options *optio
     free(lengths);
 }
 
-static void print_rate_json(cli_json *json, const lobass_bench_options *options, unsigned part,
-                            const lobass_bench_rate *rate)
+static void print_rate_json(cli_json *json, const lb_bench_options *options, unsigned part,
+                            const lb_bench_rate *rate)
 {
-    const char *name = part == LOBASS_BENCH_TRAIN ? "train" : "forward";
+    const char *name = part == LB_BENCH_TRAIN ? "train" : "forward";
     char key[64];
     const struct
     {
@@ -150,7 +137,7 @@ static void print_rate_json(cli_json *json, const lobass_bench_options *options,
     cli_json_end(json);
 }
 
-static void print_machine_json(cli_json *json, const lobass_machine *machine)
+static void print_machine_json(cli_json *json, const lb_machine *machine)
 {
     cli_json_object(json, "cpu");
     cli_json_text(json, "name", machine->cpu);
@@ -163,7 +150,7 @@ static void print_machine_json(cli_json *json, const lobass_machine *machine)
     cli_json_end(json);
 }
 
-static void print_json(const lobass_bench_options *options, const lobass_bench_result *result)
+static void print_json(const lb_bench_options *options, const lb_bench_result *result)
 {
     cli_json json = {.file = stdout};
 
@@ -177,8 +164,8 @@ static void print_json(const lobass_bench_options *options, const lobass_bench_r
     cli_json_uint(&json, "weight_bytes", result->weight_bytes);
     cli_json_uint(&json, "peak_rss_bytes", result->peak_rss_bytes);
     print_machine_json(&json, &result->machine);
-    print_rate_json(&json, options, LOBASS_BENCH_FORWARD, &result->forward);
-    print_rate_json(&json, options, LOBASS_BENCH_TRAIN, &result->train);
+    print_rate_json(&json, options, LB_BENCH_FORWARD, &result->forward);
+    print_rate_json(&json, options, LB_BENCH_TRAIN, &result->train);
     cli_json_end(&json);
 }
 
@@ -299,14 +286,14 @@ static int estimate_run(const lobass_run_options *options, double seconds, const
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static int bench_shape(const lobass_bench_options *options, const cli_common *common)
+static int bench_shape(const lb_bench_options *options, const cli_common *common)
 {
     cli_progress progress;
-    lobass_bench_result result;
+    lb_bench_result result;
     lobass_error error = {0};
 
     cli_progress_start(&progress, common);
-    if (lobass_bench(options, &progress.observer, &result, &error) != LOBASS_OK)
+    if (lb_bench_run(options, &progress.observer, &result, &error) != LOBASS_OK)
     {
         return cli_progress_fail(&progress, common, false, &error);
     }
@@ -325,9 +312,9 @@ static int bench_shape(const lobass_bench_options *options, const cli_common *co
 /* Everything the command reads; the choices of the table by their numbers. */
 typedef struct request
 {
-    lobass_bench_options bench;
+    lb_bench_options bench;
     lobass_run_options run;
-    unsigned shape, scored, part;
+    unsigned scored, part;
     cli_common common;
     size_t n_shape_options, n_run_options; /* the first rows of the table, and those after them */
 } request;
@@ -336,9 +323,9 @@ static void add_options(cli_parser *parser, request *r)
 {
     const cli_option rows[] = {
         {.name = "shape",
-         .type = CLI_CHOICE,
-         .target = &r->shape,
-         .choices = shape_choices(),
+         .type = CLI_NAME,
+         .target = &r->bench.shape,
+         .name_at = lb_bench_shape_name,
          .help = "the model whose shapes are taken, with random weights"},
         {.name = "scored",
          .type = CLI_CHOICE,
@@ -401,22 +388,10 @@ static int check_uses(const cli_parser *parser, const request *r)
     return -1;
 }
 
-static unsigned shape_index(const char *name)
-{
-    unsigned index = 0;
-
-    while (lobass_bench_shape(index) != NULL && strcmp(lobass_bench_shape(index), name) != 0)
-    {
-        index++;
-    }
-    return index;
-}
-
 static int run_request(request *r, const cli_parser *parser)
 {
     if (parser->n_values == 0)
     {
-        r->bench.shape = lobass_bench_shape(r->shape);
         r->bench.is_response_only = r->scored != 0;
         r->bench.parts = r->part;
         r->bench.n_threads = r->common.n_threads;
@@ -433,9 +408,9 @@ static int run_request(request *r, const cli_parser *parser)
     return estimate_run(&r->run, r->bench.seconds, &r->common);
 }
 
-int cmd_bench(const cli_call *call)
+static int command_bench(const cli_call *call)
 {
-    request r = {.bench = lobass_bench_options_default(), .run = lobass_run_options_default()};
+    request r = {.bench = lb_bench_options_default(), .run = lobass_run_options_default()};
     cli_parser parser = {
         .name = "bench",
         .usage = "[--shape NAME]\nMODEL DATA...",
@@ -448,7 +423,6 @@ int cmd_bench(const cli_call *call)
         .n_most = SIZE_MAX,
     };
 
-    r.shape = shape_index(r.bench.shape);
     r.scored = r.bench.is_response_only;
     r.part = r.bench.parts;
     r.common =
@@ -469,4 +443,9 @@ int cmd_bench(const cli_call *call)
     }
     cli_parser_free(&parser);
     return code;
+}
+
+int main(int argc, char **argv)
+{
+    return cli_program_run("bench", command_bench, argc, argv);
 }

@@ -7,9 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "command.h"
-#include "progress.h"
-#include "result.h"
+#include "cli/cli.h"
+#include "judge.h"
 
 #define KEY_VARIABLE "LOBASS_JUDGE_KEY"
 #define PARALLEL_MOST 256
@@ -20,7 +19,7 @@
 
 /* ---- the result ----------------------------------------------------------------------------- */
 
-static void print_verdicts(const lobass_verdicts *of)
+static void print_verdicts(const lb_verdicts *of)
 {
     const uint64_t counts[] = {of->n_pairs, of->n_wins, of->n_ties, of->n_losses};
     char number[CLI_NUMBER_SIZE];
@@ -55,9 +54,9 @@ static void print_count(const char *what, uint64_t count)
 
 static void print_result(const void *given, const void *made)
 {
-    const lobass_judge_options *options = given;
-    const lobass_judge_result *result = made;
-    const lobass_verdicts *total = &result->total;
+    const lb_judge_options *options = given;
+    const lb_judge_result *result = made;
+    const lb_verdicts *total = &result->total;
     char number[CLI_NUMBER_SIZE];
     char duration[CLI_NUMBER_SIZE];
 
@@ -84,7 +83,7 @@ static void print_result(const void *given, const void *made)
 
 static void print_json(const void *given, const void *made)
 {
-    const lobass_judge_result *result = made;
+    const lb_judge_result *result = made;
 
     (void)given;
     puts(result->summary);
@@ -93,12 +92,12 @@ static void print_json(const void *given, const void *made)
 static lobass_status call_library(const void *options, const lobass_observer *observer,
                                   void *result, lobass_error *error)
 {
-    return lobass_judge(options, observer, result, error);
+    return lb_judge_run(options, observer, result, error);
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static void add_options(cli_parser *parser, lobass_judge_options *options)
+static void add_options(cli_parser *parser, lb_judge_options *options)
 {
     const cli_option rows[] = {
         {.name = "url",
@@ -167,11 +166,11 @@ static void add_options(cli_parser *parser, lobass_judge_options *options)
     }
 }
 
-static int judge(lobass_judge_options *options, const cli_parser *parser, const cli_common *common)
+static int judge(lb_judge_options *options, const cli_parser *parser, const cli_common *common)
 {
     const cli_task task = {.call = call_library, .print = print_result, .print_json = print_json};
     const char *key = getenv(KEY_VARIABLE);
-    lobass_judge_result result = {0};
+    lb_judge_result result = {0};
 
     options->first = parser->values[0];
     options->second = parser->values[1];
@@ -179,13 +178,13 @@ static int judge(lobass_judge_options *options, const cli_parser *parser, const 
     options->seed = common->seed;
     options->overwrite = common->is_overwriting;
     const int code = cli_task_run(&task, options, &result, common);
-    lobass_judge_result_free(&result);
+    lb_judge_result_free(&result);
     return code;
 }
 
-int cmd_judge(const cli_call *call)
+static int command_judge(const cli_call *call)
 {
-    lobass_judge_options options = lobass_judge_options_default();
+    lb_judge_options options = lb_judge_options_default();
     cli_common common = {.seed = options.seed};
     cli_parser parser = {
         .name = "judge",
@@ -209,4 +208,9 @@ int cmd_judge(const cli_call *call)
     code = code < 0 ? judge(&options, &parser, &common) : code;
     cli_parser_free(&parser);
     return code;
+}
+
+int main(int argc, char **argv)
+{
+    return cli_program_run("judge", command_judge, argc, argv);
 }
