@@ -3,20 +3,9 @@
  * Any bytes as a model's text: it has no answer, or one that is a number in the one form that equal
  * numbers share, which is its own answer.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "task/answer.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds)
-    {
-        abort();
-    }
-}
 
 static void check_form(const char *answer, size_t size)
 {
@@ -39,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(has_answer == (answer.size > 0));
     if (has_answer)
     {
+        fuzz_n_accepted++;
         check_form(answer.data, answer.size);
         require(lb_buffer_print(&text, NULL, "#### %s", answer.data) == LOBASS_OK);
         require(lb_answer_find(&again, &has_answer, text.data, text.size, NULL) == LOBASS_OK);

@@ -3,20 +3,9 @@
  * Any bytes as the reply of a judge: it is refused with one line, or has a text with a verdict or
  * none; and what it says is wrong is a text. Whatever it says, a key in it is not kept.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "judge/judge.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds)
-    {
-        abort();
-    }
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -29,6 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                     strchr(error.message, '\n') == NULL));
     if (status == LOBASS_OK)
     {
+        fuzz_n_accepted++;
         const lb_verdict verdict = lb_verdict_find(text.data, text.size);
         require(verdict != LB_VERDICT_NONE && lb_verdict_name(verdict) != NULL);
     }

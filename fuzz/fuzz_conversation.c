@@ -3,20 +3,9 @@
  * Any bytes as a record: it is refused with one line, or it is a conversation that every template
  * renders with ascending spans that hold the responses' own texts.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "data/data.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds)
-    {
-        abort();
-    }
-}
 
 static void check_rendering(const lb_rendering *rendering, const lb_conversation *conversation)
 {
@@ -48,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         lb_conversation_parse(&conversation, (const char *)data, size, &arena, &error);
     require(status == LOBASS_OK || (status == LOBASS_BAD_FORMAT && error.message[0] != '\0' &&
                                     strchr(error.message, '\n') == NULL));
+    fuzz_n_accepted += status == LOBASS_OK;
     for (size_t i = 0; status == LOBASS_OK && i < sizeof names / sizeof *names; i++)
     {
         const lb_template *chosen = NULL;

@@ -4,12 +4,9 @@
  * and every string and real that it holds must read back as itself after being written. What the
  * reader of records takes must be what jansson says.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "unit/format/value_compare.h"
-
-int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 static void check_text(const json_t *value)
 {
@@ -90,6 +87,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
     {
         abort();
     }
+    fuzz_n_accepted += status == LOBASS_OK;
     check(value);
     json_decref(value);
     bool is_read = false;

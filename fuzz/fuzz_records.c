@@ -6,17 +6,13 @@
  * the line that it says; pieces of text leave out nothing but white space, and only the last is not
  * continued.
  */
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "fuzz.h"
 
 #include "format/format.h"
 
 #define RECORD_LIMIT 100000U
 #define PIECE_LIMIT 65536U
 #define REPEATED_BYTES 200000U
-
-int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 static bool is_compressed(const unsigned char *data, size_t size)
 {
@@ -115,6 +111,7 @@ static void read_all(reading *r)
                                   ? !has_record && strstr(error.message, r->path) == error.message
                               : has_record ? is_record_right(r, &record)
                                            : is_end_right(r);
+        fuzz_n_accepted += status == LOBASS_OK && has_record;
         if (!is_right)
         {
             abort();
@@ -123,44 +120,25 @@ static void read_all(reading *r)
     lb_record_reader_close(reader);
 }
 
-static char folder[] = "/tmp/lobass-fuzz-XXXXXX";
-
-static void remove_folder(void)
-{
-    (void)lb_folder_remove(folder, NULL);
-}
-
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
-    static bool is_made;
     if (size == 0)
     {
         return 0;
     }
-    if (!is_made && (mkdtemp(folder) == NULL || atexit(remove_folder) != 0))
-    {
-        abort();
-    }
-    is_made = true;
     static const char *const names[] = {"x.jsonl", "x.json", "x.txt", "x.txt"};
     const unsigned choice = data[0] & 3U;
     const unsigned char *bytes = data + 1;
     const size_t n_bytes = size - 1;
-    char *path = lb_path_join(folder, names[choice], NULL);
     lb_buffer text = {0};
     do
     {
-        if (path == NULL || lb_buffer_append(&text, bytes, n_bytes, NULL) != LOBASS_OK)
+        if (lb_buffer_append(&text, bytes, n_bytes, NULL) != LOBASS_OK)
         {
             abort();
         }
     } while (choice == 3 && n_bytes > 0 && text.size < REPEATED_BYTES);
-    FILE *file = fopen(path, "wb");
-    if (file == NULL || (text.size > 0 && fwrite(text.data, 1, text.size, file) != text.size) ||
-        fclose(file) != 0)
-    {
-        abort();
-    }
+    char *path = fuzz_file(fuzz_folder(), names[choice], text.data, text.size);
     reading r = {.path = path, .size = text.size, .line = 1, .is_text = choice >= 2};
     r.data = is_compressed(bytes, n_bytes) ? NULL : (const unsigned char *)text.data;
     read_all(&r);

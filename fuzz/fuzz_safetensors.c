@@ -3,12 +3,9 @@
  * Fuzzes the reader of safetensors on bytes in memory: every tensor that is handed out must lie
  * within them, have the size of its shape, and be found again by its name.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "format/safetensors_private.h"
-
-int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
 static void check_tensor(const lb_safetensors *file, const lb_tensor *tensor,
                          const unsigned char *data, size_t size)
@@ -46,6 +43,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         }
         return 0;
     }
+    fuzz_n_accepted++;
     const lb_tensor *tensor = NULL;
     (void)lb_safetensors_find(file, "w", &tensor, &error);
     for (size_t i = 0; i < lb_safetensors_count(file); i++)

@@ -3,13 +3,9 @@
  * Any bytes as a tokenizer.json: loading refuses them or gives a tokenizer that encodes a text,
  * whole and with forced splits, and decodes what it gave. Ids are checked against the vocabulary.
  */
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+#include "fuzz.h"
 
 #include "text/text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char text[] =
     " Hello, the w\xC3\xB6rld's 12345\n\t\xE2\x96\x81<s>a\xCC\x81\xF0\x9F\xA6\x99"
@@ -70,23 +66,16 @@ static void encode_and_decode(const lobass_tokenizer *tokenizer, bool is_joint)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char path[] = "/tmp/fuzz_tokenizer_XXXXXX";
+    char *path = fuzz_file(fuzz_folder(), "tokenizer.json", data, size);
     lobass_tokenizer *tokenizer = NULL;
-    lobass_error error;
-    const int file = mkstemp(path);
-
-    if (file < 0)
+    lobass_error error = {0};
+    if (lobass_tokenizer_load(&tokenizer, path, &error) == LOBASS_OK)
     {
-        return 0;
-    }
-    const bool is_written = write(file, data, size) == (ssize_t)size;
-    (void)close(file);
-    if (is_written && lobass_tokenizer_load(&tokenizer, path, &error) == LOBASS_OK)
-    {
+        fuzz_n_accepted++;
         encode_and_decode(tokenizer, false);
         encode_and_decode(tokenizer, true);
         lobass_tokenizer_free(tokenizer);
     }
-    (void)unlink(path);
+    free(path);
     return 0;
 }

@@ -2,7 +2,8 @@
  *
  * Gives every file of a folder to a fuzz target, in sorted order: how the committed corpora run as
  * ordinary tests, without libFuzzer. Usage: fuzz_PARSER FOLDER. A folder that is missing or empty
- * is a failure, so that a test that replays nothing cannot pass.
+ * is a failure, and so is one of which nothing is accepted: a test that replays nothing, or whose
+ * loader refuses everything, cannot pass.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -13,8 +14,9 @@
 
 #define INPUT_LIMIT ((size_t)64 * 1024 * 1024)
 
-/* The entry point that libFuzzer calls; every fuzz target defines it. */
+/* Every fuzz target has these (fuzz.h); the first is what libFuzzer calls. */
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+extern size_t fuzz_n_accepted;
 
 static int is_visible(const struct dirent *entry)
 {
@@ -75,6 +77,11 @@ int main(int n_arguments, char **arguments)
         free(entries[i]);
     }
     free(entries);
-    printf("%d inputs\n", n_entries);
+    printf("%d inputs, accepted %zu times\n", n_entries, fuzz_n_accepted);
+    if (fuzz_n_accepted == 0)
+    {
+        (void)fprintf(stderr, "%s: not one input was accepted\n", arguments[1]);
+        result = 1;
+    }
     return result;
 }
