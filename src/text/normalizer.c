@@ -237,6 +237,12 @@ static lobass_status append_form(const context *c, size_t from, size_t to, utf8p
                          utf8proc_errmsg(result));
         goto done;
     }
+    if (result == size && memcmp(code_points, text, to - from) == 0)
+    {
+        status =
+            lb_tracked_copy(c->output, c->input, from, to, c->error); /* each byte is its own */
+        goto done;
+    }
     LB_TRY_GOTO(lb_tracked_append(c->output, (const char *)code_points, (size_t)result,
                                   lb_view_end(c->input, to), c->error));
 done:
