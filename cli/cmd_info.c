@@ -139,16 +139,16 @@ static int describe_adapter(const char *path, bool is_json)
 
 /* ---- a run ---------------------------------------------------------------------------------- */
 
-static void print_run_model(const lobass_run_model *model)
+static void print_run_model(const lobass_run_model *model, const lobass_run_totals *totals)
 {
     char rows[CLI_NUMBER_SIZE];
     char due[CLI_NUMBER_SIZE];
 
-    printf("losses       %s: %s of %s rows", model->name, cli_number(rows, model->n_rows),
-           cli_number(due, model->n_rows_due));
-    if (isfinite(model->mean_loss))
+    printf("losses       %s: %s of %s rows", model->name, cli_number(rows, totals->n_rows),
+           cli_number(due, totals->n_rows_due));
+    if (isfinite(totals->mean_loss))
     {
-        printf(", %.4f nats per scored token", model->mean_loss);
+        printf(", %.4f nats per scored token", totals->mean_loss);
     }
     printf(", %s\n             ", model->dtype);
     cli_print_text(stdout, model->path);
@@ -160,8 +160,18 @@ static void print_run_model(const lobass_run_model *model)
     putchar('\n');
 }
 
-static void print_run(const lobass_run *run, const lobass_run_info *info)
+/* What is printed of a run. */
+typedef struct shown_run
 {
+    lobass_run *run;
+    lobass_run_info info;
+    lobass_run_totals *totals; /* [info.n_models] */
+} shown_run;
+
+static void print_run(const shown_run *shown)
+{
+    const lobass_run *run = shown->run;
+    const lobass_run_info *info = &shown->info;
     char number[CLI_NUMBER_SIZE];
     char scored[CLI_NUMBER_SIZE];
 
@@ -182,14 +192,17 @@ static void print_run(const lobass_run *run, const lobass_run_info *info)
            cli_number(scored, info->n_scored_tokens));
     for (size_t i = 0; i < info->n_models; i++)
     {
-        print_run_model(lobass_run_model_at(run, i));
+        print_run_model(lobass_run_model_at(run, i), &shown->totals[i]);
     }
     printf("selected     %s\n",
            info->has_selection ? cli_number(number, info->n_selected) : "nothing yet");
 }
 
-static void print_run_lists(cli_json *json, const lobass_run *run, const lobass_run_info *info)
+static void print_run_lists(cli_json *json, const shown_run *shown)
 {
+    const lobass_run *run = shown->run;
+    const lobass_run_info *info = &shown->info;
+
     cli_json_array(json, "sources");
     for (size_t i = 0; i < info->n_sources; i++)
     {
@@ -211,16 +224,17 @@ static void print_run_lists(cli_json *json, const lobass_run *run, const lobass_
         cli_json_text(json, "adapter", model->adapter);
         cli_json_text(json, "fingerprint", model->fingerprint);
         cli_json_text(json, "dtype", model->dtype);
-        cli_json_uint(json, "rows", model->n_rows);
-        cli_json_uint(json, "rows_due", model->n_rows_due);
-        cli_json_real(json, "mean_loss", model->mean_loss);
+        cli_json_uint(json, "rows", shown->totals[i].n_rows);
+        cli_json_uint(json, "rows_due", shown->totals[i].n_rows_due);
+        cli_json_real(json, "mean_loss", shown->totals[i].mean_loss);
         cli_json_end(json);
     }
     cli_json_end(json);
 }
 
-static void print_run_json(const lobass_run *run, const lobass_run_info *info)
+static void print_run_json(const shown_run *shown)
 {
+    const lobass_run_info *info = &shown->info;
     cli_json json = {.file = stdout};
 
     cli_json_object(&json, NULL);
@@ -237,32 +251,51 @@ static void print_run_json(const lobass_run *run, const lobass_run_info *info)
     {
         cli_json_uint(&json, "selected", info->n_selected);
     }
-    print_run_lists(&json, run, info);
+    print_run_lists(&json, shown);
     cli_json_end(&json);
+}
+
+static lobass_status read_run(shown_run *shown, const char *path, lobass_error *error)
+{
+    lobass_status status = lobass_run_open(&shown->run, path, error);
+
+    if (status == LOBASS_OK)
+    {
+        status = lobass_run_describe(shown->run, &shown->info, error);
+    }
+    if (status == LOBASS_OK)
+    {
+        shown->totals = calloc(shown->info.n_models + 1, sizeof *shown->totals);
+        status = shown->totals != NULL ? LOBASS_OK : cli_out_of_memory(error);
+    }
+    for (size_t i = 0; i < shown->info.n_models && status == LOBASS_OK; i++)
+    {
+        status = lobass_run_measured(shown->run, i, &shown->totals[i], error);
+    }
+    return status;
 }
 
 static int describe_run(const char *path, bool is_json)
 {
-    lobass_run *run = NULL;
-    lobass_run_info info = {0};
+    shown_run shown = {0};
     lobass_error error = {0};
+    int code = CLI_DONE;
 
-    if (lobass_run_open(&run, path, &error) != LOBASS_OK ||
-        lobass_run_describe(run, &info, &error) != LOBASS_OK)
+    if (read_run(&shown, path, &error) != LOBASS_OK)
     {
-        lobass_run_close(run);
-        return cli_fail(&error);
+        code = cli_fail(&error);
     }
-    if (is_json)
+    else if (is_json)
     {
-        print_run_json(run, &info);
+        print_run_json(&shown);
     }
     else
     {
-        print_run(run, &info);
+        print_run(&shown);
     }
-    lobass_run_close(run);
-    return cli_finish(CLI_DONE);
+    free(shown.totals);
+    lobass_run_close(shown.run);
+    return cli_finish(code);
 }
 
 /* What a folder is follows from a file in it; a model is what is nothing else. */

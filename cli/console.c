@@ -305,6 +305,13 @@ char *cli_read_all(size_t *size_bytes, FILE *file)
     return NULL;
 }
 
+lobass_status cli_out_of_memory(lobass_error *error)
+{
+    error->status = LOBASS_OUT_OF_MEMORY;
+    snprintf(error->message, sizeof error->message, "out of memory");
+    return LOBASS_OUT_OF_MEMORY;
+}
+
 int cli_finish(int code)
 {
     bool is_written = ferror(stdout) == 0; /* if not, errno is of that write */

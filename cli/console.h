@@ -59,6 +59,9 @@ bool cli_is_interrupted(void);
 /* All of FILE, yours: free(). NULL when it cannot be read or held. */
 char *cli_read_all(size_t *size_bytes, FILE *file);
 
+/* LOBASS_OUT_OF_MEMORY, told in ERROR as the library tells its own failures. */
+lobass_status cli_out_of_memory(lobass_error *error);
+
 /* Flushes standard output; CODE if everything was written, else a message and CLI_FAILED. */
 int cli_finish(int code);
 

@@ -8,13 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static lobass_status out_of_memory(lobass_error *error)
-{
-    error->status = LOBASS_OUT_OF_MEMORY;
-    snprintf(error->message, sizeof error->message, "out of memory");
-    return LOBASS_OUT_OF_MEMORY;
-}
-
 /* One element where N is 0, so that NULL means what it says. */
 static void *allocate(size_t n, size_t size)
 {
@@ -34,7 +27,7 @@ static lobass_status copy_tokens(cli_shown_row *shown, lobass_error *error)
     shown->stored_reason = row->reason != NULL ? strdup(row->reason) : NULL;
     if (shown->tokens == NULL || (row->reason != NULL && shown->stored_reason == NULL))
     {
-        return out_of_memory(error);
+        return cli_out_of_memory(error);
     }
     for (size_t i = 0; i < row->n_tokens; i++)
     {
@@ -64,7 +57,7 @@ static lobass_status append_text(cli_shown_row *shown, cli_shown_token *token, s
     if (larger == NULL)
     {
         free(piece);
-        return out_of_memory(error);
+        return cli_out_of_memory(error);
     }
     memcpy(larger + *used, piece, token->size_bytes);
     free(piece);
@@ -107,14 +100,14 @@ static lobass_status load_values(float ***values, cli_shown_row *shown, uint64_t
     *values = allocate(shown->info.n_models, sizeof **values);
     if (*values == NULL)
     {
-        return out_of_memory(error);
+        return cli_out_of_memory(error);
     }
     for (size_t i = 0; i < shown->info.n_models && n_scored > 0; i++)
     {
         float *of_model = allocate(n_scored, sizeof *of_model);
         if (of_model == NULL)
         {
-            return out_of_memory(error);
+            return cli_out_of_memory(error);
         }
         lobass_status status = read(shown->run, row_number, i, of_model, n_scored, error);
         if (status == LOBASS_OK)
@@ -189,7 +182,7 @@ static lobass_status load_scores(cli_shown_row *shown, uint64_t row_number, loba
     shown->scores_size = catcher.size_bytes;
     if (catcher.has_no_memory)
     {
-        return out_of_memory(error);
+        return cli_out_of_memory(error);
     }
     if (catcher.is_complete)
     {

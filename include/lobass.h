@@ -371,10 +371,14 @@ typedef struct lobass_run_model
 {
     const char *name, *path, *fingerprint, *dtype;
     const char *adapter; /* its folder; NULL: none */
+} lobass_run_model;
+
+typedef struct lobass_run_totals
+{
     uint64_t n_rows;     /* measured so far */
     uint64_t n_rows_due; /* to be measured altogether */
     double mean_loss;    /* nats per scored token of rows with a finite loss; NaN: none yet */
-} lobass_run_model;
+} lobass_run_totals;
 
 typedef struct lobass_run_info
 {
@@ -397,6 +401,9 @@ LOBASS_API lobass_status lobass_run_describe(lobass_run *run, lobass_run_info *i
                                              lobass_error *error);
 LOBASS_API const lobass_run_source *lobass_run_source_at(const lobass_run *run, size_t index);
 LOBASS_API const lobass_run_model *lobass_run_model_at(const lobass_run *run, size_t index);
+/* How far the measuring under a model has come. */
+LOBASS_API lobass_status lobass_run_measured(lobass_run *run, size_t model_index,
+                                             lobass_run_totals *totals, lobass_error *error);
 /* The pointers in ROW live until the next call on the run. */
 LOBASS_API lobass_status lobass_run_row(lobass_run *run, uint64_t row_number, lobass_row *row,
                                         lobass_error *error);

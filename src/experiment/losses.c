@@ -156,12 +156,12 @@ static lobass_status cell_load(loading *l, size_t cell, const char *name, lb_sto
                                lobass_error *error)
 {
     lb_loss_table *table = l->table;
-    lb_store_model model = {0};
+    lb_measurement measurement;
     l->sums = table->sums + cell * table->n_rows;
     l->n_found = 0;
-    LB_TRY(lb_store_model_load(&model, store, name, error));
-    const lobass_status status = lb_store_losses_walk(store, model.id, row_take, l, error);
-    lb_store_model_clear(&model);
+    LB_TRY(lb_store_measurement_load(&measurement, store, name, error));
+    const lobass_status status = lb_store_losses_walk(store, measurement.id, row_take, l, error);
+    lb_store_measurement_clear(&measurement);
     LB_TRY(status);
     if (l->n_found != table->n_rows)
     {

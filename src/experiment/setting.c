@@ -59,21 +59,16 @@ static lobass_status recipe_load(lb_setting *s, lobass_error *error)
 /* The model of the initial losses, which must still be what it was. */
 static lobass_status base_find(lb_setting *s, lobass_error *error)
 {
-    lb_store_model model = {0};
+    lb_measurement model;
     lb_hash hash;
-    char *adapter = NULL;
-    lobass_status status = lb_store_model_load(&model, s->run, "initial", error);
-    if (status != LOBASS_OK)
-    {
-        return status;
-    }
-    LB_TRY_GOTO(lb_adapter_recall(&adapter, s->run, "initial", error));
-    if (adapter != NULL)
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_measurement_load(&model, s->run, "initial", error));
+    if (model.adapter != NULL)
     {
         status = lb_fail(error, LOBASS_UNSUPPORTED,
                          "%s: \"initial\" was measured with the adapter %s; an experiment begins "
                          "from a model without one",
-                         lb_store_path(s->run), adapter);
+                         lb_store_path(s->run), model.adapter);
         goto done;
     }
     LB_TRY_GOTO(lb_fingerprint_compute(&hash, model.path, error));
@@ -89,26 +84,22 @@ static lobass_status base_find(lb_setting *s, lobass_error *error)
     s->base = model.path;
     model.path = NULL;
 done:
-    free(adapter);
-    lb_store_model_clear(&model);
+    lb_store_measurement_clear(&model);
     return status;
 }
 
 /* A run that was stopped before its end has nothing to choose by yet. */
 static lobass_status finish_check(const lb_setting *s, lobass_error *error)
 {
-    lb_store_model model = {0};
-    lobass_error found;
-    const lobass_status status = lb_store_model_load(&model, s->run, LB_RUN_REFERENCE, &found);
-    lb_store_model_clear(&model);
-    if (status == LOBASS_NOT_FOUND)
-    {
-        return lb_fail(error, status,
-                       "%s: has no losses under \"" LB_RUN_REFERENCE
-                       "\": expected a run that is done; give the same `lobass run` again",
-                       lb_store_path(s->run));
-    }
-    return status == LOBASS_OK ? status : lb_fail(error, status, "%s", found.message);
+    lb_measurement found;
+    bool is_there = false;
+    LB_TRY(lb_store_measurement_find(&found, &is_there, s->run, LB_RUN_REFERENCE, error));
+    lb_store_measurement_clear(&found);
+    return is_there ? LOBASS_OK
+                    : lb_fail(error, LOBASS_NOT_FOUND,
+                              "%s: has no losses under \"" LB_RUN_REFERENCE
+                              "\": expected a run that is done; give the same `lobass run` again",
+                              lb_store_path(s->run));
 }
 
 lobass_status lb_setting_score(lb_scores **scores, const lb_setting *s, uint64_t seed,

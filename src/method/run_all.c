@@ -83,7 +83,7 @@ static lobass_status reference_fingerprint(lb_hash *hash, const reference *found
 
 /* Are the losses STORED those of the reference that stands there, or, if none does, of the one that
  * stood there and will be made again? */
-static lobass_status reference_compare(bool *is_own, const lb_store_model *stored, lb_store *store,
+static lobass_status reference_compare(bool *is_own, const lb_measurement *stored, lb_store *store,
                                        const reference *found, const char *base,
                                        lobass_error *error)
 {
@@ -96,11 +96,9 @@ static lobass_status reference_compare(bool *is_own, const lb_store_model *store
         *is_own = strcmp(stored->fingerprint, fingerprint) == 0;
         return LOBASS_OK;
     }
-    char *adapter = NULL;
-    LB_TRY(lb_adapter_recall(&adapter, store, LB_RUN_REFERENCE, error));
+    const char *measured = stored->adapter != NULL ? stored->adapter : stored->path;
     char *path = recorded_path(lb_store_path(store), error);
-    *is_own = path != NULL && strcmp(adapter != NULL ? adapter : stored->path, path) == 0;
-    free(adapter);
+    *is_own = path != NULL && strcmp(measured, path) == 0;
     free(path);
     return path != NULL ? LOBASS_OK : LOBASS_OUT_OF_MEMORY;
 }
@@ -109,13 +107,13 @@ static lobass_status reference_compare(bool *is_own, const lb_store_model *store
 static lobass_status reference_check(lb_store *store, const reference *found, const char *base,
                                      lobass_error *error)
 {
-    lb_store_model stored = {0};
-    lobass_error cause = {0};
+    lb_measurement stored;
+    bool is_there = false;
     bool is_own = false;
-    const lobass_status looked = lb_store_model_load(&stored, store, LB_RUN_REFERENCE, &cause);
-    if (looked != LOBASS_OK)
+    LB_TRY(lb_store_measurement_find(&stored, &is_there, store, LB_RUN_REFERENCE, error));
+    if (!is_there)
     {
-        return looked == LOBASS_NOT_FOUND ? LOBASS_OK : lb_fail(error, looked, "%s", cause.message);
+        return LOBASS_OK;
     }
     const char *run = lb_store_path(store);
     lobass_status status = reference_compare(&is_own, &stored, store, found, base, error);
@@ -127,30 +125,28 @@ static lobass_status reference_check(lb_store *store, const reference *found, co
                          "folder",
                          run, stored.path, found->output);
     }
-    lb_store_model_clear(&stored);
+    lb_store_measurement_clear(&stored);
     return status;
 }
 
 /* `run` measures two of the three models that scores are made of. */
 static lobass_status score_check(lb_store *store, lobass_score by, lobass_error *error)
 {
-    lb_store_model stored = {0};
-    lobass_error cause = {0};
+    lb_measurement stored;
+    bool is_there = false;
     if (by != LOBASS_SCORE_IFD_LOSS && by != LOBASS_SCORE_IFD_PPL)
     {
         return LOBASS_OK;
     }
-    const lobass_status status = lb_store_model_load(&stored, store, LB_UNCONDITIONAL, &cause);
-    lb_store_model_clear(&stored);
-    if (status == LOBASS_NOT_FOUND)
-    {
-        return lb_fail(error, status,
-                       "%s: the score \"%s\" needs losses under \"" LB_UNCONDITIONAL
-                       "\", which `run` does not measure; expected another score, or "
-                       "`lobass measure %s MODEL --as " LB_UNCONDITIONAL "` before",
-                       lb_store_path(store), lobass_score_describe(by)->name, lb_store_path(store));
-    }
-    return status == LOBASS_OK ? status : lb_fail(error, status, "%s", cause.message);
+    LB_TRY(lb_store_measurement_find(&stored, &is_there, store, LB_UNCONDITIONAL, error));
+    lb_store_measurement_clear(&stored);
+    return is_there ? LOBASS_OK
+                    : lb_fail(error, LOBASS_NOT_FOUND,
+                              "%s: the score \"%s\" needs losses under \"" LB_UNCONDITIONAL
+                              "\", which `run` does not measure; expected another score, or "
+                              "`lobass measure %s MODEL --as " LB_UNCONDITIONAL "` before",
+                              lb_store_path(store), lobass_score_describe(by)->name,
+                              lb_store_path(store));
 }
 
 /* What would stop a later step is told before anything is computed: also data files that are gone,

@@ -62,18 +62,11 @@ static lobass_status recipe_look(bool *is_other, const lobass_run_options *optio
 
 static lobass_status losses_forget(lb_store *store, lobass_error *error)
 {
-    static const char *const facts[] = {LB_FACT_SELECTION, "machine.measure " LB_RUN_REFERENCE,
-                                        "seconds.train " LB_RUN_REFERENCE,
-                                        "seconds.measure " LB_RUN_REFERENCE, "seconds.select"};
+    static const char *const facts[] = {LB_FACT_SELECTION, "seconds.train " LB_RUN_REFERENCE,
+                                        "seconds.select"};
     lobass_status status = LOBASS_OK;
-    lobass_error cause = {0};
     LB_TRY(lb_store_begin(store, error));
-    const lobass_status removed = lb_store_model_remove(store, LB_RUN_REFERENCE, &cause);
-    if (removed != LOBASS_OK && removed != LOBASS_NOT_FOUND)
-    {
-        status = lb_fail(error, removed, "%s", cause.message);
-        goto done;
-    }
+    LB_TRY_GOTO(lb_store_measurement_remove(store, LB_RUN_REFERENCE, error));
     LB_TRY_GOTO(lb_store_selection_remove(store, error));
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
     {

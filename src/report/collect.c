@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const lb_store_model *lb_report_model_find(const lb_report *report, const char *name)
+const lb_measurement *lb_report_model_find(const lb_report *report, const char *name)
 {
     for (size_t i = 0; i < report->n_models; i++)
     {
@@ -177,7 +177,7 @@ lobass_status lb_report_collect(lb_report *report, const char *run, lobass_error
     LB_TRY(lb_store_begin(report->store, error));
     LB_TRY(lb_prepared_check(report->store, error));
     LB_TRY(lb_store_sources_load(&report->sources, &report->n_sources, report->store, error));
-    LB_TRY(lb_store_models_load(&report->models, &report->n_models, report->store, error));
+    LB_TRY(lb_store_measurements_load(&report->models, &report->n_models, report->store, error));
     LB_TRY(spec_recall(report, error));
     LB_TRY(lb_scores_compute(&report->scores, report->store, &report->rules, error));
     return choice_load(report, error);
@@ -190,7 +190,7 @@ void lb_report_clear(lb_report *report)
     free(report->choice.order);
     free(report->selection_json);
     lb_scores_free(report->scores);
-    lb_store_models_free(report->models, report->n_models);
+    lb_store_measurements_free(report->models, report->n_models);
     lb_store_sources_free(report->sources, report->n_sources);
     lb_store_close(report->store);
     *report = (lb_report){0};

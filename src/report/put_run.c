@@ -32,42 +32,23 @@ static lobass_status put_fact(lb_json_writer *json, const char *key, lb_store *s
     return json->status;
 }
 
-/* How many rows the model measured, and how many there are to measure. */
-static lobass_status put_measured(lb_page *page, const lb_report *report,
-                                  const lb_store_model *model)
-{
-    const size_t n_rows = report->scores->n_rows;
-    bool *is_measured = NULL;
-    uint64_t n_measured = 0;
-    uint64_t n_due = 0;
-    LB_TRY(lb_store_measured_load(&is_measured, n_rows, report->store, model->id, page->error));
-    for (size_t i = 0; i < n_rows; i++)
-    {
-        n_measured += is_measured[i] ? 1 : 0;
-        n_due += report->scores->summaries[i].n_scored > 0 ? 1 : 0;
-    }
-    free(is_measured);
-    lb_json_put_count(&page->json, "rows", n_measured);
-    lb_json_put_count(&page->json, "rows_due", n_due);
-    return page->json.status;
-}
-
-static lobass_status put_model(lb_page *page, const lb_report *report, const lb_store_model *model)
+static lobass_status put_model(lb_page *page, const lb_report *report, const lb_measurement *model,
+                               uint64_t n_due)
 {
     lb_json_writer *json = &page->json;
-    char *adapter = NULL;
+    lb_loss_totals totals;
+    LB_TRY(lb_store_totals_load(&totals, report->store, model->id, page->error));
     lb_json_open(json, NULL, '{');
     lb_json_put_text(json, "name", model->name);
     lb_json_put_text(json, "path", model->path);
     lb_json_put_text(json, "fingerprint", model->fingerprint);
     lb_json_put_text(json, "dtype", model->dtype);
-    LB_TRY(put_measured(page, report, model));
-    LB_TRY(lb_adapter_recall(&adapter, report->store, model->name, page->error));
-    if (adapter != NULL)
+    lb_json_put_count(json, "rows", totals.n_rows);
+    lb_json_put_count(json, "rows_due", n_due);
+    if (model->adapter != NULL)
     {
-        lb_json_put_text(json, "adapter", adapter);
+        lb_json_put_text(json, "adapter", model->adapter);
     }
-    free(adapter);
     lb_json_close(json, '}');
     return json->status;
 }
@@ -260,6 +241,7 @@ done:
 
 lobass_status lb_put_run(lb_page *page, const lb_report *report)
 {
+    lb_row_counts counts;
     lb_json_writer *json = &page->json;
     lb_json_put_text(json, "lobass", lobass_version());
     lb_json_put_text(json, "run", lb_path_name(lb_store_path(report->store)));
@@ -269,10 +251,11 @@ lobass_status lb_put_run(lb_page *page, const lb_report *report)
                     page->error));
     LB_TRY(put_fact(json, "tokenization_hash", report->store, LB_FACT_TOKENIZATION, false,
                     page->error));
+    LB_TRY(lb_store_counts_load(&counts, report->store, page->error));
     lb_json_open(json, "models", '[');
     for (size_t i = 0; i < report->n_models; i++)
     {
-        LB_TRY(put_model(page, report, &report->models[i]));
+        LB_TRY(put_model(page, report, &report->models[i], counts.n_due));
     }
     lb_json_close(json, ']');
     LB_TRY(put_training(page, report));

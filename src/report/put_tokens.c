@@ -40,7 +40,7 @@ static lobass_status put_pieces(reader *r, const lobass_row *row)
 /* Of the row's scored tokens; nothing where it was not measured under NAME. */
 static lobass_status put_losses(reader *r, const char *name, uint64_t row)
 {
-    const lb_store_model *model = lb_report_model_find(r->report, name);
+    const lb_measurement *model = lb_report_model_find(r->report, name);
     lb_row_losses losses = {0};
     lobass_error found;
     if (model == NULL)

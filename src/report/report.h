@@ -34,7 +34,7 @@ typedef struct lb_report
     lb_store *store;
     lb_store_source *sources;
     size_t n_sources;
-    lb_store_model *models;
+    lb_measurement *models;
     size_t n_models;
     lb_score_rules rules;
     lb_scores *scores;
@@ -46,7 +46,7 @@ typedef struct lb_report
 lobass_status lb_report_collect(lb_report *report, const char *run, lobass_error *error);
 void lb_report_clear(lb_report *report);
 /* The model of this name, or NULL. */
-const lb_store_model *lb_report_model_find(const lb_report *report, const char *name);
+const lb_measurement *lb_report_model_find(const lb_report *report, const char *name);
 
 /* ---- what is worked out of it (figures.c) ------------------------------------------------------
  */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Adapters as tasks see them: their options (targets as text and back, what alpha is where none was
- * given), how one becomes part of a model's fingerprint, and the fact "adapter.NAME" in a run,
- * which holds the folder of the adapter that the losses NAME were measured with.
+ * given), and how one becomes part of a model's fingerprint.
  */
 #include "run/run.h"
 
@@ -12,7 +11,6 @@
 #define ALL_LINEAR "all-linear"
 #define MOST_RANK 65536
 #define MOST_ALPHA 1e6
-#define FACT_SIZE 96
 
 /* ---- options ----------------------------------------------------------------------------------
  */
@@ -181,20 +179,4 @@ lobass_status lb_adapter_check(lb_store *store, const char *folder, const lb_con
     const lobass_status status = lb_run_check_model(store, folder, tokenizer, config, error);
     lobass_tokenizer_free(tokenizer);
     return status;
-}
-
-lobass_status lb_adapter_record(lb_store *store, const char *name, const char *path,
-                                lobass_error *error)
-{
-    char fact[FACT_SIZE];
-    (void)snprintf(fact, sizeof fact, "adapter.%s", name);
-    return path != NULL ? lb_store_fact_save(store, fact, path, error)
-                        : lb_store_fact_remove(store, fact, error);
-}
-
-lobass_status lb_adapter_recall(char **path, lb_store *store, const char *name, lobass_error *error)
-{
-    char fact[FACT_SIZE];
-    (void)snprintf(fact, sizeof fact, "adapter.%s", name);
-    return lb_store_fact_load(path, store, fact, error);
 }

@@ -43,55 +43,6 @@ lobass_status lb_step_clock_save(const lb_step_clock *clock, lb_store *store, lo
     return lb_store_fact_save(store, clock->fact, text, error);
 }
 
-void lb_summaries_count(const lb_row_summary *summaries, size_t n_rows,
-                        uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64_t *n_tokens,
-                        uint64_t *n_scored_tokens)
-{
-    for (size_t i = 0; i < n_rows; i++)
-    {
-        const lb_row_summary *summary = &summaries[i];
-        statuses[summary->status]++;
-        if (summary->n_scored > 0)
-        {
-            *n_tokens += summary->n_tokens;
-            *n_scored_tokens += summary->n_scored;
-        }
-    }
-}
-
-double lb_losses_sum(const float *nll, size_t n_scored)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n_scored; i++)
-    {
-        sum += (double)nll[i];
-    }
-    return sum;
-}
-
-lobass_status lb_measured_backend_load(char *backend, size_t size, lb_store *store,
-                                       const char *name, lobass_error *error)
-{
-    lobass_status status = LOBASS_OK;
-    char fact[128];
-    char *text = NULL;
-    json_t *object = NULL;
-    const char *found = "";
-    (void)snprintf(fact, sizeof fact, LB_FACT_MACHINE, name);
-    LB_TRY(lb_store_fact_load(&text, store, fact, error));
-    if (text != NULL)
-    {
-        const char *where = lb_store_path(store);
-        LB_TRY_GOTO(lb_json_parse(&object, text, strlen(text), where, error));
-        LB_TRY_GOTO(lb_json_text(object, where, "backend", false, &found, error));
-    }
-    (void)snprintf(backend, size, "%s", found);
-done:
-    json_decref(object);
-    free(text);
-    return status;
-}
-
 typedef struct trained_rows
 {
     bool *is_trained; /* [n_rows] */
@@ -112,22 +63,22 @@ static lobass_status leave_out_nonfinite(void *context, uint64_t row, const lb_r
     return LOBASS_OK;
 }
 
+/* No look at the losses where all are finite. */
 static lobass_status initial_walk(trained_rows *rows, lb_store *store, lobass_error *error)
 {
-    lb_store_model model = {0};
-    lobass_error cause = {0};
-    lobass_status status = lb_store_model_load(&model, store, "initial", &cause);
-    if (status == LOBASS_NOT_FOUND)
+    lb_measurement initial;
+    lb_loss_totals totals = {0};
+    bool is_there = false;
+    LB_TRY(lb_store_measurement_find(&initial, &is_there, store, "initial", error));
+    const int64_t id = initial.id;
+    lb_store_measurement_clear(&initial);
+    if (is_there)
     {
-        return LOBASS_OK;
+        LB_TRY(lb_store_totals_load(&totals, store, id, error));
     }
-    if (status != LOBASS_OK)
-    {
-        return lb_fail(error, status, "%s", cause.message);
-    }
-    status = lb_store_losses_walk(store, model.id, leave_out_nonfinite, rows, error);
-    lb_store_model_clear(&model);
-    return status;
+    return totals.n_nonfinite > 0
+               ? lb_store_losses_walk(store, id, leave_out_nonfinite, rows, error)
+               : LOBASS_OK;
 }
 
 lobass_status lb_trained_rows_find(bool **is_trained, size_t *n_nonfinite,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Facts that several tasks keep about a run beside those of run.h: seconds spent on each step,
- * summed over the calls it took, and the counts of its rows.
+ * summed over the calls it took.
  */
 #ifndef LB_RUN_FACTS_H
 #define LB_RUN_FACTS_H
@@ -22,18 +22,6 @@ lobass_status lb_step_clock_save(const lb_step_clock *clock, lb_store *store, lo
 /* 0 where the step was never taken. */
 lobass_status lb_step_seconds_load(double *seconds, lb_store *store, const char *step,
                                    lobass_error *error);
-
-/* Adds up statuses of all rows, and tokens of those that can be measured. */
-void lb_summaries_count(const lb_row_summary *summaries, size_t n_rows,
-                        uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64_t *n_tokens,
-                        uint64_t *n_scored_tokens);
-
-/* The sum of a row's losses in nats, added in the order of its tokens. */
-double lb_losses_sum(const float *nll, size_t n_scored);
-
-/* The backend that computed the losses NAME; "" where nothing was measured under it. */
-lobass_status lb_measured_backend_load(char *backend, size_t size, lb_store *store,
-                                       const char *name, lobass_error *error);
 
 /* *IS_TRAINED [N_ROWS], yours: free(): rows that a training takes. Those that are ok or truncated
  * and have a scored token, but for *N_NONFINITE whose measured loss under "initial" is not finite:

@@ -65,7 +65,6 @@ lobass_status lb_recipe_from_json(lobass_train_options *options, char **targets,
 #define LB_FACT_TOKENIZATION "tokenization_hash" /* of all rows; only once prepared */
 #define LB_FACT_SOURCE_STATE "source.%u.state"   /* source_state.c; once it was read to its end */
 #define LB_FACT_SELECTION "selection"            /* options of the latest selection, JSON */
-#define LB_FACT_MACHINE "machine.measure %s"     /* backend and threads of the losses %s, JSON */
 #define LB_FACT_REFERENCE_RECIPE "reference.recipe" /* lb_recipe_to_json() of RUN/reference */
 
 /* ---- models (describe.c) ------------------------------------------------------------------- */
@@ -103,11 +102,6 @@ lobass_status lb_adapter_check(lb_store *store, const char *folder, const lb_con
  * path, is yours: free(). */
 lobass_status lb_adapter_identify(char **path, lb_hash *weights, lb_store *store,
                                   const char *folder, const lb_config *config, lobass_error *error);
-/* Notes the adapter (NULL: none) that the losses NAME are measured with; and back, PATH yours. */
-lobass_status lb_adapter_record(lb_store *store, const char *name, const char *path,
-                                lobass_error *error);
-lobass_status lb_adapter_recall(char **path, lb_store *store, const char *name,
-                                lobass_error *error);
 
 /* The name under which responses are measured without what they answer. */
 #define LB_UNCONDITIONAL "unconditional"

@@ -176,44 +176,48 @@ done:
     return status;
 }
 
-static lobass_status put_adapter(lb_json_writer *writer, lb_store *store, const char *name,
-                                 lobass_error *error)
+/* On one line within the lines of the manifest. */
+static lobass_status put_arithmetic(lb_json_writer *writer, const lb_measurement *measurement,
+                                    lobass_error *error)
 {
-    char *path = NULL;
-    LB_TRY(lb_adapter_recall(&path, store, name, error));
-    if (path != NULL)
+    lb_buffer text = {0};
+    lb_json_writer line = lb_json_writer_begin(&text, false, error);
+    lb_json_open(&line, NULL, '{');
+    lb_json_put_text(&line, "backend", measurement->arithmetic);
+    lb_json_put_count(&line, "threads", measurement->n_threads);
+    lb_json_close(&line, '}');
+    if (line.status == LOBASS_OK)
     {
-        lb_json_put_text(writer, "adapter", path);
+        lb_json_put_value(writer, "measured_with", text.data);
     }
-    free(path);
-    return writer->status;
+    lb_buffer_free(&text);
+    return line.status;
 }
 
-static lobass_status put_models(lb_json_writer *writer, lb_store *store, lobass_error *error)
+static lobass_status put_models(lb_json_writer *writer, const lb_measurement *measurements,
+                                size_t n, lobass_error *error)
 {
-    lb_store_model *models = NULL;
-    size_t n_models = 0;
-    lobass_status status = LOBASS_OK;
-    LB_TRY(lb_store_models_load(&models, &n_models, store, error));
     lb_json_open(writer, "models", '[');
-    for (size_t i = 0; i < n_models; i++)
+    for (size_t i = 0; i < n; i++)
     {
-        char fact[128];
-        (void)snprintf(fact, sizeof fact, LB_FACT_MACHINE, models[i].name);
+        const lb_measurement *measurement = &measurements[i];
         lb_json_open(writer, NULL, '{');
-        lb_json_put_text(writer, "name", models[i].name);
-        lb_json_put_text(writer, "path", models[i].path);
-        lb_json_put_text(writer, "fingerprint", models[i].fingerprint);
-        lb_json_put_text(writer, "dtype", models[i].dtype);
-        LB_TRY_GOTO(put_fact(writer, "measured_with", store, fact, true, error));
-        LB_TRY_GOTO(put_adapter(writer, store, models[i].name, error));
+        lb_json_put_text(writer, "name", measurement->name);
+        lb_json_put_text(writer, "path", measurement->path);
+        lb_json_put_text(writer, "fingerprint", measurement->fingerprint);
+        lb_json_put_text(writer, "dtype", measurement->dtype);
+        if (measurement->arithmetic[0] != '\0')
+        {
+            LB_TRY(put_arithmetic(writer, measurement, error));
+        }
+        if (measurement->adapter != NULL)
+        {
+            lb_json_put_text(writer, "adapter", measurement->adapter);
+        }
         lb_json_close(writer, '}');
     }
     lb_json_close(writer, ']');
-    status = writer->status;
-done:
-    lb_store_models_free(models, n_models);
-    return status;
+    return writer->status;
 }
 
 static lobass_status put_training(lb_json_writer *writer, lb_store *store, lobass_error *error)
@@ -297,27 +301,24 @@ static void put_machine(lb_json_writer *writer)
 }
 
 static lobass_status put_elapsed(lb_json_writer *writer, const lb_manifest *manifest,
-                                 lb_store *store, lobass_error *error)
+                                 const lb_measurement *measurements, size_t n, lb_store *store,
+                                 lobass_error *error)
 {
-    lb_store_model *models = NULL;
-    size_t n_models = 0;
-    lobass_status status = LOBASS_OK;
     lb_json_open(writer, "elapsed_seconds", '{');
     LB_TRY(put_seconds(writer, store, "prepare", error));
-    LB_TRY(lb_store_models_load(&models, &n_models, store, error));
-    for (size_t i = 0; i < n_models; i++)
+    for (size_t i = 0; i < n; i++)
     {
         char step[96];
-        (void)snprintf(step, sizeof step, "measure %s", models[i].name);
-        LB_TRY_GOTO(put_seconds(writer, store, step, error));
+        (void)snprintf(step, sizeof step, "measure %s", measurements[i].name);
+        if (measurements[i].seconds > 0)
+        {
+            lb_json_put_real(writer, step, measurements[i].seconds);
+        }
     }
-    LB_TRY_GOTO(put_seconds(writer, store, "train reference", error));
+    LB_TRY(put_seconds(writer, store, "train reference", error));
     lb_json_put_real(writer, "select", manifest->result->elapsed_seconds);
     lb_json_close(writer, '}');
-    status = writer->status;
-done:
-    lb_store_models_free(models, n_models);
-    return status;
+    return writer->status;
 }
 
 /* ---- the whole --------------------------------------------------------------------------------
@@ -339,6 +340,10 @@ static lobass_status put_counts(lb_json_writer *writer, const lobass_select_resu
 static lobass_status put_all(lb_json_writer *writer, const lb_manifest *manifest, lb_store *store,
                              lobass_error *error)
 {
+    lb_measurement *measurements = NULL;
+    size_t n = 0;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_measurements_load(&measurements, &n, store, error));
     lb_json_open(writer, NULL, '{');
     lb_json_put_text(writer, "lobass", lobass_version());
     if (manifest->options->command != NULL)
@@ -346,19 +351,22 @@ static lobass_status put_all(lb_json_writer *writer, const lb_manifest *manifest
         lb_json_put_text(writer, "command", manifest->options->command);
     }
     lb_json_put_text(writer, "run", lb_store_path(store));
-    LB_TRY(put_fact(writer, "model", store, LB_FACT_MODEL, false, error));
-    LB_TRY(put_fact(writer, "format", store, LB_FACT_OPTIONS, true, error));
-    LB_TRY(put_fact(writer, "tokenizer_hash", store, LB_FACT_TOKENIZER_HASH, false, error));
-    LB_TRY(put_fact(writer, "tokenization_hash", store, LB_FACT_TOKENIZATION, false, error));
-    LB_TRY(put_sources(writer, manifest->scores, store, error));
-    LB_TRY(put_counts(writer, manifest->result));
-    LB_TRY(put_models(writer, store, error));
-    LB_TRY(put_training(writer, store, error));
+    LB_TRY_GOTO(put_fact(writer, "model", store, LB_FACT_MODEL, false, error));
+    LB_TRY_GOTO(put_fact(writer, "format", store, LB_FACT_OPTIONS, true, error));
+    LB_TRY_GOTO(put_fact(writer, "tokenizer_hash", store, LB_FACT_TOKENIZER_HASH, false, error));
+    LB_TRY_GOTO(put_fact(writer, "tokenization_hash", store, LB_FACT_TOKENIZATION, false, error));
+    LB_TRY_GOTO(put_sources(writer, manifest->scores, store, error));
+    LB_TRY_GOTO(put_counts(writer, manifest->result));
+    LB_TRY_GOTO(put_models(writer, measurements, n, error));
+    LB_TRY_GOTO(put_training(writer, store, error));
     put_selection(writer, manifest);
     put_machine(writer);
-    LB_TRY(put_elapsed(writer, manifest, store, error));
+    LB_TRY_GOTO(put_elapsed(writer, manifest, measurements, n, store, error));
     lb_json_close(writer, '}');
-    return writer->status;
+    status = writer->status;
+done:
+    lb_store_measurements_free(measurements, n);
+    return status;
 }
 
 lobass_status lb_manifest_write(const lb_manifest *manifest, lb_store *store, lobass_error *error)

@@ -17,9 +17,8 @@ struct lobass_run
     lb_store_source *stored_sources; /* [n_sources] */
     lobass_run_source *sources;      /* [n_sources], views of the stored ones */
     size_t n_sources;
-    lb_store_model *stored_models; /* [n_models] */
-    lobass_run_model *models;      /* [n_models], views of the stored ones */
-    char **adapters;               /* [n_models]; NULL where there is none */
+    lb_measurement *measurements; /* [n_models] */
+    lobass_run_model *models;     /* [n_models], views of the measurements */
     size_t n_models;
     char *model_path, *options_json, *tokenization_hash;
     const char *template_name;
@@ -29,69 +28,22 @@ struct lobass_run
 /* ---- opening ----------------------------------------------------------------------------------
  */
 
-typedef struct loss_total
-{
-    double nll_sum;
-    uint64_t n_rows, n_scored;
-} loss_total;
-
-static lobass_status add_losses(void *context, uint64_t row, const lb_row_losses *losses,
-                                lobass_error *error)
-{
-    loss_total *total = context;
-    const double sum = lb_losses_sum(losses->nll, losses->n_scored);
-    (void)row;
-    (void)error;
-    total->n_rows++;
-    if (isfinite(sum)) /* as lobass_measure() counts */
-    {
-        total->nll_sum += sum;
-        total->n_scored += losses->n_scored;
-    }
-    return LOBASS_OK;
-}
-
-static lobass_status due_count(uint64_t *n_due, lb_store *store, lobass_error *error)
-{
-    lb_row_summary *summaries = NULL;
-    size_t n_rows = 0;
-    *n_due = 0;
-    LB_TRY(lb_store_summaries_load(&summaries, &n_rows, store, error));
-    for (size_t i = 0; i < n_rows; i++)
-    {
-        *n_due += summaries[i].n_scored > 0 ? 1 : 0;
-    }
-    free(summaries);
-    return LOBASS_OK;
-}
-
 static lobass_status models_read(lobass_run *run, lobass_error *error)
 {
-    uint64_t n_due = 0;
-    LB_TRY(lb_store_models_load(&run->stored_models, &run->n_models, run->store, error));
-    LB_TRY(due_count(&n_due, run->store, error));
+    LB_TRY(lb_store_measurements_load(&run->measurements, &run->n_models, run->store, error));
     run->models = lb_alloc(run->n_models, sizeof *run->models, error);
-    run->adapters =
-        run->models == NULL ? NULL : lb_alloc(run->n_models, sizeof *run->adapters, error);
-    if (run->adapters == NULL)
+    if (run->models == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
     for (size_t i = 0; i < run->n_models; i++)
     {
-        const lb_store_model *stored = &run->stored_models[i];
-        loss_total total = {0};
-        LB_TRY(lb_adapter_recall(&run->adapters[i], run->store, stored->name, error));
-        LB_TRY(lb_store_losses_walk(run->store, stored->id, add_losses, &total, error));
-        run->models[i] = (lobass_run_model){
-            .name = stored->name,
-            .path = stored->path,
-            .fingerprint = stored->fingerprint,
-            .dtype = stored->dtype,
-            .adapter = run->adapters[i],
-            .n_rows = total.n_rows,
-            .n_rows_due = n_due,
-            .mean_loss = total.n_scored > 0 ? total.nll_sum / (double)total.n_scored : NAN};
+        const lb_measurement *stored = &run->measurements[i];
+        run->models[i] = (lobass_run_model){.name = stored->name,
+                                            .path = stored->path,
+                                            .fingerprint = stored->fingerprint,
+                                            .dtype = stored->dtype,
+                                            .adapter = stored->adapter};
     }
     return LOBASS_OK;
 }
@@ -161,13 +113,8 @@ void lobass_run_close(lobass_run *run)
     free(run->tokenization_hash);
     free(run->sources);
     free(run->models);
-    for (size_t i = 0; run->adapters != NULL && i < run->n_models; i++)
-    {
-        free(run->adapters[i]);
-    }
-    free(run->adapters);
     lb_store_sources_free(run->stored_sources, run->n_sources);
-    lb_store_models_free(run->stored_models, run->n_models);
+    lb_store_measurements_free(run->measurements, run->n_models);
     lb_store_close(run->store);
     free(run);
 }
@@ -183,17 +130,13 @@ typedef struct choice
     bool *is_selected; /* [n_rows], or NULL before a selection */
 } choice;
 
-static lobass_status choice_load(choice *found, lb_store *store, lobass_error *error)
+static lobass_status selection_load(choice *found, bool has_selection, size_t n_rows,
+                                    lb_store *store, lobass_error *error)
 {
-    lb_score_rules rules;
-    bool has_selection = false;
-    LB_TRY(lb_selection_recall(&rules, &has_selection, store, error));
-    LB_TRY(lb_scores_compute(&found->scores, store, &rules, error));
     if (!has_selection)
     {
         return LOBASS_OK;
     }
-    const size_t n_rows = found->scores->n_rows;
     LB_TRY(lb_store_selection_load(&found->ranks, &found->is_selected, n_rows, store, error));
     if (found->is_selected == NULL)
     {
@@ -201,6 +144,15 @@ static lobass_status choice_load(choice *found, lb_store *store, lobass_error *e
         found->is_selected = lb_alloc(n_rows, sizeof *found->is_selected, error);
     }
     return found->is_selected == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+}
+
+static lobass_status choice_load(choice *found, lb_store *store, lobass_error *error)
+{
+    lb_score_rules rules;
+    bool has_selection = false;
+    LB_TRY(lb_selection_recall(&rules, &has_selection, store, error));
+    LB_TRY(lb_scores_compute(&found->scores, store, &rules, error));
+    return selection_load(found, has_selection, found->scores->n_rows, store, error);
 }
 
 /* In one transaction: whoever writes meanwhile cannot set losses beside another selection. */
@@ -219,30 +171,97 @@ static void choice_free(choice *found)
     lb_scores_free(found->scores);
 }
 
+static lobass_status model_check(const lobass_run *run, size_t model_index, lobass_error *error)
+{
+    return model_index < run->n_models
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_NOT_FOUND, "%s: model %zu: the run was measured under %zu",
+                         lb_store_path(run->store), model_index, run->n_models);
+}
+
 /* ---- what it is -------------------------------------------------------------------------------
  */
 
-/* With losses at hand the statuses that they decide are known too. */
-static lobass_status counts_read(lobass_run *run, lobass_run_info *info, lobass_error *error)
+/* Whether the losses of NAME can have no say in a row's status: no row has a loss that is not
+ * finite, or outside LEAST to MOST. */
+static lobass_status losses_agree(bool *agree, lobass_run *run, const char *name, double least,
+                                  double most, lobass_error *error)
 {
-    choice found = {0};
-    uint64_t stored_statuses[LOBASS_ROW_STATUS_COUNT] = {0};
-    const lobass_status status = choice_read(&found, run->store, error);
-    if (status == LOBASS_OK)
+    lb_measurement found;
+    lb_loss_totals totals = {.least = INFINITY, .most = -INFINITY};
+    bool is_there = false;
+    LB_TRY(lb_store_measurement_find(&found, &is_there, run->store, name, error));
+    const int64_t id = found.id;
+    lb_store_measurement_clear(&found);
+    if (is_there)
     {
-        const lb_scores *scores = found.scores;
-        info->n_records = scores->n_rows;
-        info->has_selection = found.is_selected != NULL;
-        lb_summaries_count(scores->summaries, scores->n_rows, stored_statuses, &info->n_tokens,
-                           &info->n_scored_tokens);
-        for (size_t i = 0; i < scores->n_rows; i++)
-        {
-            info->statuses[scores->rows[i].status]++;
-            info->n_selected += found.is_selected != NULL && found.is_selected[i] ? 1 : 0;
-        }
+        LB_TRY(lb_store_totals_load(&totals, run->store, id, error));
     }
+    *agree = *agree && totals.n_nonfinite == 0 && totals.least >= least && totals.most <= most;
+    return LOBASS_OK;
+}
+
+/* Where no selection has told what the losses that are there come to. */
+static lobass_status ends_count(lobass_run_info *info, lobass_run *run, lobass_error *error)
+{
+    const size_t n_rows = (size_t)info->n_records;
+    lb_score_rules rules;
+    bool agree = true;
+    choice found = {0};
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_selection_recall(&rules, &info->has_selection, run->store, error));
+    LB_TRY(losses_agree(&agree, run, "initial", fmax(rules.floor, rules.min_initial), INFINITY,
+                        error));
+    LB_TRY(losses_agree(&agree, run, "reference", -INFINITY, rules.max_reference, error));
+    LB_TRY_GOTO(selection_load(&found, info->has_selection, n_rows, run->store, error));
+    for (size_t i = 0; found.is_selected != NULL && i < n_rows; i++)
+    {
+        info->n_selected += found.is_selected[i] ? 1 : 0;
+    }
+    if (agree)
+    {
+        goto done;
+    }
+    LB_TRY_GOTO(lb_scores_compute(&found.scores, run->store, &rules, error));
+    memset(info->statuses, 0, sizeof info->statuses);
+    for (size_t i = 0; i < n_rows; i++)
+    {
+        info->statuses[found.scores->rows[i].status]++;
+    }
+done:
     choice_free(&found);
     return status;
+}
+
+static lobass_status counts_read(lobass_run_info *info, lobass_run *run, lobass_error *error)
+{
+    lb_row_counts counts;
+    LB_TRY(lb_store_counts_load(&counts, run->store, error));
+    info->n_records = counts.n_rows;
+    info->n_tokens = counts.n_tokens;
+    info->n_scored_tokens = counts.n_scored;
+    memcpy(info->statuses, counts.has_ended ? counts.ended : counts.statuses,
+           sizeof info->statuses);
+    info->has_selection = counts.has_ended;
+    for (size_t i = 0; i < LOBASS_ROW_STATUS_COUNT; i++)
+    {
+        info->n_selected += counts.selected[i];
+    }
+    return counts.has_ended ? LOBASS_OK : ends_count(info, run, error);
+}
+
+lobass_status lobass_run_measured(lobass_run *run, size_t model_index, lobass_run_totals *totals,
+                                  lobass_error *error)
+{
+    lb_loss_totals stored;
+    lb_row_counts counts;
+    LB_TRY(model_check(run, model_index, error));
+    LB_TRY(lb_store_totals_load(&stored, run->store, run->measurements[model_index].id, error));
+    LB_TRY(lb_store_counts_load(&counts, run->store, error));
+    *totals = (lobass_run_totals){.n_rows = stored.n_rows,
+                                  .n_rows_due = counts.n_due,
+                                  .mean_loss = lb_loss_totals_mean(&stored)};
+    return LOBASS_OK;
 }
 
 lobass_status lobass_run_describe(lobass_run *run, lobass_run_info *info, lobass_error *error)
@@ -262,7 +281,10 @@ lobass_status lobass_run_describe(lobass_run *run, lobass_run_info *info, lobass
     info->n_sources = run->n_sources;
     info->n_models = run->n_models;
     info->is_prepared = run->tokenization_hash != NULL;
-    return counts_read(run, info, error);
+    LB_TRY(lb_store_begin(run->store, error)); /* all of it from one moment */
+    const lobass_status status = counts_read(info, run, error);
+    lb_store_rollback(run->store);
+    return status;
 }
 
 const lobass_run_source *lobass_run_source_at(const lobass_run *run, size_t index)
@@ -287,12 +309,8 @@ lobass_status lobass_run_row(lobass_run *run, uint64_t row_number, lobass_row *r
 static lobass_status stored_losses(lb_row_losses *stored, lobass_run *run, uint64_t row_number,
                                    size_t model_index, size_t n_scored, lobass_error *error)
 {
-    if (model_index >= run->n_models)
-    {
-        return lb_fail(error, LOBASS_NOT_FOUND, "%s: model %zu: the run was measured under %zu",
-                       lb_store_path(run->store), model_index, run->n_models);
-    }
-    LB_TRY(lb_store_losses_load(stored, run->store, run->stored_models[model_index].id, row_number,
+    LB_TRY(model_check(run, model_index, error));
+    LB_TRY(lb_store_losses_load(stored, run->store, run->measurements[model_index].id, row_number,
                                 error));
     if (stored->n_scored != n_scored)
     {

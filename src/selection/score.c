@@ -56,9 +56,8 @@ typedef struct loss_sums
 typedef struct scorer
 {
     lb_store *store;
-    int64_t models[N_MODELS];
-    char dtypes[N_MODELS][8]; /* "": not measured */
-    char fingerprints[N_MODELS][LB_HASH_TEXT_SIZE];
+    lb_measurement measurements[N_MODELS];
+    bool is_there[N_MODELS];
     lb_score_rules rules;
     uint8_t *parts; /* [n_parts] of the row at hand: what each scored token is */
     size_t n_parts, capacity;
@@ -69,21 +68,8 @@ static lobass_status models_find(scorer *s, lobass_error *error)
     static const char *const names[N_MODELS] = {"initial", "reference", LB_UNCONDITIONAL};
     for (int m = 0; m < N_MODELS; m++)
     {
-        lb_store_model model;
-        lobass_error found;
-        const lobass_status status = lb_store_model_load(&model, s->store, names[m], &found);
-        if (status == LOBASS_NOT_FOUND)
-        {
-            continue;
-        }
-        if (status != LOBASS_OK)
-        {
-            return lb_fail(error, status, "%s", found.message);
-        }
-        s->models[m] = model.id;
-        memcpy(s->dtypes[m], model.dtype, sizeof s->dtypes[m]);
-        memcpy(s->fingerprints[m], model.fingerprint, sizeof s->fingerprints[m]);
-        lb_store_model_clear(&model);
+        lb_measurement *found = &s->measurements[m];
+        LB_TRY(lb_store_measurement_find(found, &s->is_there[m], s->store, names[m], error));
     }
     return LOBASS_OK;
 }
@@ -119,7 +105,7 @@ static lobass_status sums_load(loss_sums *sums, scorer *s, int model, uint64_t n
     lb_row_losses losses = {0};
     lobass_error found;
     const lobass_status status =
-        lb_store_losses_load(&losses, s->store, s->models[model], number, &found);
+        lb_store_losses_load(&losses, s->store, s->measurements[model].id, number, &found);
     if (status == LOBASS_NOT_FOUND)
     {
         return LOBASS_OK;
@@ -250,13 +236,14 @@ static void row_finish(lb_row_scores *row, const lb_row_summary *summary, const 
         set(row, LOBASS_SCORE_EL2N, initial->el2n / n_scored);
     }
     if (row->has_initial && row->has_reference &&
-        strcmp(s->dtypes[INITIAL], s->dtypes[REFERENCE]) == 0)
+        strcmp(s->measurements[INITIAL].dtype, s->measurements[REFERENCE].dtype) == 0)
     {
         drop_score(row, initial, reference, is_below_floor);
     }
     if (row->has_initial && sums[UNCONDITIONAL].is_there &&
-        strcmp(s->dtypes[INITIAL], s->dtypes[UNCONDITIONAL]) == 0 &&
-        strcmp(s->fingerprints[INITIAL], s->fingerprints[UNCONDITIONAL]) == 0)
+        strcmp(s->measurements[INITIAL].dtype, s->measurements[UNCONDITIONAL].dtype) == 0 &&
+        strcmp(s->measurements[INITIAL].fingerprint, s->measurements[UNCONDITIONAL].fingerprint) ==
+            0)
     {
         ifd_score(row, initial, &sums[UNCONDITIONAL], s);
     }
@@ -272,7 +259,7 @@ static lobass_status rows_score(lb_scores *scores, scorer *s, lobass_error *erro
     bool is_measured = false;
     for (int m = 0; m < N_MODELS; m++)
     {
-        is_measured = is_measured || s->dtypes[m][0] != '\0';
+        is_measured = is_measured || s->is_there[m];
     }
     for (size_t i = 0; i < scores->n_rows; i++)
     {
@@ -284,7 +271,7 @@ static lobass_status rows_score(lb_scores *scores, scorer *s, lobass_error *erro
         }
         for (int m = 0; m < N_MODELS && summary->n_scored > 0; m++)
         {
-            LB_TRY(s->dtypes[m][0] != '\0' ? sums_load(&sums[m], s, m, i, error) : LOBASS_OK);
+            LB_TRY(s->is_there[m] ? sums_load(&sums[m], s, m, i, error) : LOBASS_OK);
         }
         row_finish(&scores->rows[i], summary, s, sums);
     }
@@ -323,6 +310,10 @@ lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, const lb_sc
     made = NULL;
 done:
     free(s.parts);
+    for (int m = 0; m < N_MODELS; m++)
+    {
+        lb_store_measurement_clear(&s.measurements[m]);
+    }
     lb_scores_free(made);
     return status;
 }

@@ -89,6 +89,19 @@ done:
     return status;
 }
 
+/* So that nobody has to look at all losses again for these counts. */
+static lobass_status ends_record(const selector *s, lobass_error *error)
+{
+    lb_row_counts counts = {0};
+    for (size_t i = 0; i < s->scores->n_rows; i++)
+    {
+        const lobass_row_status status = s->scores->rows[i].status;
+        counts.ended[status]++;
+        counts.selected[status] += s->selection->is_selected[i] ? 1 : 0;
+    }
+    return lb_store_ended_save(s->store, &counts, error);
+}
+
 static lobass_status selection_record(selector *s, lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
@@ -97,6 +110,7 @@ static lobass_status selection_record(selector *s, lobass_error *error)
     LB_TRY_GOTO(lb_store_begin(s->store, error));
     LB_TRY_GOTO(lb_store_selection_save(s->store, s->selection->ranks, s->selection->is_selected,
                                         s->selection->n_rows, error));
+    LB_TRY_GOTO(ends_record(s, error));
     LB_TRY_GOTO(lb_store_fact_save(s->store, LB_FACT_SELECTION, choice, error));
     LB_TRY_GOTO(lb_step_clock_save(&s->clock, s->store, error));
     LB_TRY_GOTO(lb_store_commit(s->store, error));

@@ -55,40 +55,33 @@ typedef struct losses_wanted
     char what[48]; /* needs them */
 } losses_wanted;
 
-/* *MODEL with its path is the caller's to clear, {0} on failure. */
+/* *MEASUREMENT is the caller's to clear in any case. */
 static lobass_status check_measured(const losses_wanted *wanted, const char *name,
-                                    lb_store_model *model, lobass_error *error)
+                                    lb_measurement *measurement, lobass_error *error)
 {
-    lobass_error found;
-    bool *is_measured = NULL;
-    const lobass_status status = lb_store_model_load(model, wanted->store, name, &found);
-    if (status == LOBASS_NOT_FOUND)
+    const size_t n_rows = wanted->scores->n_rows;
+    lb_loss_totals totals;
+    uint64_t n_due = 0;
+    bool is_there = false;
+    LB_TRY(lb_store_measurement_find(measurement, &is_there, wanted->store, name, error));
+    if (!is_there)
     {
         return lb_fail(error, LOBASS_NOT_FOUND,
                        "%s: %s needs losses under \"%s\", and there are none; expected "
                        "`lobass measure %s MODEL --as %s` before",
                        wanted->path, wanted->what, name, wanted->path, name);
     }
-    if (status != LOBASS_OK)
-    {
-        return lb_fail(error, status, "%s", found.message);
-    }
-    const size_t n_rows = wanted->scores->n_rows;
-    uint64_t n_due = 0;
-    uint64_t n_done = 0;
-    LB_TRY(lb_store_measured_load(&is_measured, n_rows, wanted->store, model->id, error));
     for (size_t i = 0; i < n_rows; i++)
     {
         n_due += wanted->scores->summaries[i].n_scored > 0 ? 1 : 0;
-        n_done += is_measured[i] ? 1 : 0;
     }
-    free(is_measured);
-    if (n_done < n_due)
+    LB_TRY(lb_store_totals_load(&totals, wanted->store, measurement->id, error));
+    if (totals.n_rows < n_due)
     {
         return lb_fail(error, LOBASS_NOT_FOUND,
                        "%s: %s needs losses under \"%s\", and %" PRIu64 " of %" PRIu64
                        " rows have them; run the same `measure` again",
-                       wanted->path, wanted->what, name, n_done, n_due);
+                       wanted->path, wanted->what, name, totals.n_rows, n_due);
     }
     return LOBASS_OK;
 }
@@ -116,11 +109,10 @@ static lobass_status check_el2n(const losses_wanted *wanted, lobass_error *error
 }
 
 /* A drop from one way of computing to another would be that of the rounding. */
-static lobass_status check_alike(const losses_wanted *wanted, const lb_store_model *initial,
-                                 const lb_store_model *other, const lobass_observer *observer,
+static lobass_status check_alike(const losses_wanted *wanted, const lb_measurement *initial,
+                                 const lb_measurement *other, const lobass_observer *observer,
                                  lobass_error *error)
 {
-    char backends[2][32];
     if (strcmp(initial->dtype, other->dtype) != 0)
     {
         return lb_fail(error, LOBASS_CONFLICT,
@@ -129,23 +121,19 @@ static lobass_status check_alike(const losses_wanted *wanted, const lb_store_mod
                        "again (-f)",
                        wanted->path, wanted->what, initial->dtype, other->name, other->dtype);
     }
-    LB_TRY(
-        lb_measured_backend_load(backends[0], sizeof backends[0], wanted->store, "initial", error));
-    LB_TRY(lb_measured_backend_load(backends[1], sizeof backends[1], wanted->store, other->name,
-                                    error));
-    if (strcmp(backends[0], backends[1]) != 0)
+    if (strcmp(initial->arithmetic, other->arithmetic) != 0)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
                         "%s: \"initial\" was measured with the backend %s, \"%s\" with %s, "
                         "which round in other ways",
-                        wanted->path, backends[0], other->name, backends[1]);
+                        wanted->path, initial->arithmetic, other->name, other->arithmetic);
     }
     return LOBASS_OK;
 }
 
 /* With the prompt and without it, the model must be one. */
-static lobass_status check_same_model(const losses_wanted *wanted, const lb_store_model *initial,
-                                      const lb_store_model *other, lobass_error *error)
+static lobass_status check_same_model(const losses_wanted *wanted, const lb_measurement *initial,
+                                      const lb_measurement *other, lobass_error *error)
 {
     if (strcmp(initial->fingerprint, other->fingerprint) != 0)
     {
@@ -163,19 +151,19 @@ static lobass_status check_same_model(const losses_wanted *wanted, const lb_stor
 static lobass_status check_zones(losses_wanted *wanted, lobass_error *error)
 {
     const lb_score_rules *rules = &wanted->scores->rules;
-    lb_store_model model = {0};
+    lb_measurement model = {0};
     lobass_status status = LOBASS_OK;
     if (rules->min_initial > 0)
     {
         (void)snprintf(wanted->what, sizeof wanted->what, "min initial");
         status = check_measured(wanted, "initial", &model, error);
-        lb_store_model_clear(&model);
+        lb_store_measurement_clear(&model);
     }
     if (status == LOBASS_OK && isfinite(rules->max_reference))
     {
         (void)snprintf(wanted->what, sizeof wanted->what, "max reference");
         status = check_measured(wanted, "reference", &model, error);
-        lb_store_model_clear(&model);
+        lb_store_measurement_clear(&model);
     }
     return status;
 }
@@ -196,8 +184,8 @@ lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_s
     };
     const bool needs_unconditional = by == LOBASS_SCORE_IFD_LOSS || by == LOBASS_SCORE_IFD_PPL;
     losses_wanted wanted = {.store = store, .scores = scores, .path = lb_store_path(store)};
-    lb_store_model initial = {0};
-    lb_store_model other = {0};
+    lb_measurement initial = {0};
+    lb_measurement other = {0};
     lobass_status status = LOBASS_OK;
     (void)snprintf(wanted.what, sizeof wanted.what, "the score \"%s\"",
                    lobass_score_describe(by)->name);
@@ -222,7 +210,7 @@ lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_s
     }
     status = check_zones(&wanted, error);
 done:
-    lb_store_model_clear(&other);
-    lb_store_model_clear(&initial);
+    lb_store_measurement_clear(&other);
+    lb_store_measurement_clear(&initial);
     return status;
 }

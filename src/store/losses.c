@@ -1,148 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Models and their per-token losses: a row and model have one blob of float32 for the nll and one
- * for the el2n, in the order of the row's scored tokens. A blob's checksum is the lower half of
- * XXH3-128 over it, seeded with the row's number (el2n: with all its bits inverted), so that a blob
- * which stands at another place is found too; 8 bytes, little-endian.
+ * Per-token losses: a row has one blob of float32 for the nll and one for the el2n under each
+ * measurement, in the order of the row's scored tokens.
+ * A blob's checksum is the lower half of XXH3-128 over it, seeded with the row's number (el2n: with
+ * all its bits inverted), so that a blob which stands at another place is found too; 8 bytes,
+ * little-endian.
  */
 #include "store/store_private.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- models -----------------------------------------------------------------------------------
- */
-
-static lobass_status copy_fixed(char *target, size_t capacity, lb_store *store,
-                                sqlite3_stmt *statement, int column, lobass_error *error)
-{
-    const unsigned char *text = sqlite3_column_text(statement, column);
-    const int size = sqlite3_column_bytes(statement, column);
-    if (text == NULL || (size_t)size >= capacity || strlen((const char *)text) != (size_t)size)
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: models: column %d is damaged", store->path,
-                       column);
-    }
-    memcpy(target, text, (size_t)size + 1);
-    return LOBASS_OK;
-}
-
-static lobass_status model_read(lb_store_model *model, lb_store *store, sqlite3_stmt *statement,
-                                lobass_error *error)
-{
-    memset(model, 0, sizeof *model);
-    model->id = sqlite3_column_int64(statement, 0);
-    LB_TRY(copy_fixed(model->name, sizeof model->name, store, statement, 1, error));
-    LB_TRY(copy_fixed(model->fingerprint, sizeof model->fingerprint, store, statement, 3, error));
-    LB_TRY(copy_fixed(model->dtype, sizeof model->dtype, store, statement, 4, error));
-    model->path = lb_column_copy(statement, 2, error);
-    return model->path == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
-}
-
-static lobass_status model_find(lb_store_model *model, bool *is_there, lb_store *store,
-                                const char *name, lobass_error *error)
-{
-    sqlite3_stmt *statement = NULL;
-    memset(model, 0, sizeof *model);
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_MODEL_LOAD, error));
-    lb_bind_text(statement, 1, name);
-    LB_TRY(lb_statement_step(store, statement, is_there, error));
-    if (!*is_there)
-    {
-        return LOBASS_OK;
-    }
-    const lobass_status status = model_read(model, store, statement, error);
-    sqlite3_reset(statement);
-    return status;
-}
-
-lobass_status lb_store_model_load(lb_store_model *model, lb_store *store, const char *name,
-                                  lobass_error *error)
-{
-    bool is_there = false;
-    LB_TRY(model_find(model, &is_there, store, name, error));
-    if (!is_there)
-    {
-        return lb_fail(error, LOBASS_NOT_FOUND, "%s: no losses under the name \"%s\"",
-                       store->folder, name);
-    }
-    return LOBASS_OK;
-}
-
-lobass_status lb_store_model_save(lb_store *store, lb_store_model *model, lobass_error *error)
-{
-    sqlite3_stmt *statement = NULL;
-    lb_store_model stored;
-    bool is_there = false;
-    LB_TRY(model_find(&stored, &is_there, store, model->name, error));
-    LB_TRY(lb_statement_use(&statement, store, is_there ? LB_SQL_MODEL_UPDATE : LB_SQL_MODEL_INSERT,
-                            error));
-    lb_bind_text(statement, 1, model->name);
-    lb_bind_text(statement, 2, model->path);
-    lb_bind_text(statement, 3, model->fingerprint);
-    lb_bind_text(statement, 4, model->dtype);
-    const lobass_status status = lb_statement_run(store, statement, error);
-    model->id = is_there ? stored.id : sqlite3_last_insert_rowid(store->database);
-    lb_store_model_clear(&stored);
-    return status;
-}
-
-lobass_status lb_store_model_remove(lb_store *store, const char *name, lobass_error *error)
-{
-    lb_store_model model;
-    LB_TRY(lb_store_model_load(&model, store, name, error));
-    const int64_t id = model.id;
-    lb_store_model_clear(&model);
-    sqlite3_stmt *statement = NULL;
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_LOSSES_REMOVE, error));
-    sqlite3_bind_int64(statement, 1, id);
-    LB_TRY(lb_statement_run(store, statement, error));
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_MODEL_REMOVE, error));
-    sqlite3_bind_int64(statement, 1, id);
-    return lb_statement_run(store, statement, error);
-}
-
-static lobass_status model_read_listed(void *element, lb_store *store, sqlite3_stmt *statement,
-                                       size_t index, lobass_error *error)
-{
-    (void)index;
-    return model_read(element, store, statement, error);
-}
-
-lobass_status lb_store_models_load(lb_store_model **models, size_t *count, lb_store *store,
-                                   lobass_error *error)
-{
-    void *list = NULL;
-    const lobass_status status = lb_statement_list(&list, count, store, LB_SQL_MODELS_LOAD,
-                                                   sizeof **models, model_read_listed, error);
-    *models = list;
-    if (status != LOBASS_OK)
-    {
-        lb_store_models_free(list, *count);
-        *models = NULL;
-        *count = 0;
-    }
-    return status;
-}
-
-void lb_store_model_clear(lb_store_model *model)
-{
-    free(model->path);
-    model->path = NULL;
-}
-
-void lb_store_models_free(lb_store_model *models, size_t count)
-{
-    for (size_t i = 0; models != NULL && i < count; i++)
-    {
-        lb_store_model_clear(&models[i]);
-    }
-    free(models);
-}
-
-/* ---- losses -----------------------------------------------------------------------------------
- */
 
 typedef struct checksum
 {
@@ -160,12 +28,12 @@ static checksum checksum_compute(const void *packed, size_t size_bytes, uint64_t
     return computed;
 }
 
-lobass_status lb_store_losses_save(lb_store *store, int64_t model, uint64_t row,
+lobass_status lb_store_losses_save(lb_store *store, int64_t measurement, uint64_t row,
                                    const lb_row_losses *losses, lobass_error *error)
 {
-    sqlite3_stmt *statement = NULL;
-    checksum el2n_checksum;
+    static const lb_statement ways[] = {LB_SQL_LOSSES_ADD, LB_SQL_LOSSES_REPLACE};
     const size_t n = losses->n_scored;
+    bool is_saved = false;
     lb_buffer_clear(&store->packed);
     LB_TRY(lb_pack_words(&store->packed, losses->nll, n, error));
     const size_t nll_bytes = store->packed.size;
@@ -175,18 +43,27 @@ lobass_status lb_store_losses_save(lb_store *store, int64_t model, uint64_t row,
     }
     const char *packed = store->packed.data;
     const checksum nll_checksum = checksum_compute(packed, nll_bytes, row);
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_LOSSES_SAVE, error));
-    sqlite3_bind_int64(statement, 1, model);
-    lb_bind_count(statement, 2, row);
-    lb_bind_blob(statement, 3, packed, nll_bytes);
-    lb_bind_blob(statement, 4, &nll_checksum, sizeof nll_checksum);
-    if (losses->el2n != NULL)
+    const checksum el2n_checksum =
+        checksum_compute(packed + nll_bytes, losses->el2n != NULL ? nll_bytes : 0, ~row);
+    for (size_t way = 0; way < 2 && !is_saved; way++)
     {
-        el2n_checksum = checksum_compute(packed + nll_bytes, nll_bytes, ~row);
-        lb_bind_blob(statement, 5, packed + nll_bytes, nll_bytes);
-        lb_bind_blob(statement, 6, &el2n_checksum, sizeof el2n_checksum);
+        sqlite3_stmt *statement = NULL;
+        LB_TRY(lb_statement_use(&statement, store, ways[way], error));
+        sqlite3_bind_int64(statement, 1, measurement);
+        lb_bind_count(statement, 2, row);
+        lb_bind_blob(statement, 3, packed, nll_bytes);
+        lb_bind_blob(statement, 4, &nll_checksum, sizeof nll_checksum);
+        if (losses->el2n != NULL)
+        {
+            lb_bind_blob(statement, 5, packed + nll_bytes, nll_bytes);
+            lb_bind_blob(statement, 6, &el2n_checksum, sizeof el2n_checksum);
+        }
+        LB_TRY(lb_statement_run(store, statement, error));
+        is_saved = way == 0 && sqlite3_changes(store->database) > 0;
     }
-    return lb_statement_run(store, statement, error);
+    /* What is replaced cannot be taken out of a sum of doubles again. */
+    return is_saved ? lb_totals_add(store, measurement, losses->nll, n, error)
+                    : lb_store_totals_settle(store, measurement, error);
 }
 
 /* *COUNT of the float32 values in COLUMN, whose checksum stands in the next one. */
@@ -214,7 +91,7 @@ static lobass_status values_check(size_t *count, lb_store *store, sqlite3_stmt *
     return LOBASS_OK;
 }
 
-static lobass_status losses_reserve(lb_store *store, size_t n_scored, lobass_error *error)
+lobass_status lb_losses_reserve(lb_store *store, size_t n_scored, lobass_error *error)
 {
     if (2 * n_scored <= store->losses_capacity && store->losses != NULL)
     {
@@ -244,7 +121,7 @@ static lobass_status losses_read(uint64_t *row, lb_row_losses *losses, lb_store 
     }
     size_t n = 0;
     LB_TRY(values_check(&n, store, statement, 1, *row, *row, "losses", error));
-    LB_TRY(losses_reserve(store, n, error));
+    LB_TRY(lb_losses_reserve(store, n, error));
     if (n > 0)
     {
         lb_unpack_words(store->losses, sqlite3_column_blob(statement, 1), n);
@@ -271,14 +148,14 @@ static lobass_status losses_read(uint64_t *row, lb_row_losses *losses, lb_store 
     return LOBASS_OK;
 }
 
-lobass_status lb_store_losses_load(lb_row_losses *losses, lb_store *store, int64_t model,
+lobass_status lb_store_losses_load(lb_row_losses *losses, lb_store *store, int64_t measurement,
                                    uint64_t row, lobass_error *error)
 {
     sqlite3_stmt *statement = NULL;
     bool has_row = false;
     *losses = (lb_row_losses){0};
     LB_TRY(lb_statement_use(&statement, store, LB_SQL_LOSSES_LOAD, error));
-    sqlite3_bind_int64(statement, 1, model);
+    sqlite3_bind_int64(statement, 1, measurement);
     lb_bind_count(statement, 2, row);
     LB_TRY(lb_statement_step(store, statement, &has_row, error));
     if (!has_row)
@@ -292,13 +169,13 @@ lobass_status lb_store_losses_load(lb_row_losses *losses, lb_store *store, int64
     return status;
 }
 
-lobass_status lb_store_losses_walk(lb_store *store, int64_t model, lb_losses_visitor visit,
+lobass_status lb_store_losses_walk(lb_store *store, int64_t measurement, lb_losses_visitor visit,
                                    void *context, lobass_error *error)
 {
     sqlite3_stmt *statement = NULL;
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_statement_use(&statement, store, LB_SQL_LOSSES_WALK, error));
-    sqlite3_bind_int64(statement, 1, model);
+    sqlite3_bind_int64(statement, 1, measurement);
     for (;;)
     {
         bool has_row = false;
@@ -317,14 +194,14 @@ done:
     return status;
 }
 
-lobass_status lb_store_without_el2n_count(uint64_t *count, lb_store *store, int64_t model,
+lobass_status lb_store_without_el2n_count(uint64_t *count, lb_store *store, int64_t measurement,
                                           lobass_error *error)
 {
     sqlite3_stmt *statement = NULL;
     bool has_row = false;
     *count = 0;
     LB_TRY(lb_statement_use(&statement, store, LB_SQL_WITHOUT_EL2N_COUNT, error));
-    sqlite3_bind_int64(statement, 1, model);
+    sqlite3_bind_int64(statement, 1, measurement);
     LB_TRY(lb_statement_step(store, statement, &has_row, error));
     *count = has_row ? (uint64_t)sqlite3_column_int64(statement, 0) : 0;
     sqlite3_reset(statement);
@@ -332,7 +209,7 @@ lobass_status lb_store_without_el2n_count(uint64_t *count, lb_store *store, int6
 }
 
 lobass_status lb_store_measured_load(bool **is_measured, size_t n_rows, lb_store *store,
-                                     int64_t model, lobass_error *error)
+                                     int64_t measurement, lobass_error *error)
 {
     sqlite3_stmt *statement = NULL;
     lobass_status status = LOBASS_OK;
@@ -343,7 +220,7 @@ lobass_status lb_store_measured_load(bool **is_measured, size_t n_rows, lb_store
         return LOBASS_OUT_OF_MEMORY;
     }
     LB_TRY_GOTO(lb_statement_use(&statement, store, LB_SQL_MEASURED_LOAD, error));
-    sqlite3_bind_int64(statement, 1, model);
+    sqlite3_bind_int64(statement, 1, measurement);
     for (;;)
     {
         bool has_row = false;

@@ -12,7 +12,6 @@
 #define APPLICATION_ID 0x4C6F4253 /* "LoBS" */
 
 static const char schema[] =
-    "BEGIN IMMEDIATE;"
     "CREATE TABLE facts (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE sources (source INTEGER PRIMARY KEY, path TEXT NOT NULL,"
     " name TEXT NOT NULL UNIQUE, n_records INTEGER NOT NULL, is_complete INTEGER NOT NULL);"
@@ -21,58 +20,144 @@ static const char schema[] =
     " size INTEGER NOT NULL, hash BLOB NOT NULL, status INTEGER NOT NULL, reason TEXT,"
     " n_tokens INTEGER NOT NULL, n_scored INTEGER NOT NULL, ids BLOB NOT NULL,"
     " flags BLOB NOT NULL, checksum BLOB NOT NULL);"
-    "CREATE TABLE models (model INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
-    " path TEXT NOT NULL, fingerprint TEXT NOT NULL, dtype TEXT NOT NULL);"
-    "CREATE TABLE losses (model INTEGER NOT NULL, \"row\" INTEGER NOT NULL, nll BLOB NOT NULL,"
-    " checksum BLOB NOT NULL, el2n BLOB, el2n_checksum BLOB,"
-    " PRIMARY KEY (model, \"row\")) WITHOUT ROWID;"
+    "CREATE TABLE losses (measurement INTEGER NOT NULL, \"row\" INTEGER NOT NULL,"
+    " nll BLOB NOT NULL, checksum BLOB NOT NULL, el2n BLOB, el2n_checksum BLOB,"
+    " PRIMARY KEY (measurement, \"row\")) WITHOUT ROWID;"
     "CREATE TABLE selection (\"row\" INTEGER PRIMARY KEY, rank INTEGER NOT NULL,"
-    " is_selected INTEGER NOT NULL);"
-    "PRAGMA application_id = " LB_TEXT_OF(APPLICATION_ID) "; "
-                                                          "PRAGMA user_version = " LB_TEXT_OF(
-                                                              LB_STORE_VERSION) "; "
-                                                                                "COMMIT;";
+    " is_selected INTEGER NOT NULL);";
 
-/* Version 1 had no el2n; rows keep their place, so this takes no time. */
-static const char upgrade[] = "BEGIN IMMEDIATE;"
-                              "ALTER TABLE losses ADD COLUMN el2n BLOB;"
-                              "ALTER TABLE losses ADD COLUMN el2n_checksum BLOB;"
-                              "PRAGMA user_version = " LB_TEXT_OF(LB_STORE_VERSION) "; "
-                                                                                    "COMMIT;";
+/* New with version 3. 9e999 is how SQLite writes infinity. */
+static const char measured[] =
+    "CREATE TABLE measurements (measurement INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    " path TEXT NOT NULL, adapter TEXT, fingerprint TEXT NOT NULL, engine TEXT NOT NULL,"
+    " dtype TEXT NOT NULL, arithmetic TEXT NOT NULL, n_threads INTEGER NOT NULL,"
+    " seconds REAL NOT NULL, n_rows INTEGER NOT NULL DEFAULT 0,"
+    " n_nonfinite INTEGER NOT NULL DEFAULT 0, n_scored INTEGER NOT NULL DEFAULT 0,"
+    " nll_sum REAL NOT NULL DEFAULT 0, least REAL NOT NULL DEFAULT 9e999,"
+    " most REAL NOT NULL DEFAULT -9e999);"
+    "CREATE TABLE statuses (status INTEGER PRIMARY KEY, n_rows INTEGER NOT NULL,"
+    " n_due INTEGER NOT NULL, n_tokens INTEGER NOT NULL, n_scored INTEGER NOT NULL,"
+    " n_ended INTEGER, n_selected INTEGER);";
+
+/* What version 3 keeps of a measurement, as versions 1 and 2 had it: in models and in facts. */
+#define EARLIER_FACT(name) "(SELECT value FROM main.facts AS f WHERE f.name = '" name "' || m.name)"
+#define EARLIER_MEASUREMENTS                                                                       \
+    "SELECT model AS measurement, name, path, " EARLIER_FACT(                                      \
+        "adapter.") " AS adapter,"                                                                 \
+                    " fingerprint, 'lobass' AS engine, dtype,"                                     \
+                    " ifnull(json_extract(" EARLIER_FACT(                                          \
+                        "machine.measure ") ", '$.backend'), '') AS arithmetic,"                   \
+                                            " ifnull(json_extract(" EARLIER_FACT(                  \
+                                                "machine.measure ") ", '$.threads'), 0) AS "       \
+                                                                    "n_threads,"                   \
+                                                                    " ifnull(CAST(" EARLIER_FACT(  \
+                                                                        "seconds.measure ") " AS " \
+                                                                                            "REAL" \
+                                                                                            "), "  \
+                                                                                            "0) "  \
+                                                                                            "AS "  \
+                                                                                            "seco" \
+                                                                                            "nds"
+
+/* From each version to the next; rows and losses keep their place, so this takes no time. */
+static const char *const upgrades[] = {
+    [1] = "ALTER TABLE losses ADD COLUMN el2n BLOB;"
+          "ALTER TABLE losses ADD COLUMN el2n_checksum BLOB;",
+    [2] = "ALTER TABLE losses RENAME COLUMN model TO measurement;"
+          "INSERT INTO measurements (measurement, name, path, adapter, fingerprint, engine, dtype,"
+          " arithmetic, n_threads, seconds) " EARLIER_MEASUREMENTS " FROM models AS m;"
+          "DROP TABLE models;"
+          "DELETE FROM facts WHERE name GLOB 'adapter.*' OR name GLOB 'machine.measure *'"
+          " OR name GLOB 'seconds.measure *';"
+          "INSERT INTO statuses (status, n_rows, n_due, n_tokens, n_scored)"
+          " SELECT " LB_COUNTS_COLUMNS " FROM rows WHERE EXISTS"
+          " (SELECT 1 FROM facts WHERE name = 'tokenization_hash') GROUP BY status;",
+};
 
 /* A temporary view stands before the table of its name. It is in memory: the folder may be one that
- * cannot be written to. */
-static const char overlay[] =
-    "PRAGMA temp_store = MEMORY;"
-    "CREATE TEMP VIEW losses AS SELECT model, \"row\", nll, checksum, NULL AS el2n,"
-    " NULL AS el2n_checksum FROM main.losses";
+ * cannot be written to. Totals and counts that are not there are worked out when they are asked
+ * for. */
+#define OVERLAY(el2n)                                                                          \
+    "PRAGMA temp_store = MEMORY;"                                                              \
+    "CREATE TEMP VIEW losses AS SELECT model AS measurement, \"row\", nll, checksum, " el2n    \
+    " FROM main.losses;"                                                                       \
+    "CREATE TEMP VIEW measurements AS " EARLIER_MEASUREMENTS ", NULL AS n_rows,"               \
+    " NULL AS n_nonfinite, NULL AS n_scored, NULL AS nll_sum, NULL AS least, NULL AS most"     \
+    " FROM main.models AS m;"                                                                  \
+    "CREATE TEMP VIEW statuses AS SELECT 0 AS status, 0 AS n_rows, 0 AS n_due, 0 AS n_tokens," \
+    " 0 AS n_scored, NULL AS n_ended, NULL AS n_selected WHERE 0;"
 
-static lobass_status transaction_run(lb_store *store, const char *sql, lobass_error *error)
+static const char *const overlays[] = {
+    [1] = OVERLAY("NULL AS el2n, NULL AS el2n_checksum"),
+    [2] = OVERLAY("el2n, el2n_checksum"),
+};
+static const char overlay_end[] = "DROP VIEW temp.losses; DROP VIEW temp.measurements;"
+                                  "DROP VIEW temp.statuses;";
+
+static const char stamp[] = "PRAGMA application_id = " LB_TEXT_OF(
+    APPLICATION_ID) "; PRAGMA user_version = " LB_TEXT_OF(LB_STORE_VERSION);
+
+static lobass_status execute(lb_store *store, const char *sql, lobass_error *error)
 {
     const int code = sqlite3_exec(store->database, sql, NULL, NULL, NULL);
-    if (code != SQLITE_OK)
-    {
-        const lobass_status status = lb_store_fail(store, code, error);
-        sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
-        return status;
-    }
-    return LOBASS_OK;
+    return code == SQLITE_OK ? LOBASS_OK : lb_store_fail(store, code, error);
 }
 
 lobass_status lb_schema_create(lb_store *store, lobass_error *error)
 {
-    return transaction_run(store, schema, error);
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_begin(store, error));
+    LB_TRY_GOTO(execute(store, schema, error));
+    LB_TRY_GOTO(execute(store, measured, error));
+    LB_TRY_GOTO(execute(store, stamp, error));
+    LB_TRY_GOTO(lb_store_commit(store, error));
+done:
+    if (status != LOBASS_OK)
+    {
+        lb_store_rollback(store);
+    }
+    return status;
 }
 
-lobass_status lb_schema_upgrade(lb_store *store, lobass_error *error)
+static lobass_status totals_make(lb_store *store, lobass_error *error)
 {
-    return transaction_run(store, upgrade, error);
+    lb_measurement *measurements = NULL;
+    size_t n = 0;
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_measurements_load(&measurements, &n, store, error));
+    for (size_t i = 0; i < n && status == LOBASS_OK; i++)
+    {
+        status = lb_store_totals_settle(store, measurements[i].id, error);
+    }
+    lb_store_measurements_free(measurements, n);
+    return status;
 }
 
-lobass_status lb_schema_overlay(lb_store *store, lobass_error *error)
+lobass_status lb_schema_upgrade(lb_store *store, int64_t version, lobass_error *error)
 {
-    const int code = sqlite3_exec(store->database, overlay, NULL, NULL, NULL);
-    return code == SQLITE_OK ? LOBASS_OK : lb_store_fail(store, code, error);
+    lobass_status status = LOBASS_OK;
+    LB_TRY(lb_store_begin(store, error));
+    LB_TRY_GOTO(execute(store, measured, error));
+    for (; version < LB_STORE_VERSION; version++)
+    {
+        LB_TRY_GOTO(execute(store, upgrades[version], error));
+    }
+    LB_TRY_GOTO(totals_make(store, error));
+    LB_TRY_GOTO(execute(store, stamp, error));
+    LB_TRY_GOTO(lb_store_commit(store, error));
+done:
+    if (status != LOBASS_OK)
+    {
+        lb_store_rollback(store);
+    }
+    return status;
+}
+
+lobass_status lb_schema_overlay(lb_store *store, int64_t version, lobass_error *error)
+{
+    LB_TRY(execute(store, overlays[version], error));
+    store->is_overlaid = true;
+    return LOBASS_OK;
 }
 
 static lobass_status number_load(int64_t *value, lb_store *store, const char *sql,
@@ -124,4 +209,21 @@ lobass_status lb_schema_check(lb_store *store, int64_t *version, lobass_error *e
                        store->path, *version, LB_STORE_VERSION);
     }
     return LOBASS_OK;
+}
+
+lobass_status lb_schema_follow(lb_store *store, lobass_error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    bool has_row = false;
+    store->is_overlaid = false; /* for the statement that looks */
+    LB_TRY(lb_statement_use(&statement, store, LB_SQL_VERSION, error));
+    LB_TRY(lb_statement_step(store, statement, &has_row, error));
+    store->is_overlaid = sqlite3_column_int64(statement, 0) < LB_STORE_VERSION;
+    sqlite3_reset(statement);
+    if (store->is_overlaid)
+    {
+        return LOBASS_OK;
+    }
+    lb_statements_free(store);
+    return execute(store, overlay_end, error);
 }

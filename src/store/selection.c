@@ -12,7 +12,8 @@ lobass_status lb_store_selection_remove(lb_store *store, lobass_error *error)
 {
     sqlite3_stmt *statement = NULL;
     LB_TRY(lb_statement_use(&statement, store, LB_SQL_SELECTION_CLEAR, error));
-    return lb_statement_run(store, statement, error);
+    LB_TRY(lb_statement_run(store, statement, error));
+    return lb_store_ended_remove(store, error);
 }
 
 lobass_status lb_store_selection_save(lb_store *store, const uint64_t *ranks,
@@ -90,4 +91,26 @@ done:
     free(rank_list);
     free(selected_list);
     return status;
+}
+
+lobass_status lb_store_selection_row_load(uint64_t *rank, bool *is_selected, lb_store *store,
+                                          uint64_t row, lobass_error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    bool has_row = false;
+    *rank = 0;
+    *is_selected = false;
+    LB_TRY(lb_statement_use(&statement, store, LB_SQL_SELECTION_ROW_LOAD, error));
+    lb_bind_count(statement, 1, row);
+    LB_TRY(lb_statement_step(store, statement, &has_row, error));
+    if (!has_row)
+    {
+        return LOBASS_OK;
+    }
+    const bool is_sound = lb_column_count(statement, 0, (uint64_t)INT64_MAX, rank);
+    *is_selected = sqlite3_column_int(statement, 1) != 0;
+    sqlite3_reset(statement);
+    return is_sound ? LOBASS_OK
+                    : lb_fail(error, LOBASS_BAD_FORMAT, "%s: selection of row %" PRIu64 ": damaged",
+                              store->path, row);
 }

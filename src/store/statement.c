@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define MEASURED "name, path, adapter, fingerprint, engine, dtype, arithmetic, n_threads, seconds"
+
 static const char *const texts[LB_SQL_COUNT] = {
     [LB_SQL_BEGIN] = "BEGIN IMMEDIATE",
     [LB_SQL_BEGIN_READ] = "BEGIN",
@@ -27,32 +29,60 @@ static const char *const texts[LB_SQL_COUNT] = {
     [LB_SQL_ROW_LOAD] = "SELECT \"row\", source, record, line, \"offset\", size, hash, status,"
                         " reason, n_tokens, n_scored, ids, flags, checksum"
                         " FROM rows WHERE \"row\" = ?1",
-    [LB_SQL_ROW_COUNT] = "SELECT count(*) FROM rows",
+    [LB_SQL_ROW_COUNT] = "SELECT ifnull(max(\"row\") + 1, 0) FROM rows",
     [LB_SQL_SUMMARIES_LOAD] =
         "SELECT \"row\", hash, n_tokens, n_scored, source, status FROM rows ORDER BY \"row\"",
-    [LB_SQL_MODEL_LOAD] = "SELECT model, name, path, fingerprint, dtype FROM models"
-                          " WHERE name = ?1",
-    [LB_SQL_MODEL_INSERT] =
-        "INSERT INTO models (name, path, fingerprint, dtype) VALUES (?1, ?2, ?3, ?4)",
-    [LB_SQL_MODEL_UPDATE] =
-        "UPDATE models SET path = ?2, fingerprint = ?3, dtype = ?4 WHERE name = ?1",
-    [LB_SQL_MODEL_REMOVE] = "DELETE FROM models WHERE model = ?1",
-    [LB_SQL_MODELS_LOAD] =
-        "SELECT model, name, path, fingerprint, dtype FROM models ORDER BY model",
-    [LB_SQL_LOSSES_SAVE] = "INSERT OR REPLACE INTO losses"
-                           " (model, \"row\", nll, checksum, el2n, el2n_checksum)"
-                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [LB_SQL_COUNTS_LOAD] =
+        "SELECT status, n_rows, n_due, n_tokens, n_scored, n_ended, n_selected FROM statuses",
+    [LB_SQL_COUNTS_COMPUTE] = "SELECT " LB_COUNTS_COLUMNS ", NULL, NULL FROM rows GROUP BY status",
+    [LB_SQL_COUNTS_SAVE] = "INSERT OR REPLACE INTO statuses"
+                           " (status, n_rows, n_due, n_tokens, n_scored)"
+                           " SELECT " LB_COUNTS_COLUMNS " FROM rows GROUP BY status",
+    [LB_SQL_ENDED_SAVE] = "INSERT INTO statuses VALUES (?1, 0, 0, 0, 0, ?2, ?3)"
+                          " ON CONFLICT (status) DO UPDATE"
+                          " SET n_ended = excluded.n_ended, n_selected = excluded.n_selected",
+    [LB_SQL_ENDED_REMOVE] = "UPDATE statuses SET n_ended = NULL, n_selected = NULL",
+    [LB_SQL_MEASUREMENT_LOAD] =
+        "SELECT measurement, " MEASURED " FROM measurements WHERE name = ?1",
+    [LB_SQL_MEASUREMENT_SAVE] =
+        "INSERT INTO measurements (" MEASURED ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        " ON CONFLICT (name) DO UPDATE SET path = excluded.path, adapter = excluded.adapter,"
+        " fingerprint = excluded.fingerprint, engine = excluded.engine, dtype = excluded.dtype,"
+        " arithmetic = excluded.arithmetic, n_threads = excluded.n_threads,"
+        " seconds = excluded.seconds RETURNING measurement",
+    [LB_SQL_MEASUREMENT_REMOVE] = "DELETE FROM measurements WHERE name = ?1",
+    [LB_SQL_MEASUREMENTS_LOAD] =
+        "SELECT measurement, " MEASURED " FROM measurements ORDER BY measurement",
+    [LB_SQL_TOTALS_LOAD] = "SELECT n_rows, n_nonfinite, n_scored, nll_sum, least, most"
+                           " FROM measurements WHERE measurement = ?1",
+    [LB_SQL_TOTALS_ADD] =
+        "UPDATE measurements SET n_rows = n_rows + ?2, n_nonfinite = n_nonfinite + ?3,"
+        " n_scored = n_scored + ?4, nll_sum = nll_sum + ?5, least = min(least, ?6),"
+        " most = max(most, ?7) WHERE measurement = ?1",
+    [LB_SQL_TOTALS_SAVE] = "UPDATE measurements SET n_rows = ?2, n_nonfinite = ?3, n_scored = ?4,"
+                           " nll_sum = ?5, least = ?6, most = ?7 WHERE measurement = ?1",
+    [LB_SQL_NLL_WALK] = "SELECT nll FROM losses WHERE measurement = ?1 ORDER BY \"row\"",
+    [LB_SQL_LOSSES_ADD] = "INSERT INTO losses"
+                          " (measurement, \"row\", nll, checksum, el2n, el2n_checksum)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+    [LB_SQL_LOSSES_REPLACE] =
+        "UPDATE losses SET nll = ?3, checksum = ?4, el2n = ?5, el2n_checksum = ?6"
+        " WHERE measurement = ?1 AND \"row\" = ?2",
     [LB_SQL_LOSSES_LOAD] = "SELECT \"row\", nll, checksum, el2n, el2n_checksum FROM losses"
-                           " WHERE model = ?1 AND \"row\" = ?2",
+                           " WHERE measurement = ?1 AND \"row\" = ?2",
     [LB_SQL_LOSSES_WALK] = "SELECT \"row\", nll, checksum, el2n, el2n_checksum FROM losses"
-                           " WHERE model = ?1 ORDER BY \"row\"",
-    [LB_SQL_LOSSES_REMOVE] = "DELETE FROM losses WHERE model = ?1",
-    [LB_SQL_WITHOUT_EL2N_COUNT] = "SELECT count(*) FROM losses WHERE model = ?1 AND el2n IS NULL",
-    [LB_SQL_MEASURED_LOAD] = "SELECT \"row\" FROM losses WHERE model = ?1",
+                           " WHERE measurement = ?1 ORDER BY \"row\"",
+    [LB_SQL_LOSSES_REMOVE] = "DELETE FROM losses WHERE measurement ="
+                             " (SELECT measurement FROM measurements WHERE name = ?1)",
+    [LB_SQL_WITHOUT_EL2N_COUNT] =
+        "SELECT count(*) FROM losses WHERE measurement = ?1 AND el2n IS NULL",
+    [LB_SQL_MEASURED_LOAD] = "SELECT \"row\" FROM losses WHERE measurement = ?1",
     [LB_SQL_SELECTION_CLEAR] = "DELETE FROM selection",
     [LB_SQL_SELECTION_SAVE] =
         "INSERT INTO selection (\"row\", rank, is_selected) VALUES (?1, ?2, ?3)",
     [LB_SQL_SELECTION_LOAD] = "SELECT \"row\", rank, is_selected FROM selection ORDER BY \"row\"",
+    [LB_SQL_SELECTION_ROW_LOAD] = "SELECT rank, is_selected FROM selection WHERE \"row\" = ?1",
+    [LB_SQL_VERSION] = "PRAGMA user_version",
 };
 
 static lobass_status status_of_code(int code)
@@ -93,6 +123,7 @@ lobass_status lb_statement_use(sqlite3_stmt **statement, lb_store *store, lb_sta
                                lobass_error *error)
 {
     sqlite3_stmt **cached = &store->statements[which];
+    LB_TRY(store->is_overlaid ? lb_schema_follow(store, error) : LOBASS_OK);
     if (*cached == NULL)
     {
         const int code = sqlite3_prepare_v3(store->database, texts[which], -1,
@@ -106,6 +137,15 @@ lobass_status lb_statement_use(sqlite3_stmt **statement, lb_store *store, lb_sta
     sqlite3_clear_bindings(*cached);
     *statement = *cached;
     return LOBASS_OK;
+}
+
+void lb_statements_free(lb_store *store)
+{
+    for (size_t i = 0; i < LB_SQL_COUNT; i++)
+    {
+        sqlite3_finalize(store->statements[i]);
+        store->statements[i] = NULL;
+    }
 }
 
 lobass_status lb_statement_step(lb_store *store, sqlite3_stmt *statement, bool *has_row,

@@ -132,8 +132,8 @@ static lobass_status check_schema(lb_store *store, lb_store_mode mode, lobass_er
     {
         return LOBASS_OK;
     }
-    return mode == LB_STORE_READ ? lb_schema_overlay(store, error)
-                                 : lb_schema_upgrade(store, error);
+    return mode == LB_STORE_READ ? lb_schema_overlay(store, version, error)
+                                 : lb_schema_upgrade(store, version, error);
 }
 
 static lobass_status open_in(lb_store *store, lb_store_mode mode, lobass_error *error)
@@ -186,10 +186,7 @@ void lb_store_close(lb_store *store)
     {
         lb_store_rollback(store);
     }
-    for (size_t i = 0; i < LB_SQL_COUNT; i++)
-    {
-        sqlite3_finalize(store->statements[i]);
-    }
+    lb_statements_free(store);
     sqlite3_close_v2(store->database);
     if (store->has_lock)
     {

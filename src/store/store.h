@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L3. The run's database, RUN/run.db (SQLite, write-ahead log): options, sources, rows, models,
- * per-token losses and the latest selection. Every blob carries its XXH3 checksum. docs/FORMATS.md
- * has the schema. Knows rows as bytes; what they mean is data/'s business.
+ * L3. The run's database, RUN/run.db (SQLite, write-ahead log): options, sources, rows,
+ * measurements with their per-token losses, and the latest selection. Every blob carries its XXH3
+ * checksum. docs/FORMATS.md has the schema. Knows rows as bytes; what they mean is data/'s
+ * business.
  */
 #ifndef LB_STORE_H
 #define LB_STORE_H
 
 #include "base/base.h"
 
-#define LB_STORE_VERSION 2
+#define LB_STORE_VERSION 3
 
 typedef struct lb_store lb_store;
 
@@ -76,32 +77,85 @@ typedef struct lb_row_summary
 lobass_status lb_store_summaries_load(lb_row_summary **summaries, size_t *count, lb_store *store,
                                       lobass_error *error);
 
-/* ---- models and losses
+/* ---- how many rows have which status (counts.c)
+ * ------------------------------------------------------------------------------ */
+
+typedef struct lb_row_counts
+{
+    uint64_t n_rows, n_due;                     /* all; those with something to score */
+    uint64_t n_tokens, n_scored;                /* of those that are due */
+    uint64_t statuses[LOBASS_ROW_STATUS_COUNT]; /* as stored */
+    bool has_ended;                             /* else the next two are zero */
+    uint64_t ended[LOBASS_ROW_STATUS_COUNT];    /* by the losses that the latest selection saw */
+    uint64_t selected[LOBASS_ROW_STATUS_COUNT]; /* and how many of them it took */
+} lb_row_counts;
+
+/* Does not look at the rows, once they were counted. */
+lobass_status lb_store_counts_load(lb_row_counts *counts, lb_store *store, lobass_error *error);
+/* Counts the rows as they are stored, for good. */
+lobass_status lb_store_counts_save(lb_store *store, lobass_error *error);
+/* ended and selected of COUNTS; and forgets them. */
+lobass_status lb_store_ended_save(lb_store *store, const lb_row_counts *counts,
+                                  lobass_error *error);
+lobass_status lb_store_ended_remove(lb_store *store, lobass_error *error);
+
+/* ---- measurements and losses
  * ------------------------------------------------------------------------------- */
 
-typedef struct lb_store_model
+/* What losses were computed with. */
+typedef struct lb_measurement
 {
     int64_t id;
     char name[64];
-    char *path;
+    char *path, *adapter; /* the model's folder; that of the adapter on it, or NULL */
     char fingerprint[LB_HASH_TEXT_SIZE];
-    char dtype[8]; /* "fp32", "bf16": of the computation */
-} lb_store_model;
+    char engine[32];     /* LB_ENGINE */
+    char dtype[8];       /* "fp32", "bf16": of the computation */
+    char arithmetic[32]; /* the backend, "native/avx512_bf16"; "" while nothing was measured, or
+                            not recorded */
+    uint32_t n_threads;  /* of the latest call */
+    double seconds;      /* of all calls */
+} lb_measurement;
 
-/* LOBASS_NOT_FOUND where NAME was never measured. Release the path with lb_store_model_clear(). */
-lobass_status lb_store_model_load(lb_store_model *model, lb_store *store, const char *name,
-                                  lobass_error *error);
-/* Sets id. */
-lobass_status lb_store_model_save(lb_store *store, lb_store_model *model, lobass_error *error);
-/* Forgets a model and its losses. */
-lobass_status lb_store_model_remove(lb_store *store, const char *name, lobass_error *error);
-/* All models in the order they were measured; yours: lb_store_models_free(). */
-lobass_status lb_store_models_load(lb_store_model **models, size_t *count, lb_store *store,
+#define LB_ENGINE "lobass" /* losses that were computed here */
+
+/* *IS_THERE false where NAME was never measured. Release with lb_store_measurement_clear(). */
+lobass_status lb_store_measurement_find(lb_measurement *measurement, bool *is_there,
+                                        lb_store *store, const char *name, lobass_error *error);
+/* The same; LOBASS_NOT_FOUND where it was not. */
+lobass_status lb_store_measurement_load(lb_measurement *measurement, lb_store *store,
+                                        const char *name, lobass_error *error);
+/* Sets id. The totals of one that is there stay. */
+lobass_status lb_store_measurement_save(lb_store *store, lb_measurement *measurement,
+                                        lobass_error *error);
+/* Forgets a measurement, if it is there, with its losses. */
+lobass_status lb_store_measurement_remove(lb_store *store, const char *name, lobass_error *error);
+/* All in the order they were begun; yours: lb_store_measurements_free(). */
+lobass_status lb_store_measurements_load(lb_measurement **measurements, size_t *count,
+                                         lb_store *store, lobass_error *error);
+void lb_store_measurement_clear(lb_measurement *measurement);
+void lb_store_measurements_free(lb_measurement *measurements, size_t count);
+
+/* What the losses of a measurement come to. */
+typedef struct lb_loss_totals
+{
+    uint64_t n_rows;      /* with losses */
+    uint64_t n_nonfinite; /* of those, with a sum that is not finite: they are in nothing below */
+    uint64_t n_scored;    /* tokens */
+    double nll_sum;     /* nats: the sums of the rows, added in the order of the rows once settled,
+                           before that in the order they were measured in */
+    double least, most; /* of a row's mean; infinity and its negative where there is none */
+} lb_loss_totals;
+
+lobass_status lb_store_totals_load(lb_loss_totals *totals, lb_store *store, int64_t measurement,
                                    lobass_error *error);
-void lb_store_model_clear(lb_store_model *model);
-void lb_store_models_free(lb_store_model *models, size_t count);
+/* Makes the totals again from the losses, in the order of the rows. */
+lobass_status lb_store_totals_settle(lb_store *store, int64_t measurement, lobass_error *error);
+double lb_loss_totals_mean(const lb_loss_totals *totals); /* nats per scored token; NaN: none */
+/* The sum of a row's losses in nats, added in the order of its tokens. */
+double lb_losses_sum(const float *nll, size_t n_scored);
 
-/* What a model makes of a row: a value a scored token, in the row's order. */
+/* What a measurement has of a row: a value a scored token, in the row's order. */
 typedef struct lb_row_losses
 {
     const float *nll;  /* [n_scored] nats */
@@ -110,22 +164,24 @@ typedef struct lb_row_losses
     size_t n_scored;
 } lb_row_losses;
 
-lobass_status lb_store_losses_save(lb_store *store, int64_t model, uint64_t row,
+/* Counts them in the totals, in the same transaction. Replaces those that the row has, slowly: the
+ * totals are settled. */
+lobass_status lb_store_losses_save(lb_store *store, int64_t measurement, uint64_t row,
                                    const lb_row_losses *losses, lobass_error *error);
 /* The values live until the next call on the store; LOBASS_NOT_FOUND where there are none. */
-lobass_status lb_store_losses_load(lb_row_losses *losses, lb_store *store, int64_t model,
+lobass_status lb_store_losses_load(lb_row_losses *losses, lb_store *store, int64_t measurement,
                                    uint64_t row, lobass_error *error);
-/* Calls VISIT for every measured row of a model in row order; its failure ends the walk. */
+/* Calls VISIT for every measured row in row order; its failure ends the walk. */
 typedef lobass_status (*lb_losses_visitor)(void *context, uint64_t row, const lb_row_losses *losses,
                                            lobass_error *error);
-lobass_status lb_store_losses_walk(lb_store *store, int64_t model, lb_losses_visitor visit,
+lobass_status lb_store_losses_walk(lb_store *store, int64_t measurement, lb_losses_visitor visit,
                                    void *context, lobass_error *error);
-/* Rows of a model that have losses and no el2n. */
-lobass_status lb_store_without_el2n_count(uint64_t *count, lb_store *store, int64_t model,
+/* Rows that have losses and no el2n. */
+lobass_status lb_store_without_el2n_count(uint64_t *count, lb_store *store, int64_t measurement,
                                           lobass_error *error);
 /* is_measured[row] for all rows; yours: free(). */
 lobass_status lb_store_measured_load(bool **is_measured, size_t n_rows, lb_store *store,
-                                     int64_t model, lobass_error *error);
+                                     int64_t measurement, lobass_error *error);
 
 /* ---- the latest selection
  * ------------------------------------------------------------------------------ */
@@ -138,5 +194,8 @@ lobass_status lb_store_selection_remove(lb_store *store, lobass_error *error);
 /* *RANKS and *IS_SELECTED are yours: free(); both NULL where nothing was selected yet. */
 lobass_status lb_store_selection_load(uint64_t **ranks, bool **is_selected, size_t n_rows,
                                       lb_store *store, lobass_error *error);
+/* Of one row: rank 0 and not selected where it has none. */
+lobass_status lb_store_selection_row_load(uint64_t *rank, bool *is_selected, lb_store *store,
+                                          uint64_t row, lobass_error *error);
 
 #endif

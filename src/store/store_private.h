@@ -15,6 +15,11 @@
 #define LB_QUOTE(x) #x
 #define LB_TEXT_OF(x) LB_QUOTE(x)
 
+/* What is counted of the rows with one status. */
+#define LB_COUNTS_COLUMNS                                                       \
+    "status, count(*), sum(n_scored > 0), sum(iif(n_scored > 0, n_tokens, 0))," \
+    " sum(n_scored)"
+
 typedef enum lb_statement
 {
     LB_SQL_BEGIN,
@@ -30,12 +35,21 @@ typedef enum lb_statement
     LB_SQL_ROW_LOAD,
     LB_SQL_ROW_COUNT,
     LB_SQL_SUMMARIES_LOAD,
-    LB_SQL_MODEL_LOAD,
-    LB_SQL_MODEL_INSERT,
-    LB_SQL_MODEL_UPDATE,
-    LB_SQL_MODEL_REMOVE,
-    LB_SQL_MODELS_LOAD,
-    LB_SQL_LOSSES_SAVE,
+    LB_SQL_COUNTS_LOAD,
+    LB_SQL_COUNTS_COMPUTE,
+    LB_SQL_COUNTS_SAVE,
+    LB_SQL_ENDED_SAVE,
+    LB_SQL_ENDED_REMOVE,
+    LB_SQL_MEASUREMENT_LOAD,
+    LB_SQL_MEASUREMENT_SAVE,
+    LB_SQL_MEASUREMENT_REMOVE,
+    LB_SQL_MEASUREMENTS_LOAD,
+    LB_SQL_TOTALS_LOAD,
+    LB_SQL_TOTALS_ADD,
+    LB_SQL_TOTALS_SAVE,
+    LB_SQL_NLL_WALK,
+    LB_SQL_LOSSES_ADD,
+    LB_SQL_LOSSES_REPLACE,
     LB_SQL_LOSSES_LOAD,
     LB_SQL_LOSSES_WALK,
     LB_SQL_LOSSES_REMOVE,
@@ -44,6 +58,8 @@ typedef enum lb_statement
     LB_SQL_SELECTION_CLEAR,
     LB_SQL_SELECTION_SAVE,
     LB_SQL_SELECTION_LOAD,
+    LB_SQL_SELECTION_ROW_LOAD,
+    LB_SQL_VERSION,
     LB_SQL_COUNT
 } lb_statement;
 
@@ -55,6 +71,7 @@ struct lb_store
     char *path;   /* of the database, for messages */
     lb_lock lock;
     bool has_lock, is_in_transaction;
+    bool is_overlaid; /* of an earlier version, which this connection alone sees as one of today */
     lb_buffer packed; /* bytes on their way into or out of a blob */
     int32_t *ids;     /* [ids_capacity], of the row loaded last */
     size_t ids_capacity;
@@ -69,6 +86,7 @@ lobass_status lb_store_fail(lb_store *store, int code, lobass_error *error);
 /* The statement, ready to be bound; LOBASS_OK or what SQLite says. */
 lobass_status lb_statement_use(sqlite3_stmt **statement, lb_store *store, lb_statement which,
                                lobass_error *error);
+void lb_statements_free(lb_store *store);
 /* Runs a statement to its end and resets it; rows that it gives are not looked at. */
 lobass_status lb_statement_run(lb_store *store, sqlite3_stmt *statement, lobass_error *error);
 /* One step; *HAS_ROW false at the end or on failure, and the statement is then reset. */
@@ -97,14 +115,22 @@ lobass_status lb_pack_words(lb_buffer *packed, const void *words, size_t count,
 void lb_unpack_words(void *words, const unsigned char *packed, size_t count);
 lobass_status lb_pack_long(lb_buffer *packed, uint64_t value, lobass_error *error);
 
+/* Room for the losses of a row in store->losses: [2 * N_SCORED]. */
+lobass_status lb_losses_reserve(lb_store *store, size_t n_scored, lobass_error *error);
+/* Counts a row that is stored in the totals of its measurement. */
+lobass_status lb_totals_add(lb_store *store, int64_t measurement, const float *nll, size_t n_scored,
+                            lobass_error *error);
+
 /* Makes the tables of an empty database. */
 lobass_status lb_schema_create(lb_store *store, lobass_error *error);
 /* Refuses by name what is not a run, or one of a later version; *VERSION is 0 for a database
  * without any table. */
 lobass_status lb_schema_check(lb_store *store, int64_t *version, lobass_error *error);
 /* Brings a database of an earlier version to this one, in one transaction. */
-lobass_status lb_schema_upgrade(lb_store *store, lobass_error *error);
+lobass_status lb_schema_upgrade(lb_store *store, int64_t version, lobass_error *error);
 /* The same for this connection alone, which may not write. */
-lobass_status lb_schema_overlay(lb_store *store, lobass_error *error);
+lobass_status lb_schema_overlay(lb_store *store, int64_t version, lobass_error *error);
+/* Ends the overlay once another process has upgraded the database. */
+lobass_status lb_schema_follow(lb_store *store, lobass_error *error);
 
 #endif

@@ -23,29 +23,25 @@ typedef struct measurer
     const lobass_measure_options *options;
     lb_store *store;
     lb_dtype dtype;
-    char backend[32];
     lb_score_layout layout;
-    lb_store_model record;
-    char *adapter;             /* its whole path; NULL: none */
+    lb_measurement record;     /* as it is to be stored: its arithmetic is this call's */
     lb_row_summary *summaries; /* [n_rows] */
     size_t n_rows;
     bool *is_measured; /* [n_rows] */
-    uint64_t n_due, n_done;
+    uint64_t n_due;
     size_t max_tokens; /* of a pack */
     lb_plan *plan;
     lb_model *model;
     lb_scorers scorers;
     lb_score_slot *slots; /* [n_slots] */
     size_t n_slots;
-    double nll_sum;       /* of all rows measured under the name so far, in nats */
-    uint64_t n_scored;    /* tokens in that sum */
-    uint64_t n_nonfinite; /* rows left out of it: their loss is not finite */
-    bool ends_selection;  /* of the losses that this call replaces */
+    lb_loss_totals totals; /* of all that is stored under the name */
+    double seconds_before; /* of earlier calls */
+    double began_seconds;  /* on the clock */
+    bool ends_selection;   /* of the losses that this call replaces */
     lobass_measure_result *result;
     char stage_name[96];
-    char machine_fact[128]; /* name of the fact */
     lb_stage stage;
-    lb_step_clock clock;
 } measurer;
 
 /* ---- the name and the model -------------------------------------------------------------------
@@ -59,7 +55,7 @@ static lobass_status check_arguments(const lobass_measure_options *options, loba
         return lb_fail(error, LOBASS_BAD_ARGUMENT, "measure: expected a run, a model and a name");
     }
     const size_t size = strlen(options->name);
-    if (size == 0 || size >= sizeof((lb_store_model *)NULL)->name ||
+    if (size == 0 || size >= sizeof((lb_measurement *)NULL)->name ||
         strspn(options->name, allowed) != size)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
@@ -73,7 +69,8 @@ static lobass_status backend_identify(measurer *m, lobass_error *error)
 {
     lb_compute *compute = NULL;
     LB_TRY(lb_compute_create(&compute, NULL, 1, error));
-    lb_compute_describe(compute, m->dtype == LB_BF16, m->backend, sizeof m->backend);
+    lb_compute_describe(compute, m->dtype == LB_BF16, m->record.arithmetic,
+                        sizeof m->record.arithmetic);
     /* Rows share what they have in common where that leaves the bits alone. */
     m->layout.is_sharing = lb_compute_is_invariant(compute, m->dtype == LB_BF16) &&
                            !m->options->keeps_prefixes && !m->layout.is_alone;
@@ -100,11 +97,12 @@ static lobass_status model_identify(measurer *m, lobass_error *error)
     }
     LB_TRY_GOTO(backend_identify(m, error));
     (void)snprintf(m->record.name, sizeof m->record.name, "%s", m->options->name);
+    (void)snprintf(m->record.engine, sizeof m->record.engine, LB_ENGINE);
     (void)snprintf(m->record.dtype, sizeof m->record.dtype, "%s",
                    m->dtype == LB_BF16 ? "bf16" : "fp32");
     if (m->options->adapter != NULL)
     {
-        LB_TRY_GOTO(lb_adapter_identify(&m->adapter, &weights, m->store, m->options->adapter,
+        LB_TRY_GOTO(lb_adapter_identify(&m->record.adapter, &weights, m->store, m->options->adapter,
                                         &config, error));
     }
     lb_hash_text(lb_fingerprint_combine(weights, tokenizer), m->record.fingerprint);
@@ -123,26 +121,24 @@ static lobass_status model_load(measurer *m, lobass_error *error)
     lb_model_use use = LB_MODEL_SCORE;
     LB_TRY(lb_scorers_model_use(&use, NULL, m->dtype, error));
     LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, use, error));
-    return m->adapter == NULL ? LOBASS_OK
-                              : lb_lora_load(m->model, m->options->adapter, m->dtype, error);
+    return m->record.adapter == NULL ? LOBASS_OK
+                                     : lb_lora_load(m->model, m->options->adapter, m->dtype, error);
 }
 
-static lobass_status fail_other_model(const measurer *m, const lb_store_model *stored,
-                                      const char *stored_backend, lobass_error *error)
+static lobass_status fail_other_model(const measurer *m, const lb_measurement *stored,
+                                      lobass_error *error)
 {
     static const char with[] = " with the adapter ";
-    char *adapter = NULL;
-    LB_TRY(lb_adapter_recall(&adapter, m->store, stored->name, error));
-    const lobass_status status = lb_fail(
+    const lb_measurement *now = &m->record;
+    return lb_fail(
         error, LOBASS_CONFLICT,
         "%s: \"%s\" was measured under %s%s%s (fingerprint %s, %s, backend %s), now %s%s%s "
         "(fingerprint %s, %s, backend %s); overwrite it (-f) or use another name",
-        m->options->run, stored->name, stored->path, adapter != NULL ? with : "",
-        adapter != NULL ? adapter : "", stored->fingerprint, stored->dtype, stored_backend,
-        m->record.path, m->adapter != NULL ? with : "", m->adapter != NULL ? m->adapter : "",
-        m->record.fingerprint, m->record.dtype, m->backend);
-    free(adapter);
-    return status;
+        m->options->run, stored->name, stored->path, stored->adapter != NULL ? with : "",
+        stored->adapter != NULL ? stored->adapter : "", stored->fingerprint, stored->dtype,
+        stored->arithmetic[0] == '\0' ? "unknown" : stored->arithmetic, now->path,
+        now->adapter != NULL ? with : "", now->adapter != NULL ? now->adapter : "",
+        now->fingerprint, now->dtype, now->arithmetic);
 }
 
 /* What was selected by losses that are gone is no selection of this run any more. */
@@ -157,122 +153,94 @@ static lobass_status selection_forget(measurer *m, lobass_error *error)
     return lb_run_selection_clear(m->options->run, error);
 }
 
-/* Losses that scores are made of take with them what was selected by them. */
-static lobass_status losses_forget(measurer *m, lobass_error *error)
+/* Whether scores are made of the losses. */
+static bool is_for_scores(const measurer *m)
 {
-    LB_TRY(lb_store_model_remove(m->store, m->record.name, error));
-    LB_TRY(lb_store_fact_remove(m->store, m->machine_fact, error));
-    m->clock.before_seconds = 0;
-    if (strcmp(m->record.name, "initial") != 0 && strcmp(m->record.name, "reference") != 0 &&
-        !m->layout.is_alone)
-    {
-        return LOBASS_OK;
-    }
-    return selection_forget(m, error);
+    return strcmp(m->record.name, "initial") == 0 || strcmp(m->record.name, "reference") == 0 ||
+           m->layout.is_alone;
 }
 
-/* The name's losses in the database, if any: *IS_SAME where they were made as this call would. A
- * backend that was not recorded (nothing was measured yet) is no difference; losses without el2n,
- * which an earlier lobass stored, are one where they may be overwritten. */
-static lobass_status name_look(measurer *m, bool *is_there, bool *is_same, lobass_error *error)
+/* *IS_SAME: the losses that are there were made as this call would make them. A backend that was
+ * not recorded (nothing was measured yet) is no difference; losses without el2n, which an earlier
+ * lobass stored, are one where they may be overwritten. */
+static lobass_status losses_compare(bool *is_same, const measurer *m, const lb_measurement *stored,
+                                    lobass_error *error)
 {
-    lb_store_model stored;
-    lobass_error found;
     uint64_t n_without = 0;
-    char backend[sizeof m->backend];
-    lobass_status status = lb_store_model_load(&stored, m->store, m->record.name, &found);
-    *is_there = status == LOBASS_OK;
-    *is_same = false;
-    if (status != LOBASS_OK)
+    *is_same =
+        strcmp(stored->fingerprint, m->record.fingerprint) == 0 &&
+        strcmp(stored->dtype, m->record.dtype) == 0 &&
+        (stored->arithmetic[0] == '\0' || strcmp(stored->arithmetic, m->record.arithmetic) == 0);
+    if (!m->options->overwrite)
     {
-        return status == LOBASS_NOT_FOUND ? LOBASS_OK : lb_fail(error, status, "%s", found.message);
+        return *is_same ? LOBASS_OK : fail_other_model(m, stored, error);
     }
-    status = lb_measured_backend_load(backend, sizeof backend, m->store, m->record.name, error);
-    *is_same = strcmp(stored.fingerprint, m->record.fingerprint) == 0 &&
-               strcmp(stored.dtype, m->record.dtype) == 0 &&
-               (backend[0] == '\0' || strcmp(backend, m->backend) == 0);
-    if (status == LOBASS_OK && m->options->overwrite)
+    LB_TRY(lb_store_without_el2n_count(&n_without, m->store, stored->id, error));
+    *is_same = *is_same && n_without == 0;
+    return LOBASS_OK;
+}
+
+/* In the caller's transaction. Nothing of a measurement but its totals tells yet that this call
+ * computes: it may find all of it done. */
+static lobass_status name_store(measurer *m, const lb_measurement *stored, bool is_same,
+                                lobass_error *error)
+{
+    lb_measurement record = m->record;
+    if (stored->id != 0 && !is_same)
     {
-        status = lb_store_without_el2n_count(&n_without, m->store, stored.id, error);
-        *is_same = *is_same && n_without == 0;
+        LB_TRY(lb_store_measurement_remove(m->store, record.name, error));
+        LB_TRY(is_for_scores(m) ? selection_forget(m, error) : LOBASS_OK);
     }
-    else if (status == LOBASS_OK && !*is_same)
-    {
-        status = fail_other_model(m, &stored, backend[0] == '\0' ? "unknown" : backend, error);
-    }
-    lb_store_model_clear(&stored);
-    return status;
+    memcpy(record.arithmetic, is_same ? stored->arithmetic : "",
+           is_same ? sizeof record.arithmetic : 1);
+    record.n_threads = is_same ? stored->n_threads : 0;
+    record.seconds = is_same ? stored->seconds : 0;
+    LB_TRY(lb_store_measurement_save(m->store, &record, error));
+    m->record.id = record.id;
+    m->record.seconds = record.seconds;
+    m->seconds_before = record.seconds;
+    return lb_store_totals_load(&m->totals, m->store, record.id, error);
 }
 
 /* Finds the name's losses, or makes room for them; for a model that can be loaded only. */
 static lobass_status name_claim(measurer *m, lobass_error *error)
 {
+    lb_measurement stored;
     bool is_there = false;
     bool is_same = false;
     lobass_status status = LOBASS_OK;
-    LB_TRY(name_look(m, &is_there, &is_same, error));
+    LB_TRY(lb_store_measurement_find(&stored, &is_there, m->store, m->record.name, error));
+    if (is_there)
+    {
+        LB_TRY_GOTO(losses_compare(&is_same, m, &stored, error));
+    }
     if (!is_same)
     {
-        LB_TRY(model_load(m, error));
+        LB_TRY_GOTO(model_load(m, error));
     }
     LB_TRY_GOTO(lb_store_begin(m->store, error));
-    if (is_there && !is_same)
-    {
-        LB_TRY_GOTO(losses_forget(m, error));
-    }
-    LB_TRY_GOTO(lb_store_model_save(m->store, &m->record, error));
-    LB_TRY_GOTO(lb_adapter_record(m->store, m->record.name, m->adapter, error));
+    LB_TRY_GOTO(name_store(m, &stored, is_same, error));
     LB_TRY_GOTO(lb_store_commit(m->store, error));
 done:
     if (status != LOBASS_OK)
     {
         lb_store_rollback(m->store);
     }
+    lb_store_measurement_clear(&stored);
     return status;
 }
 
 /* ---- what is to be measured -------------------------------------------------------------------
  */
 
-static lobass_status add_losses(void *context, uint64_t row, const lb_row_losses *losses,
-                                lobass_error *error)
+static bool is_done(const measurer *m)
 {
-    measurer *m = context;
-    const double sum = lb_losses_sum(losses->nll, losses->n_scored);
-    (void)row;
-    (void)error;
-    m->n_done++;
-    if (isfinite(sum))
-    {
-        m->nll_sum += sum;
-        m->n_scored += losses->n_scored;
-    }
-    else
-    {
-        m->n_nonfinite++;
-    }
-    return LOBASS_OK;
-}
-
-static double mean_loss(const measurer *m)
-{
-    return m->n_scored > 0 ? m->nll_sum / (double)m->n_scored : NAN;
-}
-
-/* In row order, whatever order they were measured in: the same sum after any resume. */
-static lobass_status totals_load(measurer *m, lobass_error *error)
-{
-    m->nll_sum = 0;
-    m->n_scored = 0;
-    m->n_nonfinite = 0;
-    m->n_done = 0;
-    return lb_store_losses_walk(m->store, m->record.id, add_losses, m, error);
+    return m->totals.n_rows == m->n_due;
 }
 
 static lobass_status rows_plan(measurer *m, const lobass_observer *observer, lobass_error *error)
 {
     LB_TRY(lb_store_summaries_load(&m->summaries, &m->n_rows, m->store, error));
-    LB_TRY(lb_store_measured_load(&m->is_measured, m->n_rows, m->store, m->record.id, error));
     if (m->layout.is_alone)
     {
         LB_TRY(lb_alone_lengths_load(m->summaries, m->n_rows, m->store, error));
@@ -286,12 +254,12 @@ static lobass_status rows_plan(measurer *m, const lobass_observer *observer, lob
                             ? summary->n_tokens
                             : m->max_tokens;
     }
-    LB_TRY(totals_load(m, error));
-    if (m->n_done == m->n_due)
+    if (is_done(m))
     {
         return LOBASS_OK;
     }
-    lb_stage_begin(&m->stage, observer, m->stage_name, "rows", m->n_done, m->n_due);
+    LB_TRY(lb_store_measured_load(&m->is_measured, m->n_rows, m->store, m->record.id, error));
+    lb_stage_begin(&m->stage, observer, m->stage_name, "rows", m->totals.n_rows, m->n_due);
     m->stage.reported_seconds = m->stage.began_seconds; /* no news yet: ask when it takes long */
     LB_TRY(lb_store_begin(m->store, error)); /* one look at all rows, not a lock for each */
     const lobass_status status =
@@ -344,7 +312,6 @@ static lobass_status slot_save(measurer *m, const lb_score_slot *slot, lobass_er
             continue;
         }
         LB_TRY(lb_store_losses_save(m->store, m->record.id, row, &losses, error));
-        LB_TRY(add_losses(m, row, &losses, error));
         m->is_measured[row] = true;
         m->result->n_rows++;
         m->result->n_tokens += summary->n_tokens;
@@ -353,10 +320,22 @@ static lobass_status slot_save(measurer *m, const lb_score_slot *slot, lobass_er
     return LOBASS_OK;
 }
 
+/* Before the losses of a wave are there. Milliseconds: seconds are told with three digits. */
+static lobass_status measurement_note(measurer *m, lobass_error *error)
+{
+    const double seconds = m->seconds_before + lb_clock_seconds() - m->began_seconds;
+    m->record.seconds = round(seconds * 1000) / 1000;
+    m->record.n_threads = m->scorers.n_workers;
+    LB_TRY(is_for_scores(m) ? lb_store_ended_remove(m->store, error) : LOBASS_OK);
+    return lb_store_measurement_save(m->store, &m->record, error);
+}
+
+/* The wave with the last row settles the totals: no kill can come between. */
 static lobass_status wave_save(measurer *m, size_t n_packs, lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_store_begin(m->store, error));
+    LB_TRY_GOTO(measurement_note(m, error));
     for (size_t i = 0; i < n_packs; i++)
     {
         if (m->slots[i].is_scored)
@@ -364,7 +343,12 @@ static lobass_status wave_save(measurer *m, size_t n_packs, lobass_error *error)
             LB_TRY_GOTO(slot_save(m, &m->slots[i], error));
         }
     }
-    LB_TRY_GOTO(lb_step_clock_save(&m->clock, m->store, error));
+    LB_TRY_GOTO(lb_store_totals_load(&m->totals, m->store, m->record.id, error));
+    if (is_done(m))
+    {
+        LB_TRY_GOTO(lb_store_totals_settle(m->store, m->record.id, error));
+        LB_TRY_GOTO(lb_store_totals_load(&m->totals, m->store, m->record.id, error));
+    }
     LB_TRY_GOTO(lb_store_commit(m->store, error));
 done:
     if (status != LOBASS_OK)
@@ -379,8 +363,8 @@ static lobass_status wave_run(measurer *m, size_t n_packs, lobass_error *error)
     LB_TRY(lb_scorers_run(&m->scorers, m->slots, n_packs, &m->stage, error));
     const uint64_t n_tokens_before = m->result->n_tokens;
     LB_TRY(wave_save(m, n_packs, error));
-    return lb_stage_advance(&m->stage, m->n_done, m->result->n_tokens - n_tokens_before,
-                            mean_loss(m), error);
+    return lb_stage_advance(&m->stage, m->totals.n_rows, m->result->n_tokens - n_tokens_before,
+                            lb_loss_totals_mean(&m->totals), error);
 }
 
 static bool is_pack_done(const measurer *m, lb_pack pack)
@@ -404,7 +388,8 @@ static lobass_status packs_measure(measurer *m, lobass_error *error)
     size_t n_filled = 0;
     lb_observer_log(m->stage.observer, LOBASS_LOG_DETAIL,
                     "measure %s: %zu packs of up to %zu tokens, %zu side by side, %s, %s",
-                    m->options->name, n_packs, m->max_tokens, n_least, m->record.dtype, m->backend);
+                    m->options->name, n_packs, m->max_tokens, n_least, m->record.dtype,
+                    m->record.arithmetic);
     for (size_t i = 0; i < n_packs; i++)
     {
         const lb_pack pack = lb_plan_at(m->plan, i);
@@ -434,22 +419,6 @@ static lobass_status packs_measure(measurer *m, lobass_error *error)
 
 /* ---- the whole --------------------------------------------------------------------------------
  */
-
-static lobass_status machine_record(measurer *m, lobass_error *error)
-{
-    lb_buffer text = {0};
-    lobass_status status = LOBASS_OK;
-    lb_json_writer writer = lb_json_writer_begin(&text, false, error);
-    lb_json_open(&writer, NULL, '{');
-    lb_json_put_text(&writer, "backend", m->backend);
-    lb_json_put_count(&writer, "threads", m->scorers.n_workers);
-    lb_json_close(&writer, '}');
-    LB_TRY_GOTO(writer.status);
-    status = lb_store_fact_save(m->store, m->machine_fact, text.data, error);
-done:
-    lb_buffer_free(&text);
-    return status;
-}
 
 static lobass_status verify(measurer *m, const lobass_observer *observer, lobass_error *error)
 {
@@ -495,10 +464,9 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
     memset(m->result, 0, sizeof *m->result);
     LB_TRY(check_arguments(m->options, error));
     (void)snprintf(m->stage_name, sizeof m->stage_name, "measure %s", m->options->name);
-    (void)snprintf(m->machine_fact, sizeof m->machine_fact, LB_FACT_MACHINE, m->options->name);
     LB_TRY(lb_store_open(&m->store, m->options->run, LB_STORE_WRITE, error));
     LB_TRY(check_rows_are_whole(m, error));
-    LB_TRY(lb_step_clock_begin(&m->clock, m->store, m->stage_name, error));
+    m->began_seconds = lb_clock_seconds();
     LB_TRY(model_identify(m, error));
     LB_TRY(name_claim(m, error));
     if (m->ends_selection)
@@ -510,31 +478,30 @@ static lobass_status measure_with(measurer *m, const lobass_observer *observer, 
                         m->options->run);
     }
     LB_TRY(rows_plan(m, observer, error));
-    if (m->n_done < m->n_due || m->options->verify > 0)
+    if (!is_done(m) || m->options->verify > 0)
     {
         LB_TRY(workers_create(m, error));
     }
-    if (m->n_done < m->n_due)
+    if (!is_done(m))
     {
-        LB_TRY(machine_record(m, error));
-        lb_stage_begin(&m->stage, observer, m->stage_name, "rows", m->n_done, m->n_due);
+        lb_stage_begin(&m->stage, observer, m->stage_name, "rows", m->totals.n_rows, m->n_due);
         LB_TRY(packs_measure(m, error));
-        LB_TRY(totals_load(m, error));
-        m->stage.progress.mean_loss = mean_loss(m);
+        m->stage.progress.mean_loss = lb_loss_totals_mean(&m->totals);
         LB_TRY(lb_stage_end(&m->stage, error));
     }
-    if (m->n_nonfinite > 0)
+    if (m->totals.n_nonfinite > 0)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
                         "%s: %" PRIu64 " of %" PRIu64 " rows have a loss that is not finite; they "
                         "are left out of the mean and cannot be selected",
-                        m->stage_name, m->n_nonfinite, m->n_done);
+                        m->stage_name, m->totals.n_nonfinite, m->totals.n_rows);
     }
     LB_TRY(m->options->verify > 0 ? verify(m, observer, error) : LOBASS_OK);
-    m->result->n_rows_total = m->n_done;
-    m->result->n_nonfinite = m->n_nonfinite;
-    m->result->mean_loss = mean_loss(m);
-    return lb_step_seconds_load(&m->result->elapsed_seconds, m->store, m->stage_name, error);
+    m->result->n_rows_total = m->totals.n_rows;
+    m->result->n_nonfinite = m->totals.n_nonfinite;
+    m->result->mean_loss = lb_loss_totals_mean(&m->totals);
+    m->result->elapsed_seconds = m->record.seconds;
+    return LOBASS_OK;
 }
 
 static void measurer_release(measurer *m)
@@ -549,8 +516,7 @@ static void measurer_release(measurer *m)
     lb_plan_free(m->plan);
     free(m->is_measured);
     free(m->summaries);
-    lb_store_model_clear(&m->record);
-    free(m->adapter);
+    lb_store_measurement_clear(&m->record);
     lb_store_close(m->store);
 }
 

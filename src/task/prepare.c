@@ -59,6 +59,7 @@ static lobass_status finish(lb_preparer *p, lobass_error *error)
     LB_TRY_GOTO(lb_store_fact_save(p->store, LB_FACT_HIGHEST_ID, highest, error));
     LB_TRY_GOTO(lb_step_clock_save(&p->clock, p->store, error));
     LB_TRY_GOTO(lb_store_fact_save(p->store, LB_FACT_TOKENIZATION, text, error));
+    LB_TRY_GOTO(lb_store_counts_save(p->store, error));
     LB_TRY_GOTO(lb_store_commit(p->store, error));
 done:
     if (status != LOBASS_OK)
@@ -89,14 +90,13 @@ static lobass_status rows_make(lb_preparer *p, lobass_error *error)
 
 static lobass_status result_fill(lb_preparer *p, lobass_prepare_result *result, lobass_error *error)
 {
-    lb_row_summary *summaries = NULL;
-    size_t n_rows = 0;
-    LB_TRY(lb_store_summaries_load(&summaries, &n_rows, p->store, error));
+    lb_row_counts counts;
+    LB_TRY(lb_store_counts_load(&counts, p->store, error));
     memset(result, 0, sizeof *result);
-    result->n_records = n_rows;
-    lb_summaries_count(summaries, n_rows, result->statuses, &result->n_tokens,
-                       &result->n_scored_tokens);
-    free(summaries);
+    result->n_records = counts.n_rows;
+    memcpy(result->statuses, counts.statuses, sizeof result->statuses);
+    result->n_tokens = counts.n_tokens;
+    result->n_scored_tokens = counts.n_scored;
     return lb_step_seconds_load(&result->elapsed_seconds, p->store, "prepare", error);
 }
 

@@ -67,7 +67,7 @@ names = [name for (name,) in store.execute("select name from sources order by so
 rows = {}
 for cell in made["cells"]:
     found = store.execute(
-        "select row, source, nll from losses join models using (model) join rows using (row)"
+        "select row, source, nll from losses join measurements using (measurement) join rows using (row)"
         " where name = ? and status < 2",
         (cell["name"],),
     )

@@ -46,8 +46,8 @@ class Run:
         self.facts = dict(self.base.execute("select name, value from facts"))
         self.rules = json.loads(self.facts.get("selection", "{}"))
         self.sources = dict(self.base.execute("select source, name from sources"))
-        self.models = {name: (model, dtype, fingerprint) for model, name, dtype, fingerprint in
-                       self.base.execute("select model, name, dtype, fingerprint from models")}
+        self.models = {name: (measurement, dtype, fingerprint) for measurement, name, dtype, fingerprint in
+                       self.base.execute("select measurement, name, dtype, fingerprint from measurements")}
         columns = [entry[1] for entry in self.base.execute("pragma table_info(losses)")]
         self.has_el2n = "el2n" in columns
 
@@ -59,7 +59,7 @@ class Run:
         """float32 of every scored token, or None."""
         if name not in self.models:
             return None
-        found = self.base.execute(f'select {column} from losses where model = ? and "row" = ?',
+        found = self.base.execute(f'select {column} from losses where measurement = ? and "row" = ?',
                                   (self.models[name][0], row)).fetchone()
         if found is None or found[0] is None:
             return None

@@ -87,7 +87,9 @@ cp -r run part
 python3 - <<'PYTHON'
 import sqlite3
 store = sqlite3.connect("part/run.db")
-store.execute("delete from losses where model = (select model from models where name = 'reference') and row > 5")
+store.execute("delete from losses where row > 5 and measurement ="
+              " (select measurement from measurements where name = 'reference')")
+store.execute("update measurements set n_rows = 6 where name = 'reference'")
 store.commit()
 PYTHON
 refused 'rows have them' part
@@ -95,8 +97,7 @@ refused 'rows have them' part --arms random --equal-tokens
 python3 - <<'PYTHON'
 import sqlite3
 store = sqlite3.connect("part/run.db")
-store.execute("delete from losses where model = (select model from models where name = 'reference')")
-store.execute("delete from models where name = 'reference'")
+store.execute("delete from measurements where name = 'reference'")
 store.commit()
 PYTHON
 refused 'give the same `lobass run` again' part

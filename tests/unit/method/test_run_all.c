@@ -176,7 +176,7 @@ static void test_known_beforehand(void **state)
 {
     lobass_error error = {0};
     lb_store *store = NULL;
-    lb_store_model model = {0};
+    lb_measurement model = {0};
     (void)state;
     lobass_run_options options = run_options(place("known"));
     check_ok(lobass_prepare(&options.prepare, NULL, NULL, &error), &error);
@@ -191,7 +191,7 @@ static void test_known_beforehand(void **state)
     assert_int_equal(lb_path_look(path), LB_PATH_MISSING);
     free(path);
     check_ok(lb_store_open(&store, options.prepare.run, LB_STORE_READ, &error), &error);
-    assert_int_equal(lb_store_model_load(&model, store, "initial", &error), LOBASS_NOT_FOUND);
+    assert_int_equal(lb_store_measurement_load(&model, store, "initial", &error), LOBASS_NOT_FOUND);
     lb_store_close(store);
 
     records_make("fleeting.jsonl", 8);
@@ -202,7 +202,7 @@ static void test_known_beforehand(void **state)
     check_refused(lobass_run_all(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
                   "fleeting.jsonl", "");
     check_ok(lb_store_open(&store, options.prepare.run, LB_STORE_READ, &error), &error);
-    assert_int_equal(lb_store_model_load(&model, store, "initial", &error), LOBASS_NOT_FOUND);
+    assert_int_equal(lb_store_measurement_load(&model, store, "initial", &error), LOBASS_NOT_FOUND);
     lb_store_close(store);
 }
 
@@ -212,7 +212,7 @@ static void test_nonfinite_row(void **state)
     lobass_error error = {0};
     lobass_run_result result;
     lb_store *store = NULL;
-    lb_store_model model = {0};
+    lb_measurement model = {0};
     lb_row_losses losses;
     float spoilt[256];
     listener l = {0};
@@ -221,14 +221,14 @@ static void test_nonfinite_row(void **state)
     const lobass_run_options options = run_options(place("spoilt"));
     check_ok(lobass_run_all(&options, NULL, NULL, &error), &error);
     check_ok(lb_store_open(&store, options.prepare.run, LB_STORE_WRITE, &error), &error);
-    check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
+    check_ok(lb_store_measurement_load(&model, store, "initial", &error), &error);
     check_ok(lb_store_losses_load(&losses, store, model.id, 5, &error), &error);
     assert_in_range(losses.n_scored, 1, 256);
     memcpy(spoilt, losses.nll, losses.n_scored * sizeof *spoilt);
     spoilt[0] = NAN;
     losses.nll = spoilt;
     check_ok(lb_store_losses_save(store, model.id, 5, &losses, &error), &error);
-    lb_store_model_clear(&model);
+    lb_store_measurement_clear(&model);
     lb_store_close(store);
     check_ok(lobass_run_all(&options, &observer, &result, &error), &error);
     lobass_select_result_clear(&result.select);

@@ -71,13 +71,13 @@ static void test_whole(void **state)
     (void)measured(&options);
     options = measure_options(place("old"));
     (void)measured(&options);
-    sql_downgrade(options.run);
+    sql_downgrade(options.run, 1);
     check_same_scores(place("new"), place("old"), true);
     assert_int_equal(sql_version(options.run), 1);
     assert_int_equal(measured(&options).n_rows, 0);
     lobass_select_options select = select_by(options.run, LOBASS_SCORE_LOSS);
     assert_int_equal(selected(&select).n_selected, 10);
-    assert_int_equal(sql_version(options.run), 2);
+    assert_int_equal(sql_version(options.run), 3);
     select.spec.by = LOBASS_SCORE_EL2N;
     check_refused(lobass_select(&select, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
                   "\"el2n\" needs what an earlier lobass did not store", "0 of 40 rows");
@@ -107,7 +107,7 @@ static void test_half(void **state)
     check_refused(lobass_measure(&options, &observer, &part, &error), LOBASS_CANCELLED, &error,
                   "measure initial", "rows");
     assert_in_range(part.n_rows, 1, N_RECORDS - 1);
-    sql_downgrade(options.run);
+    sql_downgrade(options.run, 1);
     assert_int_equal(measured(&options).n_rows, N_RECORDS - part.n_rows);
     check_same_scores(place("through"), place("half"), true);
     const lobass_select_options by_loss = select_by(options.run, LOBASS_SCORE_LOSS);

@@ -42,9 +42,9 @@ static int64_t model_add(lb_store *store, const char *name)
 {
     lobass_error error = {0};
     char path[] = "/m";
-    lb_store_model model = {.path = path, .fingerprint = "aa", .dtype = "fp32"};
+    lb_measurement model = {.path = path, .fingerprint = "aa", .dtype = "fp32"};
     (void)snprintf(model.name, sizeof model.name, "%s", name);
-    check_ok(lb_store_model_save(store, &model, &error), &error);
+    check_ok(lb_store_measurement_save(store, &model, &error), &error);
     return model.id;
 }
 
@@ -241,15 +241,15 @@ static void test_ifd(void **state)
     /* Another model, or the same in another dtype, is not what the prompt did. */
     lobass_error error = {0};
     char path[] = "/m";
-    lb_store_model other = {
+    lb_measurement other = {
         .name = "unconditional", .path = path, .fingerprint = "bb", .dtype = "fp32"};
-    check_ok(lb_store_model_save(store, &other, &error), &error);
+    check_ok(lb_store_measurement_save(store, &other, &error), &error);
     scores = scores_of(store, 1e-3, 0);
     assert_false(scores->rows[4].has[LOBASS_SCORE_IFD_LOSS]);
     lb_scores_free(scores);
     (void)snprintf(other.fingerprint, sizeof other.fingerprint, "aa");
     (void)snprintf(other.dtype, sizeof other.dtype, "bf16");
-    check_ok(lb_store_model_save(store, &other, &error), &error);
+    check_ok(lb_store_measurement_save(store, &other, &error), &error);
     scores = scores_of(store, 1e-3, 0);
     assert_false(scores->rows[4].has[LOBASS_SCORE_IFD_PPL]);
     lb_scores_free(scores);

@@ -70,12 +70,12 @@ static void dtype_set(const char *run, const char *name, const char *dtype)
 {
     lobass_error error = {0};
     lb_store *store = NULL;
-    lb_store_model model = {0};
+    lb_measurement model = {0};
     check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
-    check_ok(lb_store_model_load(&model, store, name, &error), &error);
+    check_ok(lb_store_measurement_load(&model, store, name, &error), &error);
     (void)snprintf(model.dtype, sizeof model.dtype, "%s", dtype);
-    check_ok(lb_store_model_save(store, &model, &error), &error);
-    lb_store_model_clear(&model);
+    check_ok(lb_store_measurement_save(store, &model, &error), &error);
+    lb_store_measurement_clear(&model);
     lb_store_close(store);
 }
 
@@ -108,7 +108,7 @@ static void test_unconditional(void **state)
     static const double alone[] = {4, 1.5, 2, 2.5};
     lobass_error error = {0};
     lb_store *store = NULL;
-    lb_store_model model = {0};
+    lb_measurement model = {0};
     (void)state;
     const char *run = measured("unconditional");
     lobass_select_options options = select_options(run, 4);
@@ -130,10 +130,10 @@ static void test_unconditional(void **state)
     check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
                   "\"initial\", measured in fp32", "\"unconditional\", measured in bf16");
     check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
-    check_ok(lb_store_model_load(&model, store, "unconditional", &error), &error);
+    check_ok(lb_store_measurement_load(&model, store, "unconditional", &error), &error);
     (void)snprintf(model.fingerprint, sizeof model.fingerprint, "bb");
-    check_ok(lb_store_model_save(store, &model, &error), &error);
-    lb_store_model_clear(&model);
+    check_ok(lb_store_measurement_save(store, &model, &error), &error);
+    lb_store_measurement_clear(&model);
     lb_store_close(store);
     check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
                   "(fingerprint aa)", "(fingerprint bb); expected one model");
@@ -147,12 +147,16 @@ static void test_two_backends(void **state)
     (void)state;
     const char *run = measured("backends");
     check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
-    check_ok(
-        lb_store_fact_save(store, "machine.measure initial", "{\"backend\": \"plain\"}", &error),
-        &error);
-    check_ok(
-        lb_store_fact_save(store, "machine.measure reference", "{\"backend\": \"onednn\"}", &error),
-        &error);
+    for (int side = 0; side < 2; side++)
+    {
+        lb_measurement found;
+        check_ok(
+            lb_store_measurement_load(&found, store, side == 0 ? "initial" : "reference", &error),
+            &error);
+        (void)snprintf(found.arithmetic, sizeof found.arithmetic, side == 0 ? "plain" : "onednn");
+        check_ok(lb_store_measurement_save(store, &found, &error), &error);
+        lb_store_measurement_clear(&found);
+    }
     lb_store_close(store);
     listener l = {0};
     const lobass_observer observer = listen(&l);

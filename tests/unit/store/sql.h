@@ -35,11 +35,30 @@ static inline void sql_run(const char *run, const char *sql)
     assert_int_equal(sqlite3_close(database), SQLITE_OK);
 }
 
-/* The schema as version 1 had it. */
-static inline void sql_downgrade(const char *run)
+/* The schema as an earlier VERSION had it: models, and facts of their measuring as text. */
+static inline void sql_downgrade(const char *run, int version)
 {
-    sql_run(run, "BEGIN; ALTER TABLE losses DROP COLUMN el2n;"
-                 "ALTER TABLE losses DROP COLUMN el2n_checksum; PRAGMA user_version = 1; COMMIT");
+    sql_run(run,
+            "BEGIN;"
+            "CREATE TABLE models (model INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+            " path TEXT NOT NULL, fingerprint TEXT NOT NULL, dtype TEXT NOT NULL);"
+            "INSERT INTO models SELECT measurement, name, path, fingerprint, dtype"
+            " FROM measurements;"
+            "INSERT INTO facts SELECT 'adapter.' || name, adapter FROM measurements"
+            " WHERE adapter IS NOT NULL;"
+            "INSERT INTO facts SELECT 'machine.measure ' || name, '{\"backend\": \"' || arithmetic"
+            " || '\", \"threads\": ' || n_threads || '}' FROM measurements WHERE arithmetic <> '';"
+            "INSERT INTO facts SELECT 'seconds.measure ' || name, printf('%.3f', seconds)"
+            " FROM measurements WHERE seconds > 0;"
+            "DROP TABLE measurements; DROP TABLE statuses;"
+            "ALTER TABLE losses RENAME COLUMN measurement TO model;"
+            "PRAGMA user_version = 2; COMMIT");
+    if (version == 1)
+    {
+        sql_run(run, "BEGIN; ALTER TABLE losses DROP COLUMN el2n;"
+                     "ALTER TABLE losses DROP COLUMN el2n_checksum; PRAGMA user_version = 1;"
+                     "COMMIT");
+    }
 }
 
 static inline int sql_version(const char *run)

@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#define PATH_BYTES 32
+
 static void test_facts(void **state)
 {
     lobass_error error = {0};
@@ -177,10 +179,10 @@ static void test_reader_beside_writer(void **state)
     lb_store_close(writer);
 }
 
-static lb_store_model model_make(const char *name, const char *fingerprint)
+static lb_measurement model_make(const char *name, const char *fingerprint)
 {
-    lb_store_model model = {.path = test_malloc(16)};
-    (void)snprintf(model.path, 16, "/models/%s", name);
+    lb_measurement model = {.path = test_malloc(PATH_BYTES)};
+    (void)snprintf(model.path, PATH_BYTES, "/models/%s", name);
     (void)snprintf(model.name, sizeof model.name, "%s", name);
     (void)snprintf(model.fingerprint, sizeof model.fingerprint, "%s", fingerprint);
     (void)snprintf(model.dtype, sizeof model.dtype, "fp32");
@@ -190,8 +192,8 @@ static lb_store_model model_make(const char *name, const char *fingerprint)
 static int64_t model_add(lb_store *store, const char *name, const char *fingerprint)
 {
     lobass_error error = {0};
-    lb_store_model model = model_make(name, fingerprint);
-    check_ok(lb_store_model_save(store, &model, &error), &error);
+    lb_measurement model = model_make(name, fingerprint);
+    check_ok(lb_store_measurement_save(store, &model, &error), &error);
     test_free(model.path);
     return model.id;
 }
@@ -227,27 +229,27 @@ static void test_reader_sees_one_moment(void **state)
 static void test_models(void **state)
 {
     lobass_error error = {0};
-    lb_store_model model;
-    lb_store_model *models = NULL;
+    lb_measurement model;
+    lb_measurement *models = NULL;
     size_t count = 0;
     (void)state;
     lb_store *store = store_with_rows("models", 4);
-    check_refused(lb_store_model_load(&model, store, "initial", &error), LOBASS_NOT_FOUND, &error,
-                  "models", "\"initial\"");
+    check_refused(lb_store_measurement_load(&model, store, "initial", &error), LOBASS_NOT_FOUND,
+                  &error, "models", "\"initial\"");
     const int64_t first = model_add(store, "initial", "aa");
     const int64_t second = model_add(store, "ref", "bb");
     assert_int_not_equal(first, second);
     assert_int_equal(model_add(store, "initial", "cc"), first);
-    check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
+    check_ok(lb_store_measurement_load(&model, store, "initial", &error), &error);
     assert_int_equal(model.id, first);
     assert_string_equal(model.fingerprint, "cc");
     assert_string_equal(model.path, "/models/initial");
     assert_string_equal(model.dtype, "fp32");
-    lb_store_model_clear(&model);
-    check_ok(lb_store_models_load(&models, &count, store, &error), &error);
+    lb_store_measurement_clear(&model);
+    check_ok(lb_store_measurements_load(&models, &count, store, &error), &error);
     assert_int_equal(count, 2);
     assert_string_equal(models[1].name, "ref");
-    lb_store_models_free(models, count);
+    lb_store_measurements_free(models, count);
     lb_store_close(store);
 }
 
@@ -309,7 +311,7 @@ static void test_losses(void **state)
     check_refused(lb_store_losses_walk(store, initial, collect, sums, &error), LOBASS_CANCELLED,
                   &error, "enough", "");
     assert_true(sums[2] == 1.25 && sums[5] == 1.25 + (double)3e-30F && sums[7] == 1.25);
-    check_ok(lb_store_model_remove(store, "initial", &error), &error);
+    check_ok(lb_store_measurement_remove(store, "initial", &error), &error);
     check_refused(lb_store_losses_load(&losses, store, initial, 5, &error), LOBASS_NOT_FOUND,
                   &error, "row 5", "");
     check_ok(lb_store_losses_load(&losses, store, reference, 5, &error), &error);
@@ -317,52 +319,178 @@ static void test_losses(void **state)
     lb_store_close(store);
 }
 
-/* A run of schema version 1: a reader takes it as it is, the first writer makes it one of today. */
-static void test_earlier_version(void **state)
+/* Sums that depend on their order: in that of the rows 0, in that of the calls 1. */
+static void test_totals(void **state)
+{
+    static const float nll[] = {1e16F, -1e16F, 1, NAN};
+    static const uint64_t rows[] = {3, 5, 1, 7};
+    lobass_error error = {0};
+    lb_loss_totals totals;
+    (void)state;
+    lb_store *store = store_with_rows("totals", 8);
+    const int64_t id = model_add(store, "initial", "aa");
+    check_ok(lb_store_totals_load(&totals, store, id, &error), &error);
+    assert_true(totals.n_rows == 0 && isnan(lb_loss_totals_mean(&totals)));
+    assert_true(totals.least == (double)INFINITY && totals.most == -(double)INFINITY);
+    for (size_t i = 0; i < 4; i++)
+    {
+        check_ok(lb_store_begin(store, &error), &error);
+        losses_save(store, id, 4, (lb_row_losses){nll, NULL, 3});
+        lb_store_rollback(store); /* a wave that did not come to its end */
+        losses_save(store, id, rows[i], (lb_row_losses){&nll[i], NULL, 1});
+    }
+    check_ok(lb_store_totals_load(&totals, store, id, &error), &error);
+    assert_true(totals.n_rows == 4 && totals.n_nonfinite == 1 && totals.n_scored == 3);
+    assert_true(totals.nll_sum == 1);
+    assert_true(totals.least == (double)nll[1] && totals.most == (double)nll[0]);
+    check_ok(lb_store_totals_settle(store, id, &error), &error);
+    check_ok(lb_store_totals_load(&totals, store, id, &error), &error);
+    assert_true(totals.n_rows == 4 && totals.n_nonfinite == 1 && totals.n_scored == 3);
+    assert_true(totals.nll_sum == 0 && lb_loss_totals_mean(&totals) == 0);
+    assert_true(totals.least == (double)nll[1] && totals.most == (double)nll[0]);
+    losses_save(store, id, 3, (lb_row_losses){nll + 2, NULL, 1});
+    losses_save(store, id, 5, (lb_row_losses){nll + 2, NULL, 1});
+    losses_save(store, id, 7, (lb_row_losses){nll + 2, NULL, 1});
+    check_ok(lb_store_totals_load(&totals, store, id, &error), &error);
+    assert_true(totals.n_rows == 4 && totals.n_nonfinite == 0 && totals.n_scored == 4);
+    assert_true(totals.nll_sum == 4 && totals.least == 1 && totals.most == 1);
+    assert_int_equal(model_add(store, "initial", "bb"), id); /* the totals stay */
+    check_ok(lb_store_measurement_remove(store, "initial", &error), &error);
+    check_ok(lb_store_measurement_remove(store, "initial", &error), &error);
+    check_ok(lb_store_totals_load(&totals, store, model_add(store, "initial", "bb"), &error),
+             &error);
+    assert_int_equal(totals.n_rows, 0);
+    lb_store_close(store);
+}
+
+/* Rows 1 to 7 have as many tokens, half of them scored; row 0 is a bad record. */
+static void test_counts(void **state)
+{
+    lobass_error error = {0};
+    lb_row_counts counts;
+    lb_row_counts ended = {.ended = {[LOBASS_ROW_OK] = 6, [LOBASS_ROW_NONFINITE] = 1},
+                           .selected = {[LOBASS_ROW_OK] = 2}};
+    uint64_t rank = 0;
+    bool is_selected = false;
+    (void)state;
+    lb_store *store = store_with_rows("counts", 8);
+    for (int is_counted = 0; is_counted < 2; is_counted++)
+    {
+        check_ok(lb_store_counts_load(&counts, store, &error), &error);
+        assert_int_equal(counts.n_rows, 8);
+        assert_int_equal(counts.statuses[LOBASS_ROW_BAD_RECORD], 1);
+        assert_int_equal(counts.statuses[LOBASS_ROW_OK], 7);
+        assert_true(counts.n_due == 6 && counts.n_tokens == 27 && counts.n_scored == 12);
+        assert_false(counts.has_ended);
+        check_ok(lb_store_counts_save(store, &error), &error);
+    }
+    check_ok(lb_store_ended_save(store, &ended, &error), &error);
+    check_ok(lb_store_counts_load(&counts, store, &error), &error);
+    assert_true(counts.has_ended && counts.n_rows == 8 && counts.n_due == 6);
+    assert_memory_equal(counts.ended, ended.ended, sizeof ended.ended);
+    assert_memory_equal(counts.selected, ended.selected, sizeof ended.selected);
+    check_ok(lb_store_selection_save(store, (uint64_t[]){0, 2, 1}, (bool[]){false, false, true}, 3,
+                                     &error),
+             &error);
+    check_ok(lb_store_counts_load(&counts, store, &error), &error);
+    assert_false(counts.has_ended); /* those of another selection */
+    check_ok(lb_store_selection_row_load(&rank, &is_selected, store, 2, &error), &error);
+    assert_true(rank == 1 && is_selected);
+    check_ok(lb_store_selection_row_load(&rank, &is_selected, store, 1, &error), &error);
+    assert_true(rank == 2 && !is_selected);
+    check_ok(lb_store_selection_row_load(&rank, &is_selected, store, 0, &error), &error);
+    assert_true(rank == 0 && !is_selected);
+    lb_store_close(store);
+}
+
+static void check_earlier(lb_store *store)
+{
+    lobass_error error = {0};
+    lb_measurement *found = NULL;
+    lb_loss_totals totals;
+    lb_row_counts counts;
+    size_t count = 0;
+    check_ok(lb_store_measurements_load(&found, &count, store, &error), &error);
+    assert_int_equal(count, 2);
+    assert_string_equal(found[0].name, "initial");
+    assert_null(found[0].adapter);
+    assert_string_equal(found[0].arithmetic, ""); /* not recorded */
+    assert_true(found[0].n_threads == 0 && found[0].seconds == 0);
+    assert_string_equal(found[1].adapter, "/adapters/\"a\"");
+    assert_string_equal(found[1].engine, LB_ENGINE);
+    assert_string_equal(found[1].arithmetic, "native/fma");
+    assert_true(found[1].n_threads == 3 && found[1].seconds == 12.345);
+    check_ok(lb_store_totals_load(&totals, store, found[0].id, &error), &error);
+    assert_true(totals.n_rows == 2 && totals.n_scored == 4 && totals.nll_sum == 9.5);
+    assert_true(totals.least == 2.375 && totals.most == 2.375);
+    check_ok(lb_store_totals_load(&totals, store, found[1].id, &error), &error);
+    assert_true(totals.n_rows == 1 && totals.n_nonfinite == 1 && totals.n_scored == 0);
+    check_ok(lb_store_counts_load(&counts, store, &error), &error);
+    assert_true(counts.n_rows == 8 && counts.n_due == 6);
+    lb_store_measurements_free(found, count);
+}
+
+/* A run of an earlier schema: a reader takes it as it is, the first writer makes it one of today,
+ * and a reader that is at it meanwhile goes on. */
+static void check_upgrade(int version)
 {
     static const float nll[] = {1.25F, 3.5F};
+    static const float bad[] = {1, INFINITY};
     static const float el2n[] = {0.5F, 1};
     lobass_error error = {0};
     lb_row_losses losses;
     uint64_t n_without = 0;
-    double sums[8] = {0};
-    (void)state;
-    const char *run = scratch_path("earlier");
-    lb_store *store = store_with_rows("earlier", 8);
+    char name[32];
+    (void)snprintf(name, sizeof name, "earlier-%d", version);
+    const char *run = scratch_path(name);
+    lb_store *store = store_with_rows(name, 8);
     const int64_t initial = model_add(store, "initial", "aa");
     losses_save(store, initial, 4, (lb_row_losses){nll, el2n, 2});
     losses_save(store, initial, 5, (lb_row_losses){nll, el2n, 2});
+    lb_measurement other = model_make("reference", "bb");
+    char adapter[] = "/adapters/\"a\"";
+    other.adapter = adapter;
+    other.n_threads = 3;
+    other.seconds = 12.345;
+    (void)snprintf(other.arithmetic, sizeof other.arithmetic, "native/fma");
+    check_ok(lb_store_measurement_save(store, &other, &error), &error);
+    test_free(other.path);
+    losses_save(store, other.id, 4, (lb_row_losses){bad, el2n, 2});
     lb_store_close(store);
-    sql_downgrade(run);
+    sql_downgrade(run, version);
     lb_store *reader = store_open(run, LB_STORE_READ);
     for (int is_upgraded = 0; is_upgraded < 2; is_upgraded++)
     {
+        check_earlier(reader);
         check_ok(lb_store_losses_load(&losses, reader, initial, 4, &error), &error);
-        assert_int_equal(losses.n_scored, 2);
         assert_memory_equal(losses.nll, nll, sizeof nll);
-        assert_null(losses.el2n);
-        check_ok(lb_store_losses_walk(reader, initial, collect, sums, &error), &error);
+        assert_true((losses.el2n == NULL) == (version == 1));
         check_ok(lb_store_without_el2n_count(&n_without, reader, initial, &error), &error);
-        assert_int_equal(n_without, 2);
-        assert_int_equal(sql_version(run), is_upgraded == 0 ? 1 : 2);
+        assert_int_equal(n_without, version == 1 ? 2 : 0);
+        assert_int_equal(sql_version(run), is_upgraded == 0 ? version : LB_STORE_VERSION);
         if (is_upgraded == 0)
         {
             store = store_open(run, LB_STORE_WRITE);
         }
     }
-    assert_true(sums[4] == 2 * 4.75 && sums[5] == 2 * 4.75);
     lb_store_close(reader);
-    check_ok(lb_store_losses_load(&losses, store, initial, 4, &error), &error);
-    assert_memory_equal(losses.nll, nll, sizeof nll);
-    assert_null(losses.el2n);
+    check_earlier(store);
     losses_save(store, initial, 4, (lb_row_losses){nll, el2n, 2});
     lb_store_close(store);
     store = store_open(run, LB_STORE_READ);
+    check_earlier(store);
     check_ok(lb_store_losses_load(&losses, store, initial, 4, &error), &error);
     assert_memory_equal(losses.el2n, el2n, sizeof el2n);
     check_ok(lb_store_without_el2n_count(&n_without, store, initial, &error), &error);
-    assert_int_equal(n_without, 1);
+    assert_int_equal(n_without, version == 1 ? 1 : 0);
     lb_store_close(store);
+}
+
+static void test_earlier_versions(void **state)
+{
+    (void)state;
+    check_upgrade(1);
+    check_upgrade(2);
 }
 
 static void test_selection(void **state)
@@ -406,7 +534,9 @@ int main(void)
         cmocka_unit_test(test_losses),
         cmocka_unit_test(test_selection),
         cmocka_unit_test(test_reader_sees_one_moment),
-        cmocka_unit_test(test_earlier_version),
+        cmocka_unit_test(test_earlier_versions),
+        cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_counts),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

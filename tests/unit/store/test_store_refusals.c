@@ -22,9 +22,9 @@ static lb_store *damaged(const char *name, const char *sql)
     static const float nll[] = {1, 2, 3};
     lobass_error error = {0};
     char path[] = "/m";
-    lb_store_model model = {.name = "initial", .path = path, .fingerprint = "aa", .dtype = "fp32"};
+    lb_measurement model = {.name = "initial", .path = path, .fingerprint = "aa", .dtype = "fp32"};
     lb_store *store = store_with_rows(name, 10);
-    check_ok(lb_store_model_save(store, &model, &error), &error);
+    check_ok(lb_store_measurement_save(store, &model, &error), &error);
     const lb_row_losses losses[] = {{nll, nll, 3}, {nll + 1, nll, 2}};
     check_ok(lb_store_losses_save(store, model.id, 5, &losses[0], &error), &error);
     check_ok(lb_store_losses_save(store, model.id, 6, &losses[1], &error), &error);
@@ -308,7 +308,7 @@ static void test_read_only_folder(void **state)
     (void)state;
     lb_store_close(store_with_rows("frozen?#%20", 3));
     const char *folder = scratch_path("frozen?#%20");
-    sql_downgrade(folder);
+    sql_downgrade(folder, 1);
     assert_int_equal(chmod(scratch_folder, 0755), 0);
     assert_int_equal(chmod(folder, 0555), 0);
     assert_int_equal(own == 0 ? seteuid(65534) : 0, 0);

@@ -182,11 +182,11 @@ static inline void losses_put(const char *run, const char *name, const double *l
     lb_row_summary *summaries = NULL;
     size_t n_rows = 0;
     char path[] = "/model";
-    lb_store_model model = {.path = path, .fingerprint = "aa", .dtype = "fp32"};
+    lb_measurement model = {.path = path, .fingerprint = "aa", .dtype = "fp32"};
     (void)snprintf(model.name, sizeof model.name, "%s", name);
     check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
     check_ok(lb_store_begin(store, &error), &error);
-    check_ok(lb_store_model_save(store, &model, &error), &error);
+    check_ok(lb_store_measurement_save(store, &model, &error), &error);
     check_ok(lb_store_summaries_load(&summaries, &n_rows, store, &error), &error);
     for (size_t i = 0; i < n_rows; i++)
     {

@@ -206,7 +206,7 @@ static void test_verify(void **state)
     static const float changes[] = {0.125F, 0.25F, NAN}; /* of the el2n, of the loss */
     lobass_error error = {0};
     lb_store *store = NULL;
-    lb_store_model model = {0};
+    lb_measurement model = {0};
     listener heard = {0};
     const lobass_observer observer = listen(&heard);
     lobass_measure_result result;
@@ -226,7 +226,7 @@ static void test_verify(void **state)
         lb_row_losses losses;
         float changed[256];
         check_ok(lb_store_open(&store, options.run, LB_STORE_WRITE, &error), &error);
-        check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
+        check_ok(lb_store_measurement_load(&model, store, "initial", &error), &error);
         check_ok(lb_store_losses_load(&losses, store, model.id, 7, &error), &error);
         memcpy(changed, k > 0 ? losses.nll : losses.el2n, losses.n_scored * sizeof *changed);
         changed[0] += changes[k];
@@ -234,7 +234,7 @@ static void test_verify(void **state)
         check_ok(lb_store_begin(store, &error), &error);
         check_ok(lb_store_losses_save(store, model.id, 7, &losses, &error), &error);
         check_ok(lb_store_commit(store, &error), &error);
-        lb_store_model_clear(&model);
+        lb_store_measurement_clear(&model);
         lb_store_close(store);
         heard.n_warnings = 0;
         check_ok(lobass_measure(&options, &observer, &result, &error), &error);
@@ -252,8 +252,9 @@ static void test_nonfinite_row(void **state)
 {
     lobass_error error = {0};
     lb_store *store = NULL;
-    lb_store_model model = {0};
+    lb_measurement model = {0};
     lobass_run *run = NULL;
+    lobass_run_totals totals;
     double sum = 0;
     size_t n_scored = 0;
     (void)state;
@@ -262,7 +263,7 @@ static void test_nonfinite_row(void **state)
     const lobass_measure_options options = measure_options(place("nonfinite"), place("model"));
     (void)measured(&options);
     check_ok(lb_store_open(&store, options.run, LB_STORE_WRITE, &error), &error);
-    check_ok(lb_store_model_load(&model, store, "initial", &error), &error);
+    check_ok(lb_store_measurement_load(&model, store, "initial", &error), &error);
     for (uint64_t i = 0; i < 10; i++)
     {
         lb_row_losses losses;
@@ -280,7 +281,7 @@ static void test_nonfinite_row(void **state)
         losses.nll = spoilt;
         check_ok(lb_store_losses_save(store, model.id, i, &losses, &error), &error);
     }
-    lb_store_model_clear(&model);
+    lb_store_measurement_clear(&model);
     lb_store_close(store);
     listener l = {0};
     const lobass_observer observer = listen(&l);
@@ -292,7 +293,12 @@ static void test_nonfinite_row(void **state)
     assert_int_equal(l.n_warnings, 1);
     assert_non_null(strstr(l.last, "1 of 10 rows have a loss that is not finite"));
     check_ok(lobass_run_open(&run, options.run, &error), &error);
-    assert_true(lobass_run_model_at(run, 0)->mean_loss == result.mean_loss);
+    check_ok(lobass_run_measured(run, 0, &totals, &error), &error);
+    assert_true(totals.mean_loss == result.mean_loss);
+    assert_int_equal(totals.n_rows, 10);
+    assert_int_equal(totals.n_rows_due, 10);
+    check_refused(lobass_run_measured(run, 1, &totals, &error), LOBASS_NOT_FOUND, &error, "model 1",
+                  "measured under 1");
     lobass_run_close(run);
 }
 

@@ -360,9 +360,9 @@ static void initial_put(const char *run, uint64_t nonfinite)
     lb_row_summary *summaries = NULL;
     size_t n_rows = 0;
     char path[] = "/model";
-    lb_store_model model = {.name = "initial", .path = path, .fingerprint = "aa", .dtype = "fp32"};
+    lb_measurement model = {.name = "initial", .path = path, .fingerprint = "aa", .dtype = "fp32"};
     check_ok(lb_store_open(&store, run, LB_STORE_WRITE, &error), &error);
-    check_ok(lb_store_model_save(store, &model, &error), &error);
+    check_ok(lb_store_measurement_save(store, &model, &error), &error);
     check_ok(lb_store_summaries_load(&summaries, &n_rows, store, &error), &error);
     for (size_t i = 0; i < n_rows; ++i)
     {
