@@ -39,7 +39,7 @@ at_most()
     awk -v a="$1" -v b="$2" 'BEGIN { exit !(a <= b) }' || fail "$3: $1, expected at most $2"
 }
 
-"$BUILD_DIR/demo_data" . || fail "demo_data"
+"$root/demo/data.py" . || fail "data.py"
 awk 'NR % 4 == 1' sft.jsonl >part.jsonl
 equals "$(lines part.jsonl)" 600 "rows"
 

@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# demo_table on files made by hand, whose shares, means and intervals are known; and on files that lack
+# The demo's tables of files made by hand, whose shares, means and intervals are known; and on files that lack
 # something, each refused with one line that says what.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "$0")/common.sh"
 
-: "${BUILD_DIR:?is the build folder}"
-table=$BUILD_DIR/demo_table
+table=$root/demo/table.py
 
 # ---- demo/run and demo/sweep refuse before they touch anything
 
@@ -195,7 +194,7 @@ make_demo
 scores "0 1 2 4" >d/run/scores.jsonl
 expect 1 "$table" d kinds
 says out "75.0%"
-says err 'demo_table: the kind "learnable" does not lead the selection'
+says err 'table: the kind "learnable" does not lead the selection'
 
 # ---- what is missing or broken, in one line
 
@@ -204,7 +203,7 @@ refused()
 {
     expect 1 "$table" d "$1"
     equals "$(lines err)" 1 "lines of the message"
-    says err "demo_table: $2"
+    says err "table: $2"
     make_demo
 }
 
