@@ -139,9 +139,16 @@ static int print_line(const lobass_tokenizer *tokenizer, const char *line, size_
                       const char *name, size_t number)
 {
     json_error_t reason;
+    errno = 0;
     json_t *record = json_loadb(line, size_bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &reason);
     int code = CLI_FAILED;
 
+    if (errno == ENOMEM) /* whatever jansson made of it */
+    {
+        cli_message("%s:%zu: out of memory", name, number);
+        json_decref(record);
+        return code;
+    }
     if (record == NULL)
     {
         cli_message("%s:%zu: column %d: %s", name, number, reason.column, reason.text);

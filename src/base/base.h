@@ -96,7 +96,7 @@ typedef enum lb_path_kind
     LB_PATH_MISSING,
     LB_PATH_FILE,
     LB_PATH_FOLDER,
-    LB_PATH_OTHER
+    LB_PATH_OTHER /* a device, a pipe, or what cannot be looked at: opening it says why */
 } lb_path_kind;
 
 lb_path_kind lb_path_look(const char *path);
@@ -257,7 +257,8 @@ void lb_observer_log(const lobass_observer *observer, lobass_log_level level, co
 
 #define LB_MACHINE_NAME_SIZE 64
 
-void lb_machine_name(char name[LB_MACHINE_NAME_SIZE]); /* of the processor; "unknown" */
+/* Of the processor; "" where the system does not say. */
+lobass_status lb_machine_name(char name[LB_MACHINE_NAME_SIZE], lobass_error *error);
 /* Bytes that can be had without swapping, the control group's limit counted in; UINT64_MAX where
  * nobody says. */
 uint64_t lb_machine_memory(void);

@@ -21,7 +21,7 @@ lb_path_kind lb_path_look(const char *path)
     struct stat about;
     if (stat(path, &about) != 0)
     {
-        return LB_PATH_MISSING;
+        return errno == ENOENT || errno == ENOTDIR ? LB_PATH_MISSING : LB_PATH_OTHER;
     }
     if (S_ISREG(about.st_mode))
     {

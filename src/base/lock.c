@@ -28,6 +28,29 @@ static lobass_status fail_held(int descriptor, const char *path, lobass_error *e
     return lb_fail(error, LOBASS_CONFLICT, "%s: run is in use by another process", path);
 }
 
+/* This process's id in the file; false, with errno, when that cannot be. */
+static bool write_holder(int descriptor)
+{
+    char text[PID_TEXT_SIZE];
+    const int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    int n_written = 0;
+    if (ftruncate(descriptor, 0) != 0)
+    {
+        return false;
+    }
+    while (n_written < size)
+    {
+        const ssize_t count =
+            pwrite(descriptor, text + n_written, (size_t)(size - n_written), n_written);
+        if (count < 0 && errno != EINTR)
+        {
+            return false;
+        }
+        n_written += count > 0 ? (int)count : 0;
+    }
+    return true;
+}
+
 static lobass_status lock_descriptor(int descriptor, int operation, const char *path,
                                      lobass_error *error)
 {
@@ -44,13 +67,7 @@ static lobass_status lock_descriptor(int descriptor, int operation, const char *
     {
         return lb_fail_errno(error, path, "lock");
     }
-    char text[PID_TEXT_SIZE];
-    const int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(descriptor, 0) != 0 || pwrite(descriptor, text, (size_t)size, 0) != size)
-    {
-        return lb_fail_errno(error, path, "write");
-    }
-    return LOBASS_OK;
+    return write_holder(descriptor) ? LOBASS_OK : lb_fail_errno(error, path, "write");
 }
 
 /* *IS_GONE: the file was removed between its opening and its locking. */

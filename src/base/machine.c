@@ -6,19 +6,22 @@
  */
 #include "base/base.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
-/* The text after "KEY<blanks>:" in a file of such lines; false where there is none. */
-static bool line_find(char *value, size_t size, const char *path, const char *key)
+/* The text after "KEY<blanks>:" in a file of such lines; "" where there is none, or no file. */
+static lobass_status line_find(char *value, size_t size, const char *path, const char *key,
+                               lobass_error *error)
 {
     char line[512];
     bool is_found = false;
-    FILE *file = fopen(path, "r");
+    value[0] = '\0';
+    FILE *file = fopen(path, "re");
     if (file == NULL)
     {
-        return false;
+        return errno == ENOENT ? LOBASS_OK : lb_fail_errno(error, path, "open");
     }
     while (!is_found && fgets(line, sizeof line, file) != NULL)
     {
@@ -30,16 +33,15 @@ static bool line_find(char *value, size_t size, const char *path, const char *ke
             is_found = true;
         }
     }
+    const lobass_status status =
+        ferror(file) == 0 ? LOBASS_OK : lb_fail_errno(error, path, "read");
     (void)fclose(file);
-    return is_found;
+    return status;
 }
 
-void lb_machine_name(char name[LB_MACHINE_NAME_SIZE])
+lobass_status lb_machine_name(char name[LB_MACHINE_NAME_SIZE], lobass_error *error)
 {
-    if (!line_find(name, LB_MACHINE_NAME_SIZE, "/proc/cpuinfo", "model name"))
-    {
-        (void)snprintf(name, LB_MACHINE_NAME_SIZE, "unknown");
-    }
+    return line_find(name, LB_MACHINE_NAME_SIZE, "/proc/cpuinfo", "model name", error);
 }
 
 /* The number behind KEY and a blank in a control group's file, or of its first line where KEY is
@@ -52,7 +54,7 @@ static uint64_t group_number(const char *folder, const char *name, const char *k
     const size_t size = strlen(key);
     uint64_t found = otherwise;
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "r");
+    FILE *file = fopen(path, "re");
     while (file != NULL && fgets(line, sizeof line, file) != NULL)
     {
         const char *value = line + size;
@@ -86,7 +88,8 @@ uint64_t lb_machine_memory(void)
 {
     char text[64];
     const uint64_t limit = lb_group_memory("/sys/fs/cgroup");
-    if (!line_find(text, sizeof text, "/proc/meminfo", "MemAvailable"))
+    if (line_find(text, sizeof text, "/proc/meminfo", "MemAvailable", NULL) != LOBASS_OK ||
+        text[0] == '\0')
     {
         return limit;
     }

@@ -176,6 +176,7 @@ static lobass_status create_partial(lb_output *output, lobass_error *error)
         }
         if (output->descriptor >= 0)
         {
+            (void)unlink(name.data); /* the name has this process's number */
             (void)close(output->descriptor);
             output->descriptor = -1;
         }
@@ -207,7 +208,12 @@ static void output_free(lb_output *output)
 /* What may be written to: nothing yet, or with OVERWRITE a regular file. */
 static lobass_status check_target(const char *path, bool overwrite, lobass_error *error)
 {
+    errno = 0;
     const lb_path_kind kind = lb_path_look(path);
+    if (kind == LB_PATH_OTHER && errno != 0)
+    {
+        return lb_fail_errno(error, path, "look at");
+    }
     if (kind == LB_PATH_FOLDER)
     {
         return lb_fail(error, LOBASS_CONFLICT, "%s: found a folder, expected a file", path);

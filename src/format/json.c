@@ -25,10 +25,6 @@ static lobass_status fail_parse(lobass_error *error, const char *where, const js
                                 const char *text, size_t size_bytes)
 {
     static const char wording[] = " expected near ";
-    if (json_error_code(found) == json_error_out_of_memory)
-    {
-        return lb_fail(error, LOBASS_OUT_OF_MEMORY, "%s: out of memory", where);
-    }
     const bool has_lines = memchr(text, '\n', size_bytes) != NULL;
     const char *near = strstr(found->text, wording);
     char line[32];
@@ -88,13 +84,28 @@ static void restore_integers(json_t *value)
     }
 }
 
+/* Where an allocation failed, jansson tells it of few: of others it blames the text, or goes on
+ * without the byte that it had no room for, and a key is another key. Only errno is sure. */
+static lobass_status end_parse(json_t **value, const char *where, const json_error_t *found,
+                               const char *text, size_t size_bytes, lobass_error *error)
+{
+    if (errno == ENOMEM)
+    {
+        json_decref(*value);
+        *value = NULL;
+        return lb_fail(error, LOBASS_OUT_OF_MEMORY, "%s: out of memory", where);
+    }
+    return *value == NULL ? fail_parse(error, where, found, text, size_bytes) : LOBASS_OK;
+}
+
 lobass_status lb_json_parse_flags(json_t **value, const char *data, size_t size_bytes, size_t flags,
                                   const char *where, lobass_error *error)
 {
     json_error_t found;
     const char *text = data == NULL ? "" : data;
+    errno = 0;
     *value = json_loadb(text, size_bytes, flags | JSON_DECODE_ANY | JSON_ALLOW_NUL, &found);
-    return *value == NULL ? fail_parse(error, where, &found, text, size_bytes) : LOBASS_OK;
+    return end_parse(value, where, &found, text, size_bytes, error);
 }
 
 lobass_status lb_json_parse(json_t **value, const char *data, size_t size_bytes, const char *where,
@@ -103,13 +114,14 @@ lobass_status lb_json_parse(json_t **value, const char *data, size_t size_bytes,
     const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
     const char *text = data == NULL ? "" : data;
     json_error_t found;
+    errno = 0;
     *value = json_loadb(text, size_bytes, flags, &found);
     if (*value == NULL && json_error_code(&found) == json_error_numeric_overflow)
     {
         *value = json_loadb(text, size_bytes, flags | JSON_DECODE_INT_AS_REAL, &found);
         restore_integers(*value);
     }
-    return *value == NULL ? fail_parse(error, where, &found, text, size_bytes) : LOBASS_OK;
+    return end_parse(value, where, &found, text, size_bytes, error);
 }
 
 lobass_status lb_json_load(json_t **value, const char *path, lobass_error *error)

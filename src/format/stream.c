@@ -186,7 +186,7 @@ static lobass_status choose_reading(lb_stream *stream, lobass_error *error)
     {
         if (inflateInit2(&stream->inflate, GZIP_WINDOW_BITS) != Z_OK)
         {
-            return lb_fail(error, LOBASS_OUT_OF_MEMORY, "%s: cannot begin to decompress",
+            return lb_fail(error, LOBASS_OUT_OF_MEMORY, "%s: out of memory to decompress",
                            stream->name);
         }
         stream->has_inflate = true;
@@ -198,7 +198,7 @@ static lobass_status choose_reading(lb_stream *stream, lobass_error *error)
         stream->zstd = ZSTD_createDStream();
         if (stream->zstd == NULL || ZSTD_isError(ZSTD_initDStream(stream->zstd)))
         {
-            return lb_fail(error, LOBASS_OUT_OF_MEMORY, "%s: cannot begin to decompress",
+            return lb_fail(error, LOBASS_OUT_OF_MEMORY, "%s: out of memory to decompress",
                            stream->name);
         }
         stream->read = read_zstd;

@@ -162,7 +162,7 @@ static lobass_status copy_if_there(const char *folder, const char *from, const c
     char *target = NULL;
     LB_TRY(with_paths(from, folder, name, &source, &target, error));
     lobass_status status = LOBASS_OK;
-    if (lb_path_look(source) == LB_PATH_FILE && strcmp(source, target) != 0)
+    if (lb_path_look(source) != LB_PATH_MISSING && strcmp(source, target) != 0)
     {
         status = lb_file_copy(source, target, error);
     }

@@ -70,7 +70,7 @@ typedef struct lb_file_state
     long nanoseconds;
 } lb_file_state;
 
-lb_file_state lb_file_state_read(const char *path);
+lobass_status lb_file_state_read(lb_file_state *state, const char *path, lobass_error *error);
 /* What a source was when its reading began; in the transaction that makes it complete. */
 lobass_status lb_source_state_save(lb_store *store, uint32_t source, const lb_file_state *state,
                                    lobass_error *error);

@@ -9,22 +9,29 @@
  */
 #include "run/run.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-lb_file_state lb_file_state_read(const char *path)
+lobass_status lb_file_state_read(lb_file_state *state, const char *path, lobass_error *error)
 {
-    lb_file_state state = {.size_bytes = -1};
     struct stat about;
-    if (strcmp(path, "-") != 0 && stat(path, &about) == 0)
+    *state = (lb_file_state){.size_bytes = -1};
+    if (strcmp(path, "-") == 0)
     {
-        state = (lb_file_state){(long long)about.st_size, (long long)about.st_mtim.tv_sec,
-                                about.st_mtim.tv_nsec};
+        return LOBASS_OK;
     }
-    return state;
+    if (stat(path, &about) != 0)
+    {
+        return errno == ENOENT || errno == ENOTDIR ? LOBASS_OK
+                                                   : lb_fail_errno(error, path, "look at");
+    }
+    *state = (lb_file_state){(long long)about.st_size, (long long)about.st_mtim.tv_sec,
+                             about.st_mtim.tv_nsec};
+    return LOBASS_OK;
 }
 
 static void state_print(char *text, size_t size, const lb_file_state *state)
@@ -50,7 +57,8 @@ static lobass_status source_look(bool *is_touched, lb_store *store, uint32_t sou
     char fact[64];
     char now[96];
     char *then = NULL;
-    const lb_file_state state = lb_file_state_read(path);
+    lb_file_state state;
+    LB_TRY(lb_file_state_read(&state, path, error));
     (void)snprintf(fact, sizeof fact, LB_FACT_SOURCE_STATE, (unsigned)source);
     LB_TRY(lb_store_fact_load(&then, store, fact, error));
     state_print(now, sizeof now, &state);
@@ -124,7 +132,8 @@ static lobass_status sources_compare(lb_store *store, const lb_store_source *sou
         const uint64_t n_end = row + sources[i].n_records;
         if (is_touched[i] && n_end <= n_rows)
         {
-            const lb_file_state now = lb_file_state_read(sources[i].path);
+            lb_file_state now;
+            LB_TRY_GOTO(lb_file_state_read(&now, sources[i].path, error));
             LB_TRY_GOTO(records_compare(summaries, row, n_end, sources[i].path, &stage, error));
             lb_observer_log(observer, LOBASS_LOG_NOTE,
                             "%s: written to since the run was prepared; its records are the same",

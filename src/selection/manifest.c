@@ -162,9 +162,13 @@ static lobass_status put_sources(lb_json_writer *writer, const lb_scores *scores
         lb_json_put_text(writer, "name", sources[i].name);
         lb_json_put_text(writer, "path", sources[i].path);
         lb_json_put_count(writer, "records", sources[i].n_records);
-        if (stat(sources[i].path, &found) == 0 && found.st_size >= 0)
+        if (stat(sources[i].path, &found) == 0)
         {
             lb_json_put_count(writer, "size_bytes", (uint64_t)found.st_size);
+        }
+        else if (errno != ENOENT && errno != ENOTDIR) /* standard input has no file */
+        {
+            LB_TRY_GOTO(lb_fail_errno(error, sources[i].path, "look at"));
         }
         lb_json_put_text(writer, "records_hash", hash);
         lb_json_close(writer, '}');
@@ -265,39 +269,23 @@ static void put_selection(lb_json_writer *writer, const lb_manifest *manifest)
     lb_json_close(writer, '}');
 }
 
-/* "model name : ..." of the first processor, or nothing. */
-static void put_processor(lb_json_writer *writer)
-{
-    static const char key[] = "model name";
-    char line[512];
-    FILE *file = fopen("/proc/cpuinfo", "re");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-    {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, key, sizeof key - 1) == 0 && colon != NULL)
-        {
-            line[strcspn(line, "\n")] = '\0';
-            lb_json_put_text(writer, "processor", colon + strspn(colon, ": "));
-            break;
-        }
-    }
-    if (file != NULL)
-    {
-        (void)fclose(file);
-    }
-}
-
-static void put_machine(lb_json_writer *writer)
+static lobass_status put_machine(lb_json_writer *writer, lobass_error *error)
 {
     const lb_cpu cpu = lb_cpu_detect();
+    char name[LB_MACHINE_NAME_SIZE];
+    LB_TRY(lb_machine_name(name, error));
     lb_json_open(writer, "machine", '{');
-    put_processor(writer);
+    if (name[0] != '\0')
+    {
+        lb_json_put_text(writer, "processor", name);
+    }
     lb_json_put_count(writer, "processors", lb_processor_count());
     lb_json_put_boolean(writer, "avx2", cpu.has_avx2);
     lb_json_put_boolean(writer, "avx512", cpu.has_avx512);
     lb_json_put_boolean(writer, "avx512_bf16", cpu.has_avx512_bf16);
     lb_json_put_boolean(writer, "amx_bf16", cpu.has_amx_bf16);
     lb_json_close(writer, '}');
+    return writer->status;
 }
 
 static lobass_status put_elapsed(lb_json_writer *writer, const lb_manifest *manifest,
@@ -360,7 +348,7 @@ static lobass_status put_all(lb_json_writer *writer, const lb_manifest *manifest
     LB_TRY_GOTO(put_models(writer, measurements, n, error));
     LB_TRY_GOTO(put_training(writer, store, error));
     put_selection(writer, manifest);
-    put_machine(writer);
+    LB_TRY_GOTO(put_machine(writer, error));
     LB_TRY_GOTO(put_elapsed(writer, manifest, measurements, n, store, error));
     lb_json_close(writer, '}');
     status = writer->status;

@@ -60,7 +60,7 @@ static lobass_status tokenizer_copy(const char *file, const char *folder, lobass
         {
             status = LOBASS_OUT_OF_MEMORY;
         }
-        else if (lb_path_look(path) == LB_PATH_FILE)
+        else if (lb_path_look(path) != LB_PATH_MISSING)
         {
             status = copy_into(folder, tokenizer_files[i], path, error);
         }

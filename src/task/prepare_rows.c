@@ -118,8 +118,11 @@ static lobass_status source_open(maker *m, lobass_error *error)
         return LOBASS_OUT_OF_MEMORY;
     }
     m->n_read = 0;
-    m->state = lb_file_state_read(p->sources[m->source].path);
-    const lobass_status status = lb_record_reader_open(&m->reader, path, error);
+    lobass_status status = lb_file_state_read(&m->state, p->sources[m->source].path, error);
+    if (status == LOBASS_OK)
+    {
+        status = lb_record_reader_open(&m->reader, path, error);
+    }
     free(path);
     return status;
 }

@@ -273,7 +273,7 @@ lobass_status lb_special_ids_load(lb_special_ids *special, lobass_tokenizer *tok
         status = LOBASS_OUT_OF_MEMORY;
         goto done;
     }
-    if (lb_path_look(config_path) == LB_PATH_FILE)
+    if (lb_path_look(config_path) != LB_PATH_MISSING)
     {
         LB_TRY_GOTO(lb_json_load(&config, config_path, error));
         LB_TRY_GOTO(apply_config(special, tokenizer, config, config_path, around, error));
@@ -284,7 +284,7 @@ lobass_status lb_special_ids_load(lb_special_ids *special, lobass_tokenizer *tok
                                     around.after >= 0, false};
     }
     special->has_chat_template =
-        special->has_chat_template || lb_path_look(template_path) == LB_PATH_FILE;
+        special->has_chat_template || lb_path_look(template_path) != LB_PATH_MISSING;
 done:
     json_decref(config);
     free(config_path);

@@ -35,7 +35,10 @@ void lb_machine_detect(lb_machine *machine)
                             .n_processors = lb_processor_count(),
                             .memory_bytes = lb_machine_memory()};
     _Static_assert(sizeof machine->cpu == LB_MACHINE_NAME_SIZE, "the name fits");
-    lb_machine_name(machine->cpu);
+    if (lb_machine_name(machine->cpu, NULL) != LOBASS_OK || machine->cpu[0] == '\0')
+    {
+        (void)snprintf(machine->cpu, sizeof machine->cpu, "unknown");
+    }
 }
 
 /* ---- turns ----------------------------------------------------------------------------------- */
