@@ -89,6 +89,22 @@ lobass_status lb_buffer_print(lb_buffer *buffer, lobass_error *error, const char
 void lb_buffer_clear(lb_buffer *buffer); /* keeps the memory */
 void lb_buffer_free(lb_buffer *buffer);
 
+/* ---- numbers as text (print.c) ----------------------------------------------------------------
+ */
+
+/* As strtod() and snprintf() in the "C" locale, whatever the process's is. */
+double lb_real_parse(const char *text, char **end);
+int lb_print(char *text, size_t size_bytes, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int lb_print_list(char *text, size_t size_bytes, const char *format, va_list arguments);
+
+/* A letter or digit of ASCII; isalnum() asks the locale. */
+static inline bool lb_is_alphanumeric(unsigned char byte)
+{
+    const unsigned char lower = byte | 0x20U;
+    return (byte >= '0' && byte <= '9') || (lower >= 'a' && lower <= 'z');
+}
+
 /* ---- files (file.c) ------------------------------------------------------------------------- */
 
 typedef enum lb_path_kind

@@ -63,14 +63,14 @@ lobass_status lb_buffer_print(lb_buffer *buffer, lobass_error *error, const char
     va_start(arguments, format);
     va_copy(again, arguments);
     lobass_status status = LOBASS_OK;
-    const int size = vsnprintf(NULL, 0, format, arguments);
+    const int size = lb_print_list(NULL, 0, format, arguments);
     if (size < 0)
     {
         status = lb_fail(error, LOBASS_BAD_ARGUMENT, "cannot format text as \"%s\"", format);
         goto done;
     }
     LB_TRY_GOTO(lb_buffer_reserve(buffer, (size_t)size, error));
-    (void)vsnprintf(buffer->data + buffer->size, (size_t)size + 1, format, again);
+    (void)lb_print_list(buffer->data + buffer->size, (size_t)size + 1, format, again);
     buffer->size += (size_t)size;
 done:
     va_end(again);

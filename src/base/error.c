@@ -61,7 +61,7 @@ lobass_status lb_fail(lobass_error *error, lobass_status status, const char *for
         va_list arguments;
         va_start(arguments, format);
         error->status = status;
-        if (vsnprintf(error->message, sizeof error->message, format, arguments) < 0)
+        if (lb_print_list(error->message, sizeof error->message, format, arguments) < 0)
         {
             error->message[0] = '\0';
         }

@@ -33,8 +33,7 @@ static lobass_status line_find(char *value, size_t size, const char *path, const
             is_found = true;
         }
     }
-    const lobass_status status =
-        ferror(file) == 0 ? LOBASS_OK : lb_fail_errno(error, path, "read");
+    const lobass_status status = ferror(file) == 0 ? LOBASS_OK : lb_fail_errno(error, path, "read");
     (void)fclose(file);
     return status;
 }
@@ -104,7 +103,7 @@ bool lb_memory_fits(char *text, size_t size_bytes, const char *what, uint64_t n_
     {
         return true;
     }
-    (void)snprintf(text, size_bytes, "%s: needs %.1f GB, the machine has %.1f GB", what,
+    (void)lb_print(text, size_bytes, "%s: needs %.1f GB, the machine has %.1f GB", what,
                    (double)n_bytes * 1e-9, (double)available * 1e-9);
     return false;
 }

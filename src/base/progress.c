@@ -99,7 +99,7 @@ void lb_observer_log(const lobass_observer *observer, lobass_log_level level, co
     char line[LINE_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(line, sizeof line, format, arguments);
+    (void)lb_print_list(line, sizeof line, format, arguments);
     va_end(arguments);
     observer->log(observer->context, level, line);
 }

@@ -7,7 +7,6 @@
  */
 #include "experiment/experiment.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -99,7 +98,7 @@ static lobass_status name_make(char name[LB_CELL_NAME_SIZE], const lb_cell_group
         }
         else
         {
-            size[n++] = isalnum((unsigned char)*c) ? (char)tolower((unsigned char)*c) : '_';
+            size[n++] = lb_is_alphanumeric((unsigned char)*c) ? (char)(*c | 0x20) : '_'; /* lower */
         }
     }
     const bool has_size = group->arm->budget == LOBASS_BUDGET_ROWS;

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Sign, 17 digits, a point of up to 4 bytes in some locales, exponent. */
-#define REAL_SIZE 40
+/* Sign, 17 digits, a point, an exponent. */
+#define REAL_SIZE 32
 
 /* The length of the UTF-8 character at TEXT, of at most SIZE bytes; 0 when there is none. */
 static size_t character_size(const unsigned char *text, size_t size)
@@ -108,19 +108,12 @@ lobass_status lb_json_append_real(lb_buffer *buffer, double value, lobass_error 
     char text[REAL_SIZE];
     for (int digits = 15; digits <= 17; digits++)
     {
-        (void)snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
+        (void)lb_print(text, sizeof text, "%.*g", digits, value);
+        if (lb_real_parse(text, NULL) == value)
         {
             break;
         }
     }
-    const size_t whole = strspn(text, "-0123456789");
-    const size_t point = strcspn(text + whole, "0123456789e");
-    const char *rest = text + whole + point;
-    const bool is_whole = text[whole] == '\0';
-    return lb_buffer_print(buffer, error, "%.*s%s%s", (int)whole, text,
-                           is_whole     ? ".0"
-                           : point == 0 ? ""
-                                        : ".",
-                           rest);
+    const bool is_whole = text[strspn(text, "-0123456789")] == '\0';
+    return lb_buffer_print(buffer, error, "%s%s", text, is_whole ? ".0" : "");
 }

@@ -86,7 +86,7 @@ static lobass_status fail_tensor(const lb_safetensors *file, const char *name, l
     char detail[DETAIL_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(detail, sizeof detail, format, arguments);
+    (void)lb_print_list(detail, sizeof detail, format, arguments);
     va_end(arguments);
     return lb_fail(error, status, "%s: tensor %.128s: %s", file->path, name, detail);
 }

@@ -18,7 +18,7 @@ static lobass_status line_read(double *loss, const char *line, const char *path,
     const char *epoch = strchr(line, ',');
     const char *text = epoch == NULL ? NULL : strchr(epoch + 1, ',');
     char *end = NULL;
-    const double value = text == NULL ? NAN : strtod(text + 1, &end);
+    const double value = text == NULL ? NAN : lb_real_parse(text + 1, &end);
     if (text == NULL || end == text + 1 || *end != ',')
     {
         return lb_fail(error, LOBASS_BAD_FORMAT,

@@ -14,7 +14,7 @@ static lobass_status seconds_load(double *seconds, lb_store *store, const char *
 {
     char *text = NULL;
     LB_TRY(lb_store_fact_load(&text, store, fact, error));
-    *seconds = text != NULL ? strtod(text, NULL) : 0;
+    *seconds = text != NULL ? lb_real_parse(text, NULL) : 0;
     free(text);
     return LOBASS_OK;
 }
@@ -39,7 +39,7 @@ lobass_status lb_step_clock_save(const lb_step_clock *clock, lb_store *store, lo
 {
     char text[32];
     const double seconds = clock->before_seconds + lb_clock_seconds() - clock->began_seconds;
-    (void)snprintf(text, sizeof text, "%.3f", seconds);
+    (void)lb_print(text, sizeof text, "%.3f", seconds);
     return lb_store_fact_save(store, clock->fact, text, error);
 }
 

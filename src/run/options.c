@@ -155,7 +155,7 @@ lobass_status lobass_amount_parse(const char *text, lobass_amount *amount, lobas
     }
     char *end = NULL;
     errno = 0;
-    const double value = strtod(text, &end);
+    const double value = lb_real_parse(text, &end);
     if (end == text || errno == ERANGE || !isfinite(value) || text[1] == 'x' || text[1] == 'X')
     {
         return amount_fail(text, "not a number", error);

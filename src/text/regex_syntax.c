@@ -131,7 +131,7 @@ static lobass_status translate_property(syntax *s)
     const size_t size = (size_t)(end - name);
     for (size_t i = 0; i < size; i++)
     {
-        if (isalnum((unsigned char)name[i]) == 0 && name[i] != '_' && name[i] != '&')
+        if (!lb_is_alphanumeric((unsigned char)name[i]) && name[i] != '_' && name[i] != '&')
         {
             return refuse(s, "a property whose name is not of letters");
         }
@@ -191,7 +191,8 @@ static lobass_status translate_escape(syntax *s)
     {
         return translate_code_point(s);
     }
-    if (isalnum(letter) == 0) /* punctuation stands for itself; so does what is not ASCII */
+    if (!lb_is_alphanumeric(
+            (unsigned char)letter)) /* punctuation stands for itself; so does what is not ASCII */
     {
         return copy(s, 1 + (letter < 0x80 ? 1 : lb_utf8_length(s->pattern + s->at + 1)));
     }

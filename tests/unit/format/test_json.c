@@ -4,9 +4,9 @@
  * of mismatch names the field, what was expected and what was found. Writing: escapes, and reals
  * that read back as the same double in any locale.
  */
-#include <locale.h>
 #include <math.h>
 
+#include "comma_locale.h"
 #include "format/format.h"
 #include "run_tests.h"
 #include "unit/base/scratch.h"
@@ -255,26 +255,15 @@ static void test_write_reals(void **state)
     lb_buffer_free(&buffer);
 }
 
-/* Where such a locale is installed. */
 static void test_reals_in_a_comma_locale(void **state)
 {
     (void)state;
-    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
-    const char *chosen = NULL;
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && chosen == NULL; i++)
-    {
-        chosen = setlocale(LC_NUMERIC, names[i]);
-    }
-    if (chosen == NULL)
-    {
-        skip_because("no locale with a decimal comma is installed");
-    }
-    assert_string_equal(localeconv()->decimal_point, ",");
+    comma_locale_choose();
     check_reals();
     json_t *value = parse("[0.5]");
     assert_true(json_real_value(json_array_get(value, 0)) == 0.5);
     json_decref(value);
-    (void)setlocale(LC_NUMERIC, "C");
+    comma_locale_leave();
 }
 
 int main(int n_arguments, char **arguments)
