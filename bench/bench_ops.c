@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Times every operation, forward and backward, on the cases of the tests and on realistic shapes,
- * for every backend, as CSV on standard output. The backends take turns on one case, and the best
- * of several calls counts: a machine that others use too is slow at times, never fast.
+ * for every instruction set, as CSV on standard output. The sets take turns on one case, and the
+ * best of several calls counts: a machine that others use too is slow at times, never fast.
  *
  *     bench_ops [-j THREADS] [-s SECONDS] [-t] [WORD...]
  *
  * SECONDS (0.2) are spent on each line. -t: the tests' own cases as well, which are small and
- * awkward. WORDs: only lines whose operation, case or backend holds one of them.
+ * awkward. WORDs: only lines whose operation, case or set holds one of them.
  * What a call of `rope` and `add` takes includes a copy of its input.
  */
 #include <errno.h>
 #include <unistd.h>
 
+#include "compute/cpu/tile.h"
 #include "grad/op_kinds.h"
 #include "timed_cases.h"
 
-#define MOST_BACKENDS 8
+#define MOST_SETS 5
 #define LEAST_CALLS 3
 #define SEED 1
+
+static const char *const sets[MOST_SETS] = {"plain", "avx2", "avx512", "avx512_bf16", "amx"};
 
 typedef struct settings
 {
@@ -146,12 +149,12 @@ static void time_direction(contender *contenders, size_t n_contenders, op_data *
     }
 }
 
-static bool is_wanted(const settings *s, const op_case *c, const char *backend)
+static bool is_wanted(const settings *s, const op_case *c, const char *set)
 {
     for (char **word = s->words; *word != NULL; word++)
     {
         if (strstr(c->kind->name, *word) != NULL || strstr(c->name, *word) != NULL ||
-            strstr(backend, *word) != NULL)
+            strstr(set, *word) != NULL)
         {
             return true;
         }
@@ -161,7 +164,7 @@ static bool is_wanted(const settings *s, const op_case *c, const char *backend)
 
 static void time_case(const settings *s, const contender *all, size_t n_all, const op_case *c)
 {
-    contender wanted[MOST_BACKENDS];
+    contender wanted[MOST_SETS];
     size_t n_wanted = 0;
     for (size_t i = 0; i < n_all; i++)
     {
@@ -226,19 +229,28 @@ static settings settings_read(int argc, char **argv)
 int main(int argc, char **argv)
 {
     const settings s = settings_read(argc, argv);
-    contender contenders[MOST_BACKENDS] = {{0}};
+    contender contenders[MOST_SETS] = {{0}};
     size_t n_contenders = 0;
-    while (n_contenders < MOST_BACKENDS && lb_backend_name(n_contenders) != NULL)
+    for (size_t i = 0; i < MOST_SETS; i++)
     {
         contender *one = &contenders[n_contenders];
         lobass_error error = {0};
-        one->name = lb_backend_name(n_contenders++);
-        if (lb_compute_create(&one->compute, one->name, s.n_threads, &error) != LOBASS_OK)
+        one->name = sets[i];
+        if (setenv("LOBASS_CPU", sets[i], 1) != 0 ||
+            lb_compute_create(&one->compute, s.n_threads, &error) != LOBASS_OK)
         {
             stop(one->name, error.message);
         }
+        if (strcmp(one->compute->scratch->tiles->name, sets[i]) == 0)
+        {
+            n_contenders++;
+        }
+        else /* this CPU does not have it */
+        {
+            lb_compute_free(one->compute);
+        }
     }
-    puts("operation,case,backend,dtype,direction,ns_per_call,ns_per_token,gflops");
+    puts("operation,case,set,dtype,direction,ns_per_call,ns_per_token,gflops");
     for (size_t i = 0; s.has_test_cases && i < OP_N_CASES; i++)
     {
         time_case(&s, contenders, n_contenders, &op_cases[i]);

@@ -112,10 +112,8 @@ static lobass_status compare(side *sides, lb_store *store, const lb_config *conf
 {
     lb_model *model = NULL;
     lb_scorers scorers = {0};
-    lb_model_use use = LB_MODEL_SCORE;
     lobass_status status = LOBASS_OK;
-    LB_TRY(lb_scorers_model_use(&use, NULL, LB_BF16, error));
-    LB_TRY(lb_model_create_uniform(&model, config, LB_BF16, use, 1, error));
+    LB_TRY(lb_model_create_uniform(&model, config, LB_BF16, LB_MODEL_SCORE_PACKED, 1, error));
     const size_t most =
         sides[0].max_tokens > sides[1].max_tokens ? sides[0].max_tokens : sides[1].max_tokens;
     LB_TRY_GOTO(lb_scorers_create(&scorers, model, 1, most, error));

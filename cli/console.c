@@ -212,8 +212,8 @@ size_t cli_terminal_width(FILE *file)
 
 /* ---- signals and the end -------------------------------------------------------------------- */
 
-/* The library holds signals back while it computes, minutes on a large model, and there two of them
- * are one: a thread of its own takes each as it comes. The second does not wait for anything. */
+/* A thread of its own takes each signal as it comes, so that no call of the others is interrupted
+ * by a handler. The second does not wait for anything. */
 static void *take_signals(void *argument)
 {
     const sigset_t *taken = argument;

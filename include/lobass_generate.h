@@ -91,9 +91,8 @@ typedef struct lobass_generate_result
 
 LOBASS_API lobass_generate_options lobass_generate_options_default(void);
 /* A prompt's text depends on the model, the prompt, the options above and the prompt's number: not
- * on the prompts beside it nor on the number of threads (with oneDNN's products, which serve bf16
- * on AMX, nearly so). A prompt that cannot be used is a failure where it is the only one, else a
- * reason. */
+ * on the prompts beside it nor on the number of threads. A prompt that cannot be used is a failure
+ * where it is the only one, else a reason. */
 LOBASS_API lobass_status lobass_generate(const lobass_generate_options *options,
                                          const lobass_generate_sink *sink,
                                          const lobass_observer *observer,

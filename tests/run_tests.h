@@ -89,7 +89,7 @@ static inline bool run_is_known(char **arguments, const struct CMUnitTest *tests
 static inline int run_wanted_tests(const struct CMUnitTest *tests, size_t n_tests, char **arguments,
                                    CMFixtureFunction setup, CMFixtureFunction teardown)
 {
-    struct CMUnitTest wanted[MOST_TESTS];
+    struct CMUnitTest wanted[MOST_TESTS] = {{0}};
     size_t n_wanted = 0;
     if (n_tests > MOST_TESTS || !run_is_known(arguments, tests, n_tests))
     {

@@ -6,16 +6,11 @@
  * microseconds and then sleep on a condition variable. A run waits only for workers that joined it:
  * one that wakes after the last chunk was taken finds it closed. A run within a run is not
  * supported.
- *
- * No signal handler runs on a thread that runs chunks: oneDNN's generated products keep data below
- * the stack pointer, where the frame of a signal goes (seen: heap corruption within a few dozen
- * SIGTERMs, none without). Signals wait until the run is over.
  */
 #include "base/base.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,19 +55,6 @@ unsigned lb_processor_count(void)
     }
     const int count = CPU_COUNT(&allowed);
     return count < 1 ? 1U : (unsigned)count;
-}
-
-/* Holds back every signal but those of a fault of this thread's own. */
-static void hold_signals(sigset_t *before)
-{
-    static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
-    sigset_t held;
-    (void)sigfillset(&held);
-    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
-    {
-        (void)sigdelset(&held, faults[i]);
-    }
-    (void)pthread_sigmask(SIG_BLOCK, &held, before);
 }
 
 static void take_chunks(lb_pool *pool, unsigned number)
@@ -179,10 +161,8 @@ lobass_status lb_pool_create(lb_pool **pool, unsigned n_threads, lobass_error *e
     (void)pthread_mutex_init(&made->mutex, NULL);
     (void)pthread_cond_init(&made->has_work, NULL);
     (void)pthread_cond_init(&made->is_done, NULL);
-    sigset_t before;
     int code = 0;
     unsigned n_started = 0;
-    hold_signals(&before); /* the workers inherit it for good */
     while (code == 0 && n_started < n_threads - 1)
     {
         worker *next = &workers[n_started];
@@ -190,7 +170,6 @@ lobass_status lb_pool_create(lb_pool **pool, unsigned n_threads, lobass_error *e
         code = pthread_create(&next->thread, NULL, work, next);
         n_started += code == 0 ? 1 : 0;
     }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (code != 0)
     {
         pool_close(made, n_started);
@@ -236,7 +215,7 @@ static void close_run(lb_pool *pool)
     (void)pthread_mutex_unlock(&pool->mutex);
 }
 
-static void run_chunks(lb_pool *pool, size_t n_chunks, lb_chunk_function function, void *context)
+void lb_pool_run(lb_pool *pool, size_t n_chunks, lb_chunk_function function, void *context)
 {
     if (pool == NULL || pool->n_threads == 1 || n_chunks <= 1)
     {
@@ -257,12 +236,4 @@ static void run_chunks(lb_pool *pool, size_t n_chunks, lb_chunk_function functio
     (void)pthread_mutex_unlock(&pool->mutex);
     take_chunks(pool, 0);
     close_run(pool);
-}
-
-void lb_pool_run(lb_pool *pool, size_t n_chunks, lb_chunk_function function, void *context)
-{
-    sigset_t before;
-    hold_signals(&before);
-    run_chunks(pool, n_chunks, function, context);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * L2. The operations, each a forward and its backward, over fp32 activations and fp32 or bf16
- * weights; every one can fail. Backends differ in their matrix products: our own, oneDNN's, and
- * plain loops as the reference. Work is cut in chunks that depend on the problem only and partial
- * sums are added in chunk order: the same bits for any number of threads.
+ * weights; every one can fail. Work is cut in chunks that depend on the problem only and partial
+ * sums are added in chunk order: the same bits for any number of threads. What comes out for a row
+ * does not depend on the other rows of a call, nor on their number.
  *
  * Shapes: n tokens, d hidden size, h query heads, g key/value heads (g divides h), s head size,
  * v vocabulary. Arrays of n rows given to linear_* and cross_entropy_* must have room for
@@ -79,10 +79,6 @@ size_t lb_packed_rows(void); /* of a panel */
 /* What decides the bits of losses beside the dtype: "native/fma", "native/avx512_bf16", ...:
  * computations with one description give equal ones. IS_BF16: with weights of that kind. */
 void lb_compute_describe(const lb_compute *c, bool is_bf16, char *text, size_t size);
-/* Whether a row's losses are the same bits whatever it is batched with. */
-bool lb_compute_is_invariant(const lb_compute *c, bool is_bf16);
-/* Whether weights of this kind, fp32 or bf16, are best packed for C. */
-bool lb_compute_wants_packed(const lb_compute *c, bool is_bf16);
 
 typedef struct lb_adamw
 {
@@ -93,18 +89,13 @@ typedef struct lb_adamw
  * at once: make one for each, with n_threads 1, where whole batches run side by side. */
 struct lb_compute
 {
-    const char *backend; /* "native", "onednn", "plain" */
     lb_pool *pool;
     struct lb_scratch *scratch; /* owned by the implementation */
 };
 
-/* BACKEND: "native", "onednn", "plain", or NULL for the best this CPU has (the environment variable
- * LOBASS_BACKEND can force one; an unknown name is refused). */
-lobass_status lb_compute_create(lb_compute **compute, const char *backend, unsigned n_threads,
-                                lobass_error *error);
+/* With the instructions that lb_cpu_choose() finds. */
+lobass_status lb_compute_create(lb_compute **compute, unsigned n_threads, lobass_error *error);
 void lb_compute_free(lb_compute *compute);
-/* The names that lb_compute_create takes, the default first; NULL after the last. */
-const char *lb_backend_name(size_t index);
 
 /* ---- operations --------------------------------------------------------------------------------
  */

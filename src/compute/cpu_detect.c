@@ -2,7 +2,8 @@
  *
  * What this CPU, and the operating system on it, let us use: CPUID says what the instructions are,
  * XCR0 which registers the system saves, and for the tiles of AMX Linux must be asked once per
- * process for permission. Where a bit is missing the feature counts as absent.
+ * process for permission, which threads that are there already have too. Where a bit is missing the
+ * feature counts as absent.
  */
 #include <cpuid.h>
 #include <pthread.h>
@@ -68,12 +69,12 @@ static lb_cpu detect(void)
     cpu.has_avx512 = cpu.has_avx2 && has_all(ebx, EBX_AVX512F | EBX_AVX512DQ | EBX_AVX512BW) &&
                      has_all(xcr0, XCR0_AVX512);
     const bool has_tiles = has_all(edx, EDX_AMX_BF16 | EDX_AMX_TILE) && has_all(xcr0, XCR0_AMX);
-    cpu.has_amx_bf16 =
-        cpu.has_avx512 && has_tiles && syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA) == 0;
     if (n_sub_leaves >= 1 && __get_cpuid_count(LEAF_EXTENDED, 1, &eax, &ebx, &ecx, &edx) != 0)
     {
         cpu.has_avx512_bf16 = cpu.has_avx512 && has_all(eax, SUB1_EAX_AVX512_BF16);
     }
+    cpu.has_amx_bf16 =
+        cpu.has_avx512_bf16 && has_tiles && syscall(SYS_arch_prctl, REQUEST_STATE, TILE_DATA) == 0;
     return cpu;
 }
 

@@ -37,13 +37,10 @@ typedef struct part_sum
 typedef struct cross_entropy
 {
     struct lb_scratch *scratch;
-    const lb_gemm *gemm;
-    lb_failure failure;
     const float *x; /* [n, d] */
     const lb_matrix *head;
     const int32_t *targets;
     size_t n, d, n_row_blocks;
-    size_t x_bytes, head_bytes; /* of a worker's converted blocks; its logits come after them */
     /* forward */
     part_sum *parts; /* [n, n_parts] */
     size_t n_parts, part_words;
@@ -52,58 +49,36 @@ typedef struct cross_entropy
     float *grad_x, *grad_head;
     const float *log_sum_exp;
     float scale;
-    char *grad_logit;      /* operand [n padded, stage_words] */
-    const void *x_operand; /* [n padded, d] */
+    float *grad_logit; /* [n, stage_words] */
     size_t word, n_words, stage_words;
-    size_t n_grad_x_chunks, x_column_block, head_column_block;
 } cross_entropy;
-
-static size_t product_rows(const cross_entropy *e, size_t n_rows)
-{
-    return lb_round_up(n_rows, e->gemm->row_multiple);
-}
 
 static size_t block_rows(const cross_entropy *e, size_t row)
 {
     return lb_min(LB_ROW_BLOCK, e->n - row);
 }
 
-/* The worker's logits[rows, LB_VOCABULARY_BLOCK] of the block of words; returns them. */
-static float *logits_of(cross_entropy *e, unsigned worker, const lb_operand *x, size_t n_rows,
+/* The worker's logits[n_rows, LB_VOCABULARY_BLOCK] of rows ROW and on; returns them. */
+static float *logits_of(const cross_entropy *e, unsigned worker, size_t row, size_t n_rows,
                         size_t word, size_t n_words)
 {
-    char *memory = (char *)lb_scratch_worker(e->scratch, worker);
-    float *logits = (float *)(void *)(memory + e->x_bytes + e->head_bytes);
-    const lb_operand head = lb_operand_from_weights(e->scratch, e->gemm, memory + e->x_bytes,
-                                                    e->head, word, 0, n_words, e->d);
-    const lb_product product = {.m = product_rows(e, n_rows),
-                                .n = n_words,
-                                .k = e->d,
-                                .a = x->data,
-                                .lda = x->ld,
-                                .b = head.data,
-                                .ldb = head.ld,
-                                .is_b_bf16 = head.is_bf16,
-                                .is_b_panels = head.is_panels,
-                                .is_b_transposed = true,
-                                .c = logits,
-                                .ldc = LB_VOCABULARY_BLOCK};
-    lb_multiply(e->scratch, worker, e->gemm, &product, &e->failure);
+    float *logits = (float *)lb_scratch_worker(e->scratch, worker);
+    lb_product product = {.m = n_rows,
+                          .n = n_words,
+                          .k = e->d,
+                          .a = e->x + row * e->d,
+                          .lda = e->d,
+                          .is_b_transposed = true,
+                          .c = logits,
+                          .ldc = LB_VOCABULARY_BLOCK};
+    lb_product_weights(&product, e->head, word);
+    lb_tile_gemm(e->scratch, worker, &product);
     return logits;
 }
 
-static void worker_sizes(cross_entropy *e, size_t *worker_bytes)
+static size_t worker_bytes(void)
 {
-    *worker_bytes = 0;
-    if (e->gemm->convert != NULL)
-    {
-        lb_scratch_add(worker_bytes, LB_ROW_BLOCK * e->d, e->gemm->element_bytes);
-        e->x_bytes = *worker_bytes;
-        const size_t widest = e->d > LB_COLUMN_BLOCK ? e->d : LB_COLUMN_BLOCK;
-        lb_scratch_add(worker_bytes, LB_VOCABULARY_BLOCK * widest, e->gemm->element_bytes);
-        e->head_bytes = *worker_bytes - e->x_bytes;
-    }
-    lb_scratch_add(worker_bytes, (size_t)LB_ROW_BLOCK * LB_VOCABULARY_BLOCK, sizeof(float));
+    return (size_t)LB_ROW_BLOCK * LB_VOCABULARY_BLOCK * sizeof(float);
 }
 
 /* ---- forward -----------------------------------------------------------------------------------
@@ -145,9 +120,6 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     const size_t part = chunk / e->n_row_blocks;
     const size_t row = chunk % e->n_row_blocks * LB_ROW_BLOCK;
     const size_t n_rows = block_rows(e, row);
-    const lb_operand x =
-        lb_operand_from_values(e->scratch, e->gemm, lb_scratch_worker(e->scratch, worker),
-                               e->x + row * e->d, e->d, n_rows, e->d, product_rows(e, n_rows));
     for (size_t i = 0; i < n_rows; i++)
     {
         e->parts[(row + i) * e->n_parts + part] = (part_sum){.maximum = -INFINITY};
@@ -156,7 +128,7 @@ static void forward_chunk(void *context, size_t chunk, unsigned worker)
     for (size_t word = part * e->part_words; word < last; word += LB_VOCABULARY_BLOCK)
     {
         const size_t n_words = lb_min(LB_VOCABULARY_BLOCK, last - word);
-        float *logits = logits_of(e, worker, &x, n_rows, word, n_words);
+        float *logits = logits_of(e, worker, row, n_rows, word, n_words);
         for (size_t i = 0; i < n_rows; i++)
         {
             part_sum_add(e, &e->parts[(row + i) * e->n_parts + part],
@@ -205,7 +177,6 @@ lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum
         return LOBASS_OK;
     }
     cross_entropy e = {.scratch = c->scratch,
-                       .gemm = lb_gemm_for(c->scratch, head),
                        .x = x,
                        .head = head,
                        .targets = targets,
@@ -217,14 +188,11 @@ lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum
     const size_t wanted = lb_min(n_blocks, LB_WANTED_CHUNKS); /* whatever the rows: the same sums */
     e.part_words = lb_blocks(n_blocks, wanted) * LB_VOCABULARY_BLOCK;
     e.n_parts = lb_blocks(head->n_out, e.part_words);
-    size_t worker_bytes = 0;
     size_t shared_bytes = 0;
-    worker_sizes(&e, &worker_bytes);
     lb_scratch_add(&shared_bytes, n * e.n_parts, sizeof *e.parts);
-    LB_TRY(lb_scratch_reserve(c->scratch, worker_bytes, shared_bytes, error));
+    LB_TRY(lb_scratch_reserve(c->scratch, worker_bytes(), shared_bytes, error));
     e.parts = (part_sum *)lb_scratch_shared(c->scratch);
     lb_pool_run(c->pool, e.n_row_blocks * e.n_parts, forward_chunk, &e);
-    LB_TRY(lb_failure_status(&e.failure, e.gemm, error));
     merge_parts(&e, nll, log_sum_exp, el2n);
     return LOBASS_OK;
 }
@@ -237,31 +205,23 @@ lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum
  *     grad_head[w] = sum_i grad_logit[i, w] x[i]
  *
  * In stages of some thousands of words: first grad_logit of all rows, logits being recomputed, then
- * from it both gradients, cut so that a value belongs to one chunk. grad_x is added to stage after
- * stage, so its sum has one order.
+ * from it both gradients. grad_x is added to stage after stage, so its sum has one order.
  */
 
 static void grad_logit_chunk(void *context, size_t chunk, unsigned worker)
 {
-    cross_entropy *e = (cross_entropy *)context;
+    const cross_entropy *e = (const cross_entropy *)context;
     const size_t row = chunk % e->n_row_blocks * LB_ROW_BLOCK;
     const size_t n_rows = block_rows(e, row);
     const size_t column = chunk / e->n_row_blocks * LB_VOCABULARY_BLOCK;
     const size_t n_words = lb_min(LB_VOCABULARY_BLOCK, e->n_words - column);
     const size_t word = e->word + column;
-    const size_t element = e->gemm->element_bytes;
-    const lb_operand x = {.data = (const char *)e->x_operand + row * e->d * element, .ld = e->d};
-    float *logits = logits_of(e, worker, &x, n_rows, word, n_words);
-    for (size_t i = 0; i < product_rows(e, n_rows); i++)
+    const float *logits = logits_of(e, worker, row, n_rows, word, n_words);
+    for (size_t i = 0; i < n_rows; i++)
     {
-        float *grad = logits + i * LB_VOCABULARY_BLOCK;
-        char *to = e->grad_logit + ((row + i) * e->stage_words + column) * element;
-        if (i >= n_rows)
-        {
-            memset(to, 0, n_words * element);
-            continue;
-        }
-        (void)e->scratch->vector->exponential(grad, grad, 1.0F, e->log_sum_exp[row + i], n_words);
+        float *grad = e->grad_logit + (row + i) * e->stage_words + column;
+        (void)e->scratch->vector->exponential(grad, logits + i * LB_VOCABULARY_BLOCK, 1.0F,
+                                              e->log_sum_exp[row + i], n_words);
         const size_t target = (size_t)e->targets[row + i];
         if (target >= word && target - word < n_words)
         {
@@ -271,98 +231,24 @@ static void grad_logit_chunk(void *context, size_t chunk, unsigned worker)
         {
             grad[j] *= e->scale;
         }
-        if (e->gemm->convert != NULL)
-        {
-            e->gemm->convert(e->scratch, to, grad, n_words);
-        }
-        else
-        {
-            memcpy(to, grad, n_words * sizeof *grad);
-        }
     }
 }
 
-static void grad_x_chunk(cross_entropy *e, size_t chunk, unsigned worker)
+/* Both gradients of a stage. */
+static lobass_status stage_run(lb_compute *c, cross_entropy *e, lobass_error *error)
 {
-    const size_t row = chunk % e->n_row_blocks * LB_ROW_BLOCK;
-    const size_t column = chunk / e->n_row_blocks * e->x_column_block;
-    const size_t n_columns = lb_min(e->x_column_block, e->d - column);
-    char *memory = (char *)lb_scratch_worker(e->scratch, worker) + e->x_bytes;
-    for (size_t first = 0; first < e->n_words; first += LB_VOCABULARY_BLOCK)
-    {
-        const size_t n_words = lb_min(LB_VOCABULARY_BLOCK, e->n_words - first);
-        const lb_operand head = lb_operand_from_weights(
-            e->scratch, e->gemm, memory, e->head, e->word + first, column, n_words, n_columns);
-        const lb_product product = {.m = product_rows(e, block_rows(e, row)),
-                                    .n = n_columns,
-                                    .k = n_words,
-                                    .a = e->grad_logit +
-                                         (row * e->stage_words + first) * e->gemm->element_bytes,
-                                    .lda = e->stage_words,
-                                    .b = head.data,
-                                    .ldb = head.ld,
-                                    .is_added = true,
-                                    .c = e->grad_x + row * e->d + column,
-                                    .ldc = e->d};
-        lb_multiply(e->scratch, worker, e->gemm, &product, &e->failure);
-    }
-}
-
-static void grad_head_chunk(cross_entropy *e, size_t chunk, unsigned worker)
-{
-    const size_t n_word_blocks = lb_blocks(e->n_words, LB_ROW_BLOCK);
-    const size_t first = chunk % n_word_blocks * LB_ROW_BLOCK;
-    const size_t column = chunk / n_word_blocks * e->head_column_block;
-    const size_t element = e->gemm->element_bytes;
-    for (size_t row = 0; row < e->n; row += LB_INNER_BLOCK)
-    {
-        const lb_product product = {.m = lb_min(LB_ROW_BLOCK, e->n_words - first),
-                                    .n = lb_min(e->head_column_block, e->d - column),
-                                    .k = product_rows(e, lb_min(LB_INNER_BLOCK, e->n - row)),
-                                    .a = e->grad_logit + (row * e->stage_words + first) * element,
-                                    .lda = e->stage_words,
-                                    .is_a_transposed = true,
-                                    .b = (const char *)e->x_operand +
-                                         (row * e->d + column) * element,
-                                    .ldb = e->d,
-                                    .is_added = true,
-                                    .c = e->grad_head + (e->word + first) * e->d + column,
-                                    .ldc = e->d};
-        lb_multiply(e->scratch, worker, e->gemm, &product, &e->failure);
-    }
-}
-
-static void grad_chunk(void *context, size_t chunk, unsigned worker)
-{
-    cross_entropy *e = (cross_entropy *)context;
-    if (chunk < e->n_grad_x_chunks)
-    {
-        grad_x_chunk(e, chunk, worker);
-    }
-    else
-    {
-        grad_head_chunk(e, chunk - e->n_grad_x_chunks, worker);
-    }
-}
-
-/* Both gradients of a stage where operands are packed: two products, each on all threads. */
-static lobass_status grad_tiles(lb_compute *c, const cross_entropy *e, lobass_error *error)
-{
-    const bool is_bf16 = e->head->bf16 != NULL;
-    const size_t first = e->word * e->d;
-    const lb_product x = {.m = e->n,
-                          .n = e->d,
-                          .k = e->n_words,
-                          .a = e->grad_logit,
-                          .lda = e->stage_words,
-                          .b = is_bf16 ? (const void *)(e->head->bf16 + first)
-                                       : (const void *)(e->head->fp32 + first),
-                          .ldb = e->d,
-                          .is_b_bf16 = is_bf16,
-                          .is_added = true,
-                          .c = e->grad_x,
-                          .ldc = e->d};
-    LB_TRY(lb_tile_run(c, &x, is_bf16, error));
+    lb_pool_run(c->pool, e->n_row_blocks * lb_blocks(e->n_words, LB_VOCABULARY_BLOCK),
+                grad_logit_chunk, e);
+    lb_product x = {.m = e->n,
+                    .n = e->d,
+                    .k = e->n_words,
+                    .a = e->grad_logit,
+                    .lda = e->stage_words,
+                    .is_added = true,
+                    .c = e->grad_x,
+                    .ldc = e->d};
+    lb_product_weights(&x, e->head, e->word);
+    LB_TRY(lb_tile_run(c, &x, error));
     if (e->grad_head == NULL)
     {
         return LOBASS_OK;
@@ -375,47 +261,11 @@ static lobass_status grad_tiles(lb_compute *c, const cross_entropy *e, lobass_er
                              .is_a_transposed = true,
                              .b = e->x,
                              .ldb = e->d,
+                             .is_bf16 = e->head->bf16 != NULL,
                              .is_added = true,
-                             .c = e->grad_head + first,
+                             .c = e->grad_head + e->word * e->d,
                              .ldc = e->d};
-    return lb_tile_run(c, &head, is_bf16, error);
-}
-
-static lobass_status stage_run(lb_compute *c, cross_entropy *e, lobass_error *error)
-{
-    lb_pool_run(c->pool, e->n_row_blocks * lb_blocks(e->n_words, LB_VOCABULARY_BLOCK),
-                grad_logit_chunk, e);
-    if (e->gemm->is_packing)
-    {
-        return grad_tiles(c, e, error);
-    }
-    e->n_grad_x_chunks = e->n_row_blocks * lb_blocks(e->d, e->x_column_block);
-    const size_t n_head_chunks =
-        lb_blocks(e->n_words, LB_ROW_BLOCK) * lb_blocks(e->d, e->head_column_block);
-    lb_pool_run(c->pool, e->n_grad_x_chunks + (e->grad_head == NULL ? 0 : n_head_chunks),
-                grad_chunk, e);
-    return LOBASS_OK;
-}
-
-/* Scratch for grad_logit and, where x must be converted, for all of it as an operand. */
-static lobass_status backward_reserve(lb_compute *c, cross_entropy *e, lobass_error *error)
-{
-    const size_t n_rows = lb_rows_padded(e->n);
-    size_t worker_bytes = 0;
-    size_t shared_bytes = 0;
-    worker_sizes(e, &worker_bytes);
-    lb_scratch_add(&shared_bytes, n_rows * e->stage_words, e->gemm->element_bytes);
-    const size_t grad_logit_bytes = shared_bytes;
-    if (e->gemm->convert != NULL)
-    {
-        lb_scratch_add(&shared_bytes, n_rows * e->d, e->gemm->element_bytes);
-    }
-    LB_TRY(lb_scratch_reserve(c->scratch, worker_bytes, shared_bytes, error));
-    e->grad_logit = (char *)lb_scratch_shared(c->scratch);
-    e->x_operand = lb_operand_from_values(c->scratch, e->gemm, e->grad_logit + grad_logit_bytes,
-                                          e->x, e->d, e->n, e->d, product_rows(e, e->n))
-                       .data;
-    return LOBASS_OK;
+    return lb_tile_run(c, &head, error);
 }
 
 lobass_status lb_cross_entropy_backward(lb_compute *c, float *grad_x, float *grad_head,
@@ -428,7 +278,6 @@ lobass_status lb_cross_entropy_backward(lb_compute *c, float *grad_x, float *gra
         return LOBASS_OK;
     }
     cross_entropy e = {.scratch = c->scratch,
-                       .gemm = lb_gemm_for(c->scratch, head),
                        .x = x,
                        .head = head,
                        .targets = targets,
@@ -441,13 +290,14 @@ lobass_status lb_cross_entropy_backward(lb_compute *c, float *grad_x, float *gra
                        .scale = scale};
     const size_t most = lb_round_up(lb_blocks(GRAD_LOGIT_ELEMENTS, n), LB_VOCABULARY_BLOCK);
     e.stage_words = lb_min(most, head->n_out);
-    e.x_column_block = lb_column_block(n, e.d);
-    e.head_column_block = lb_column_block(e.stage_words, e.d);
-    LB_TRY(backward_reserve(c, &e, error));
+    size_t shared_bytes = 0;
+    lb_scratch_add(&shared_bytes, n * e.stage_words, sizeof *e.grad_logit);
+    LB_TRY(lb_scratch_reserve(c->scratch, worker_bytes(), shared_bytes, error));
+    e.grad_logit = (float *)lb_scratch_shared(c->scratch);
     for (; e.word < head->n_out; e.word += e.stage_words)
     {
         e.n_words = lb_min(e.stage_words, head->n_out - e.word);
         LB_TRY(stage_run(c, &e, error));
     }
-    return lb_failure_status(&e.failure, e.gemm, error);
+    return LOBASS_OK;
 }

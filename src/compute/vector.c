@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The loops that need wide registers: maximum, exponential, dot product, moments, softmax and SiLU
- * gradients, bf16 conversion and the plain matrix product. Each is written once, inlined into a
+ * gradients, bf16 conversion. Each is written once, inlined into a
  * function per instruction set (baseline, AVX2, AVX-512), and chosen through a table when a
  * computation is created: no resolver runs before main, so sanitizers do not mind.
  *
@@ -19,10 +19,7 @@
 enum
 {
     LANES = 16,
-    FLUSH_ELEMENTS = 512, /* summed in fp32 lanes before they go into a double */
-    TILE_COLUMNS = 2 * LANES,
-    TILE_ROWS = 2,
-    TILE_INNER = 128
+    FLUSH_ELEMENTS = 512 /* summed in fp32 lanes before they go into a double */
 };
 
 /* 16 floats at any address; narrower registers take several. Functions that take or return them are
@@ -297,90 +294,6 @@ INLINED void turn(void *to, size_t to_bytes, const void *from, size_t from_bytes
     }
 }
 
-/* panel[n_inner, TILE_COLUMNS] <- the block of op(b) at (inner, column), zero beyond its edge. */
-INLINED void pack_panel(float *panel, const lb_product *product, size_t inner, size_t n_inner,
-                        size_t column, size_t n_columns)
-{
-    const float *b = (const float *)product->b;
-    const size_t by_inner = product->is_b_transposed ? 1 : product->ldb;
-    const size_t by_column = product->is_b_transposed ? product->ldb : 1;
-    memset(panel, 0, n_inner * TILE_COLUMNS * sizeof *panel);
-    for (size_t j = 0; j < n_columns; j++)
-    {
-        for (size_t p = 0; p < n_inner; p++)
-        {
-            panel[p * TILE_COLUMNS + j] = b[(inner + p) * by_inner + (column + j) * by_column];
-        }
-    }
-}
-
-/* tile[TILE_ROWS, TILE_COLUMNS] = op(a) panel for up to TILE_ROWS rows; a second row that is not
- * there repeats the first. */
-INLINED void multiply_tile(float *tile, const lb_product *product, size_t row, size_t n_rows,
-                           size_t inner, size_t n_inner, const float *panel)
-{
-    const size_t by_inner = product->is_a_transposed ? product->lda : 1;
-    const size_t by_row = product->is_a_transposed ? 1 : product->lda;
-    const float *a0 = (const float *)product->a + row * by_row + inner * by_inner;
-    const float *a1 = n_rows > 1 ? a0 + by_row : a0;
-    lanes s00 = {0};
-    lanes s01 = {0};
-    lanes s10 = {0};
-    lanes s11 = {0};
-    for (size_t p = 0; p < n_inner; p++)
-    {
-        const lanes b0 = *(const lanes *)(panel + p * TILE_COLUMNS);
-        const lanes b1 = *(const lanes *)(panel + p * TILE_COLUMNS + LANES);
-        s00 += a0[p * by_inner] * b0;
-        s01 += a0[p * by_inner] * b1;
-        s10 += a1[p * by_inner] * b0;
-        s11 += a1[p * by_inner] * b1;
-    }
-    *(lanes *)tile = s00;
-    *(lanes *)(tile + LANES) = s01;
-    *(lanes *)(tile + TILE_COLUMNS) = s10;
-    *(lanes *)(tile + TILE_COLUMNS + LANES) = s11;
-}
-
-/* c[n_rows, n_columns] (+)= tile */
-INLINED void store_tile(float *c, size_t ldc, const float *tile, size_t n_rows, size_t n_columns,
-                        bool is_added)
-{
-    for (size_t r = 0; r < n_rows; r++)
-    {
-        for (size_t j = 0; j < n_columns; j++)
-        {
-            const float before = is_added ? c[r * ldc + j] : 0.0F;
-            c[r * ldc + j] = before + tile[r * TILE_COLUMNS + j];
-        }
-    }
-}
-
-/* Each value is a sum over k, in order within blocks and over the blocks (which rounds less than
- * one long sum), so it does not depend on its neighbours. */
-INLINED void multiply(const lb_product *product)
-{
-    float panel[TILE_INNER * TILE_COLUMNS];
-    for (size_t j = 0; j < product->n; j += TILE_COLUMNS)
-    {
-        const size_t n_columns = lb_min(TILE_COLUMNS, product->n - j);
-        for (size_t p = 0; p < product->k; p += TILE_INNER)
-        {
-            const size_t n_inner = lb_min(TILE_INNER, product->k - p);
-            const bool is_kept = p > 0 || product->is_added;
-            pack_panel(panel, product, p, n_inner, j, n_columns);
-            for (size_t i = 0; i < product->m; i += TILE_ROWS)
-            {
-                const size_t n_rows = lb_min(TILE_ROWS, product->m - i);
-                float tile[TILE_ROWS * TILE_COLUMNS];
-                multiply_tile(tile, product, i, n_rows, p, n_inner, panel);
-                store_tile(product->c + i * product->ldc + j, product->ldc, tile, n_rows, n_columns,
-                           is_kept);
-            }
-        }
-    }
-}
-
 /* One row of the table: every loop above, compiled for INSTRUCTIONS. */
 #define VECTOR_ROW(isa, instructions)                                                              \
     __attribute__((target(instructions))) static float maximum_##isa(const float *x, size_t count) \
@@ -438,10 +351,6 @@ INLINED void multiply(const lb_product *product)
     {                                                                                              \
         turn(to, to_bytes, from, from_bytes);                                                      \
     }                                                                                              \
-    __attribute__((target(instructions))) static void multiply_##isa(const lb_product *product)    \
-    {                                                                                              \
-        multiply(product);                                                                         \
-    }                                                                                              \
     static const lb_vector vector_##isa = {#isa,                                                   \
                                            maximum_##isa,                                          \
                                            exponential_##isa,                                      \
@@ -453,8 +362,7 @@ INLINED void multiply(const lb_product *product)
                                            round_bf16_##isa,                                       \
                                            narrow_bf16_##isa,                                      \
                                            widen_bf16_##isa,                                       \
-                                           turn_##isa,                                             \
-                                           multiply_##isa}
+                                           turn_##isa}
 
 VECTOR_ROW(baseline, "sse2");
 VECTOR_ROW(avx2, "avx2");

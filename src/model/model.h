@@ -101,8 +101,6 @@ lobass_status lb_model_create_uniform(lb_model **model, const lb_config *config,
                                       lb_dtype compute_dtype, lb_model_use use, uint64_t seed,
                                       lobass_error *error);
 void lb_model_free(lb_model *model);
-/* LB_MODEL_SCORE_PACKED where COMPUTE wants it for weights of this dtype, else LB_MODEL_SCORE. */
-lb_model_use lb_model_use_for_scoring(const lb_compute *compute, lb_dtype compute_dtype);
 /* Hash of config.json and of the weight files, in the order of their names. */
 lobass_status lb_model_fingerprint(lb_hash *hash, const char *folder, lobass_error *error);
 /* Writes FOLDER/model.safetensors, each parameter in its stored dtype, and copies config and
@@ -220,8 +218,7 @@ size_t lb_cache_count(const lb_cache *cache);                    /* tokens that 
 /* logits[n_sequences, n_vocabulary] of the token behind the last of each sequence. The batch holds
  * the tokens that CACHES[n_sequences], all different, do not hold yet, in one call or over several,
  * and they take them in. It has no parents, scores nothing, and the decoder is one for scoring. The
- * same bits as a forward of whole sequences where lb_compute_is_invariant(). After a failure the
- * caches hold what they held. */
+ * same bits as a forward of whole sequences. After a failure the caches hold what they held. */
 lobass_status lb_decoder_next(lb_decoder *decoder, const lb_batch *batch, lb_cache *const *caches,
                               float *logits, lobass_error *error);
 /* After a forward of the same batch: adds the gradient of scale * sum(nll) into grads[i], one array

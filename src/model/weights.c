@@ -326,12 +326,6 @@ done:
     return status;
 }
 
-lb_model_use lb_model_use_for_scoring(const lb_compute *compute, lb_dtype compute_dtype)
-{
-    return lb_compute_wants_packed(compute, compute_dtype == LB_BF16) ? LB_MODEL_SCORE_PACKED
-                                                                      : LB_MODEL_SCORE;
-}
-
 static void randomize(lb_parameter *parameter, double deviation, lb_random *random)
 {
     const bool is_bias = strstr(parameter->name, ".bias") != NULL;

@@ -103,16 +103,6 @@ done:
 /* ---- the workers -------------------------------------------------------------------------------
  */
 
-lobass_status lb_scorers_model_use(lb_model_use *use, const char *backend, lb_dtype dtype,
-                                   lobass_error *error)
-{
-    lb_compute *compute = NULL;
-    LB_TRY(lb_compute_create(&compute, backend, 1, error));
-    *use = lb_model_use_for_scoring(compute, dtype);
-    lb_compute_free(compute);
-    return LOBASS_OK;
-}
-
 lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsigned n_threads,
                                 size_t max_tokens, lobass_error *error)
 {
@@ -127,7 +117,7 @@ lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsi
     while (scorers->n_workers < n_workers)
     {
         lb_scorer *made = &scorers->workers[scorers->n_workers++];
-        LB_TRY(lb_compute_create(&made->compute, NULL, 1, error));
+        LB_TRY(lb_compute_create(&made->compute, 1, error));
         LB_TRY(lb_decoder_create(&made->decoder, model, made->compute, max_tokens, LB_DECODER_SCORE,
                                  error));
     }

@@ -60,9 +60,6 @@ typedef struct lb_score_slot
     lobass_error error;
 } lb_score_slot;
 
-/* How weights of this dtype are held best for scoring with BACKEND (NULL: the default). */
-lobass_status lb_scorers_model_use(lb_model_use *use, const char *backend, lb_dtype dtype,
-                                   lobass_error *error);
 /* MODEL is borrowed; N_THREADS 0: as many as processors. On failure lb_scorers_free releases what
  * is there. */
 lobass_status lb_scorers_create(lb_scorers *scorers, const lb_model *model, unsigned n_threads,

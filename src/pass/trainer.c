@@ -226,7 +226,7 @@ static lobass_status model_open(lb_trainer *trainer, lobass_error *error)
     const lobass_train_options *options = trainer->options;
     lobass_tokenizer *tokenizer = NULL;
     LB_TRY(lb_compute_dtype_choose(&trainer->compute_dtype, options->dtype, error));
-    LB_TRY(lb_compute_create(&trainer->compute, NULL, options->n_threads, error));
+    LB_TRY(lb_compute_create(&trainer->compute, options->n_threads, error));
     LB_TRY(weights_open(trainer, error));
     LB_TRY(lobass_tokenizer_load(&tokenizer, options->model, error));
     const lobass_status status = lb_run_check_model(trainer->store, options->model, tokenizer,

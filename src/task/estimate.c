@@ -110,9 +110,8 @@ static lobass_status scoring_create(scoring *s, const estimator *e, lobass_error
     stage.reported_seconds = stage.began_seconds;
     LB_TRY(lb_score_plan_create(&s->plan, &s->max_tokens, s->store, s->summaries, s->n_rows, true,
                                 &stage, error));
-    lb_model_use use = LB_MODEL_SCORE;
-    LB_TRY(lb_scorers_model_use(&use, NULL, e->dtype, error));
-    LB_TRY(lb_model_load(&s->model, e->options->prepare.model, e->dtype, use, error));
+    LB_TRY(lb_model_load(&s->model, e->options->prepare.model, e->dtype, LB_MODEL_SCORE_PACKED,
+                         error));
     LB_TRY(lb_scorers_create(&s->scorers, s->model, e->options->n_threads, s->max_tokens, error));
     s->slots = lb_alloc(s->scorers.n_workers, sizeof *s->slots, error);
     s->n_slots = s->slots == NULL ? 0 : s->scorers.n_workers;

@@ -55,9 +55,8 @@ static lobass_status rows_prepare(evaluator *e, lobass_error *error)
 static lobass_status model_open(evaluator *e, lobass_error *error)
 {
     const lobass_evaluate_options *options = e->options;
-    LB_TRY(lb_compute_create(&e->compute, NULL, options->n_threads, error));
-    LB_TRY(lb_model_load(&e->model, options->model, e->dtype,
-                         lb_model_use_for_scoring(e->compute, e->dtype), error));
+    LB_TRY(lb_compute_create(&e->compute, options->n_threads, error));
+    LB_TRY(lb_model_load(&e->model, options->model, e->dtype, LB_MODEL_SCORE_PACKED, error));
     if (options->adapter != NULL)
     {
         LB_TRY(

@@ -365,9 +365,8 @@ static lobass_status model_open(generator *g, const lobass_observer *observer, l
     lb_dtype dtype;
     LB_TRY(lb_compute_dtype_choose(&dtype, options->dtype, error));
     LB_TRY(lobass_tokenizer_load(&g->tokenizer, options->model, error));
-    LB_TRY(lb_compute_create(&g->compute, NULL, options->n_threads, error));
-    LB_TRY(lb_model_load(&g->model, options->model, dtype,
-                         lb_model_use_for_scoring(g->compute, dtype), error));
+    LB_TRY(lb_compute_create(&g->compute, options->n_threads, error));
+    LB_TRY(lb_model_load(&g->model, options->model, dtype, LB_MODEL_SCORE_PACKED, error));
     if (options->adapter != NULL)
     {
         LB_TRY(lb_lora_load(g->model, options->adapter, dtype, error));

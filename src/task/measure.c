@@ -68,12 +68,10 @@ static lobass_status check_arguments(const lobass_measure_options *options, loba
 static lobass_status backend_identify(measurer *m, lobass_error *error)
 {
     lb_compute *compute = NULL;
-    LB_TRY(lb_compute_create(&compute, NULL, 1, error));
+    LB_TRY(lb_compute_create(&compute, 1, error));
     lb_compute_describe(compute, m->dtype == LB_BF16, m->record.arithmetic,
                         sizeof m->record.arithmetic);
-    /* Rows share what they have in common where that leaves the bits alone. */
-    m->layout.is_sharing = lb_compute_is_invariant(compute, m->dtype == LB_BF16) &&
-                           !m->options->keeps_prefixes && !m->layout.is_alone;
+    m->layout.is_sharing = !m->options->keeps_prefixes && !m->layout.is_alone;
     lb_compute_free(compute);
     return LOBASS_OK;
 }
@@ -118,9 +116,7 @@ done:
 
 static lobass_status model_load(measurer *m, lobass_error *error)
 {
-    lb_model_use use = LB_MODEL_SCORE;
-    LB_TRY(lb_scorers_model_use(&use, NULL, m->dtype, error));
-    LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, use, error));
+    LB_TRY(lb_model_load(&m->model, m->options->model, m->dtype, LB_MODEL_SCORE_PACKED, error));
     return m->record.adapter == NULL ? LOBASS_OK
                                      : lb_lora_load(m->model, m->options->adapter, m->dtype, error);
 }

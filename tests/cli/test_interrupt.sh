@@ -73,7 +73,7 @@ sed -e 's/"hidden_size": [0-9]*/"hidden_size": 1024/' \
 "$LOBASS" init --like config.json --tokenizer "$fixtures" -o slow -q >/dev/null || fail "init slow"
 expect 0 "$LOBASS" prepare slow data.jsonl -o slow-run -q
 code=0
-LOBASS_BACKEND=plain env --default-signal=INT "$LOBASS" measure slow-run slow --as initial -v \
+LOBASS_CPU=plain env --default-signal=INT "$LOBASS" measure slow-run slow --as initial -v \
     --dtype fp32 --threads 1 </dev/null >twice.out 2>twice.err &
 process=$!
 until grep -q "measure initial: .* packs" twice.err; do

@@ -199,7 +199,7 @@ sed -e 's/"hidden_size": [0-9]*/"hidden_size": 1024/' \
 "$LOBASS" init --like config.json --tokenizer "$fixtures" -o slow -q >/dev/null || fail "init slow"
 evaluate_slowly() # SIGNAL
 {
-    LOBASS_BACKEND=plain env --default-signal=INT "$LOBASS" evaluate slow text.txt --dtype fp32 \
+    LOBASS_CPU=plain env --default-signal=INT "$LOBASS" evaluate slow text.txt --dtype fp32 \
         --threads 1 -v </dev/null >slow.out 2>slow.err &
     process=$!
     until [ -e "$(echo "$TMPDIR"/lobass-evaluate-*)/run/run.db" ]; do

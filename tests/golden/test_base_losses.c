@@ -145,14 +145,13 @@ static void check_losses(const base_texts *all, const char *set, bool is_bf16)
 {
     lb_model *model = NULL;
     lb_decoder *decoder = NULL;
-    lb_compute *compute = fixture_compute("native", 1);
+    lb_compute *compute = fixture_compute(NULL, 1);
     const lb_dtype dtype = is_bf16 ? LB_BF16 : LB_F32;
-    const lb_model_use use = lb_model_use_for_scoring(compute, dtype);
     double worst = 0.0;
     double sum = 0.0;
     double squares = 0.0;
     double n = 0.0;
-    assert_ok(lb_model_load(&model, BASE_FOLDER, dtype, use, error));
+    assert_ok(lb_model_load(&model, BASE_FOLDER, dtype, LB_MODEL_SCORE_PACKED, error));
     assert_ok(lb_decoder_create(&decoder, model, compute, MOST_TOKENS, LB_DECODER_SCORE, error));
     for (size_t i = 0; i < all->count; i++)
     {

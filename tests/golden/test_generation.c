@@ -99,18 +99,16 @@ static void check_step(lb_decoder *decoder, continuation *rows, size_t n_rows, s
     }
 }
 
-static void check_model(const char *backend, const char *name, const char *folder,
-                        const char *adapter)
+static void check_model(const char *set, const char *name, const char *folder, const char *adapter)
 {
     static continuation rows[MOST_ROWS];
     json_t *values = NULL;
     lb_model *model = NULL;
     lb_decoder *decoder = NULL;
-    lb_compute *compute = fixture_compute(backend, 2);
+    lb_compute *compute = fixture_compute(set, 2);
     assert_ok(lb_json_load(&values, GOLDEN_FOLDER "/generation.json", error));
     const size_t n_rows = read_rows(rows, values, name);
-    assert_ok(
-        lb_model_load(&model, folder, LB_F32, lb_model_use_for_scoring(compute, LB_F32), error));
+    assert_ok(lb_model_load(&model, folder, LB_F32, LB_MODEL_SCORE_PACKED, error));
     if (adapter != NULL)
     {
         assert_ok(lb_lora_load(model, adapter, LB_F32, error));
@@ -140,13 +138,13 @@ static void check_model(const char *backend, const char *name, const char *folde
 static void test_tiny_models(void **state)
 {
     (void)state;
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
-        check_model(fixture_backends[b], "llama_tied", GOLDEN_FOLDER "/llama_tied", NULL);
-        check_model(fixture_backends[b], "llama_untied", GOLDEN_FOLDER "/llama_untied", NULL);
-        check_model(fixture_backends[b], "lora_qv", GOLDEN_FOLDER "/llama_tied",
+        check_model(fixture_sets[b], "llama_tied", GOLDEN_FOLDER "/llama_tied", NULL);
+        check_model(fixture_sets[b], "llama_untied", GOLDEN_FOLDER "/llama_untied", NULL);
+        check_model(fixture_sets[b], "lora_qv", GOLDEN_FOLDER "/llama_tied",
                     GOLDEN_FOLDER "/lora_qv");
-        check_model(fixture_backends[b], "lora_all", GOLDEN_FOLDER "/llama_untied",
+        check_model(fixture_sets[b], "lora_all", GOLDEN_FOLDER "/llama_untied",
                     GOLDEN_FOLDER "/lora_all");
     }
 }
@@ -158,7 +156,7 @@ static void test_stories(void **state)
     {
         skip_because("%s is not there", STORIES_FOLDER);
     }
-    check_model("native", "stories260K", STORIES_FOLDER, NULL);
+    check_model(NULL, "stories260K", STORIES_FOLDER, NULL);
 }
 
 int main(int n_arguments, char **arguments)

@@ -3,7 +3,7 @@
  * The committed golden models against what PyTorch computed from them in float64 (make_golden.py):
  * losses of tokens, logits, the gradient of the mean loss in every trained parameter, and the
  * losses of ten AdamW steps with warm-up, cosine, clipping and weight decay, in fp32 and coarsely
- * in bf16. Both backends.
+ * in bf16. Every set of fixture.h.
  */
 #include "unit/model/fixture.h"
 
@@ -83,7 +83,7 @@ static void close_golden(golden *g)
 }
 
 /* COUNT values against the golden array, within TOLERANCE, or of its largest value IF_RELATIVE. */
-static void check_array(const golden *g, const char *backend, const char *name, const float *found,
+static void check_array(const golden *g, const char *set, const char *name, const float *found,
                         size_t count, double tolerance, bool is_relative)
 {
     const lb_tensor *tensor = NULL;
@@ -103,7 +103,7 @@ static void check_array(const golden *g, const char *backend, const char *name, 
     {
         if (!(fabs((double)expected[i] - (double)found[i]) <= most))
         {
-            fail_msg("%s, %s, %s[%zu]: expected %.9g, found %.9g", g->folder, backend, name, i,
+            fail_msg("%s, %s, %s[%zu]: expected %.9g, found %.9g", g->folder, set, name, i,
                      (double)expected[i], (double)found[i]);
         }
     }
@@ -120,13 +120,12 @@ static double mean_of(const float *values, size_t count)
     return sum / (double)count;
 }
 
-static void check_mean(const golden *g, const char *backend, const char *what, double expected,
+static void check_mean(const golden *g, const char *set, const char *what, double expected,
                        double found, double tolerance)
 {
     if (!(fabs(expected - found) <= tolerance))
     {
-        fail_msg("%s, %s, %s: expected %.9g, found %.9g", g->folder, backend, what, expected,
-                 found);
+        fail_msg("%s, %s, %s: expected %.9g, found %.9g", g->folder, set, what, expected, found);
     }
 }
 
@@ -155,10 +154,10 @@ static lb_model *golden_model(const golden *g, lb_dtype dtype, lb_model_use use)
     return model;
 }
 
-static void check_losses_and_logits(const golden *g, const char *backend)
+static void check_losses_and_logits(const golden *g, const char *set)
 {
     lb_model *model = golden_model(g, LB_F32, LB_MODEL_SCORE);
-    lb_compute *compute = fixture_compute(backend, 2);
+    lb_compute *compute = fixture_compute(set, 2);
     lb_decoder *decoder = NULL;
     const lb_batch *batch = &g->batches[0].batch;
     assert_ok(
@@ -170,11 +169,11 @@ static void check_losses_and_logits(const golden *g, const char *backend)
     assert_non_null(logits);
     assert_ok(lb_decoder_forward(decoder, batch, nll, el2n, error));
     assert_ok(lb_decoder_logits(decoder, batch, logits, error));
-    check_array(g, backend, "nll", nll, batch->n_scored, LOSS_TOLERANCE, false);
-    check_array(g, backend, "el2n", el2n, batch->n_scored, LOSS_TOLERANCE, false);
-    check_mean(g, backend, "mean loss", real_of(g->values, "mean_loss"),
-               mean_of(nll, batch->n_scored), LOSS_TOLERANCE);
-    check_array(g, backend, "logits", logits, count, LOGIT_TOLERANCE, false);
+    check_array(g, set, "nll", nll, batch->n_scored, LOSS_TOLERANCE, false);
+    check_array(g, set, "el2n", el2n, batch->n_scored, LOSS_TOLERANCE, false);
+    check_mean(g, set, "mean loss", real_of(g->values, "mean_loss"), mean_of(nll, batch->n_scored),
+               LOSS_TOLERANCE);
+    check_array(g, set, "logits", logits, count, LOGIT_TOLERANCE, false);
     free(logits);
     lb_decoder_free(decoder);
     lb_compute_free(compute);
@@ -189,10 +188,10 @@ typedef struct training
     lb_optimizer *optimizer;
 } training;
 
-static training training_create(const golden *g, const char *backend, lb_dtype dtype)
+static training training_create(const golden *g, const char *set, lb_dtype dtype)
 {
     training t = {.model = golden_model(g, dtype, LB_MODEL_TRAIN),
-                  .compute = fixture_compute(backend, 2)};
+                  .compute = fixture_compute(set, 2)};
     const json_t *recipe = json_object_get(g->values, "recipe");
     const lb_adamw settings = {.beta1 = real_of(recipe, "beta1"),
                                .beta2 = real_of(recipe, "beta2"),
@@ -221,24 +220,24 @@ static double forward_and_backward(training *t, const lb_batch *batch)
     return mean_of(nll, batch->n_scored);
 }
 
-static void check_gradients(const golden *g, const char *backend)
+static void check_gradients(const golden *g, const char *set)
 {
-    training t = training_create(g, backend, LB_F32);
+    training t = training_create(g, set, LB_F32);
     forward_and_backward(&t, &g->batches[0].batch);
     const lb_parameter_list trained = lb_model_trained(t.model);
     for (size_t i = 0; i < trained.count; i++)
     {
         char name[128];
         snprintf(name, sizeof name, "grad.%s", trained.items[i].name);
-        check_array(g, backend, name, t.optimizer->grads[i], trained.items[i].count,
-                    GRADIENT_TOLERANCE, true);
+        check_array(g, set, name, t.optimizer->grads[i], trained.items[i].count, GRADIENT_TOLERANCE,
+                    true);
     }
     training_free(&t);
 }
 
 /* Ten steps against PyTorch's losses and gradient norms, within TOLERANCE of a loss and, as a
  * share, NORM_TOLERANCE of a norm. */
-static void check_steps(const golden *g, const char *backend, lb_dtype dtype, double tolerance,
+static void check_steps(const golden *g, const char *set, lb_dtype dtype, double tolerance,
                         double norm_tolerance)
 {
     const json_t *recipe = json_object_get(g->values, "recipe");
@@ -246,7 +245,7 @@ static void check_steps(const golden *g, const char *backend, lb_dtype dtype, do
     const json_t *norms = json_object_get(g->values, "gradient_norms");
     const uint64_t n_steps = (uint64_t)json_array_size(losses);
     assert_int_equal(10, n_steps);
-    training t = training_create(g, backend, dtype);
+    training t = training_create(g, set, dtype);
     double worst = 0.0;
     for (uint64_t step = 0; step < n_steps; step++)
     {
@@ -254,7 +253,7 @@ static void check_steps(const golden *g, const char *backend, lb_dtype dtype, do
         snprintf(what, sizeof what, "%s, loss of step %d", lb_dtype_name(dtype), (int)step);
         const double found = forward_and_backward(&t, &g->batches[step % g->n_batches].batch);
         const double expected = json_number_value(json_array_get(losses, (size_t)step));
-        check_mean(g, backend, what, expected, found, tolerance);
+        check_mean(g, set, what, expected, found, tolerance);
         worst = fmax(worst, fabs(expected - found));
         const double rate = lb_schedule_rate(real_of(recipe, "learning_rate"),
                                              real_of(recipe, "warmup_ratio"), step, n_steps);
@@ -264,22 +263,22 @@ static void check_steps(const golden *g, const char *backend, lb_dtype dtype, do
                                     error));
         const double expected_norm = json_number_value(json_array_get(norms, (size_t)step));
         snprintf(what, sizeof what, "%s, norm of step %d", lb_dtype_name(dtype), (int)step);
-        check_mean(g, backend, what, expected_norm, norm, norm_tolerance * expected_norm);
+        check_mean(g, set, what, expected_norm, norm, norm_tolerance * expected_norm);
     }
-    print_message("%s, %s, %s: largest difference of a training loss %.1e\n", g->folder, backend,
+    print_message("%s, %s, %s: largest difference of a training loss %.1e\n", g->folder, set,
                   lb_dtype_name(dtype), worst);
     training_free(&t);
 }
 
-static void check_training(const golden *g, const char *backend)
+static void check_training(const golden *g, const char *set)
 {
-    check_steps(g, backend, LB_F32, TRAINING_TOLERANCE, GRADIENT_TOLERANCE);
+    check_steps(g, set, LB_F32, TRAINING_TOLERANCE, GRADIENT_TOLERANCE);
 }
 
 /* fp32 masters, products in bf16: the same course, coarsely. */
-static void check_training_bf16(const golden *g, const char *backend)
+static void check_training_bf16(const golden *g, const char *set)
 {
-    check_steps(g, backend, LB_BF16, BF16_TRAINING_TOLERANCE, BF16_TRAINING_TOLERANCE);
+    check_steps(g, set, LB_BF16, BF16_TRAINING_TOLERANCE, BF16_TRAINING_TOLERANCE);
 }
 
 static void run_all(void (*check)(const golden *, const char *))
@@ -288,9 +287,9 @@ static void run_all(void (*check)(const golden *, const char *))
     {
         golden g;
         open_golden(&g, names[i]);
-        for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+        for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
         {
-            check(&g, fixture_backends[b]);
+            check(&g, fixture_sets[b]);
         }
         close_golden(&g);
     }

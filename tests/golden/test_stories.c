@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A real trained model (stories260K) on 93 real texts against the losses of another engine, which
- * computed in double: fp32 with both backends, bf16 against the engine's run on rounded weights,
- * and all texts packed against one at a time. Skipped where the data are not there.
+ * computed in double: fp32 with every set of fixture.h, bf16 against the engine's run on rounded
+ * weights, and all texts packed against one at a time. Skipped where the data are not there.
  */
 #include "run_tests.h"
 #include "unit/model/fixture.h"
@@ -118,11 +118,11 @@ static void forward(lb_decoder *decoder, const stories *all, size_t first, size_
 }
 
 /* The mean loss of every text, computed one text at a time or all in one batch. */
-static void measure(const stories *all, const char *backend, lb_dtype dtype, bool is_packed,
+static void measure(const stories *all, const char *set, lb_dtype dtype, bool is_packed,
                     double means[MOST_TEXTS])
 {
     lb_model *model = NULL;
-    lb_compute *compute = fixture_compute(backend, 0);
+    lb_compute *compute = fixture_compute(set, 0);
     lb_decoder *decoder = NULL;
     const size_t room = is_packed ? all->n_tokens : MOST_TEXT_TOKENS;
     float *nll = malloc(all->n_tokens * sizeof *nll);
@@ -158,21 +158,21 @@ static void measure(const stories *all, const char *backend, lb_dtype dtype, boo
 static void test_fp32(void **state)
 {
     const stories *all = need_stories(state);
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
         double means[MOST_TEXTS];
         double packed[MOST_TEXTS];
         double worst = 0.0;
         double worst_packed = 0.0;
-        measure(all, fixture_backends[b], LB_F32, false, means);
-        measure(all, fixture_backends[b], LB_F32, true, packed);
+        measure(all, fixture_sets[b], LB_F32, false, means);
+        measure(all, fixture_sets[b], LB_F32, true, packed);
         for (size_t i = 0; i < all->n_texts; i++)
         {
             worst = fmax(worst, fabs(means[i] - all->texts[i].mean_loss));
             worst_packed = fmax(worst_packed, fabs(means[i] - packed[i]) / fmax(1.0, means[i]));
         }
         print_message("%s: largest difference %.1e nats per token; packed %.1e of the loss\n",
-                      fixture_backends[b], worst, worst_packed);
+                      fixture_sets[b], worst, worst_packed);
         assert_true(worst <= FP32_TOLERANCE);
         assert_true(worst_packed <= PACKED_TOLERANCE);
     }

@@ -2,7 +2,7 @@
  *
  * The gradient of an adapter's matrices against finite differences in double: the reference has no
  * adapters, but weights w + scale b a that are merged anew for every difference. The losses are
- * compared on the way: an adapter computes what the merged weights do. Both backends.
+ * compared on the way: an adapter computes what the merged weights do. Every set of fixture.h.
  */
 #include "unit/model/fixture.h"
 
@@ -144,7 +144,7 @@ static double largest(const float *values, size_t count)
 
 typedef struct outcome
 {
-    float **grads[FIXTURE_BACKEND_COUNT]; /* of one case, by backend */
+    float **grads[FIXTURE_SET_COUNT]; /* of one case, by set */
     double worst;
 } outcome;
 
@@ -162,7 +162,7 @@ static void check_tensor(const lora_case *chosen, outcome *o, const lb_model *mo
                              ? sample
                              : (size_t)lb_random_below(random, parameter->count);
         const double expected = (double)SCALE * difference(reference, batch, m, &values[j]);
-        for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+        for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
         {
             const double scale = largest(o->grads[b][place], parameter->count);
             const double found = (double)o->grads[b][place][j];
@@ -171,17 +171,17 @@ static void check_tensor(const lora_case *chosen, outcome *o, const lb_model *mo
             if (!(scale > 1e-3) || !(off <= TOLERANCE))
             {
                 fail_msg("%s, %s, %s[%zu]: expected %.9g, found %.9g (largest %.3g)", chosen->name,
-                         fixture_backends[b], parameter->name, j, expected, found, scale);
+                         fixture_sets[b], parameter->name, j, expected, found, scale);
             }
         }
     }
 }
 
-static float **compute_gradients(const char *backend, const lb_model *model,
+static float **compute_gradients(const char *set, const lb_model *model,
                                  const lb_optimizer *optimizer, const lb_batch *batch,
                                  const double *expected_nll)
 {
-    lb_compute *compute = fixture_compute(backend, 2);
+    lb_compute *compute = fixture_compute(set, 2);
     lb_decoder *decoder = NULL;
     float nll[FIXTURE_MOST_TOKENS];
     assert_ok(
@@ -238,12 +238,12 @@ static void check_case(const lora_case *chosen, uint64_t seed)
     double nll[FIXTURE_MOST_TOKENS];
     reference_loss(&reference, &made.batch, nll);
 
-    lb_optimizer *optimizers[FIXTURE_BACKEND_COUNT] = {0}; /* only for their gradient arrays */
+    lb_optimizer *optimizers[FIXTURE_SET_COUNT] = {0}; /* only for their gradient arrays */
     outcome o = {.worst = 0.0};
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
         assert_ok(lb_optimizer_create(&optimizers[b], model, &settings, error));
-        o.grads[b] = compute_gradients(fixture_backends[b], model, optimizers[b], &made.batch, nll);
+        o.grads[b] = compute_gradients(fixture_sets[b], model, optimizers[b], &made.batch, nll);
     }
     lb_random random;
     lb_random_init(&random, seed);
@@ -255,7 +255,7 @@ static void check_case(const lora_case *chosen, uint64_t seed)
     }
     print_message("%s: largest difference %.1e of the tensor's largest gradient\n", chosen->name,
                   o.worst);
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
         lb_optimizer_free(optimizers[b]);
     }

@@ -2,8 +2,8 @@
  *
  * The gradient of the whole model in every parameter against finite differences of an independent
  * double-precision decoder (reference_model.h): four points a difference, so that its own error is
- * far below the tolerance; signed; both backends; every combination of head, biases and rotary
- * scaling that the architecture table knows. The losses are compared on the way.
+ * far below the tolerance; signed; every set of fixture.h; every combination of head, biases and
+ * rotary scaling that the architecture table knows. The losses are compared on the way.
  */
 #include "unit/model/fixture.h"
 
@@ -73,8 +73,8 @@ static double largest(const float *values, size_t count)
 
 typedef struct outcome
 {
-    float **grads[FIXTURE_BACKEND_COUNT]; /* of one case, by backend */
-    double worst;                         /* relative to the tensor's largest gradient */
+    float **grads[FIXTURE_SET_COUNT]; /* of one case, by set */
+    double worst;                     /* relative to the tensor's largest gradient */
 } outcome;
 
 static void check_tensor(const gradient_case *chosen, outcome *o, const lb_model *model, size_t i,
@@ -89,7 +89,7 @@ static void check_tensor(const gradient_case *chosen, outcome *o, const lb_model
                              : (size_t)lb_random_below(random, parameter->count);
         const double expected =
             (double)SCALE * difference(reference, batch, &reference->values[i][j]);
-        for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+        for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
         {
             const double scale = largest(o->grads[b][i], parameter->count);
             const double found = (double)o->grads[b][i][j];
@@ -98,17 +98,17 @@ static void check_tensor(const gradient_case *chosen, outcome *o, const lb_model
             if (!(scale > 1e-3) || !(off <= TOLERANCE))
             {
                 fail_msg("%s, %s, %s[%zu]: expected %.9g, found %.9g (largest %.3g)", chosen->name,
-                         fixture_backends[b], parameter->name, j, expected, found, scale);
+                         fixture_sets[b], parameter->name, j, expected, found, scale);
             }
         }
     }
 }
 
-static float **compute_gradients(const char *backend, const lb_model *model,
+static float **compute_gradients(const char *set, const lb_model *model,
                                  const lb_optimizer *optimizer, const lb_batch *batch,
                                  const double *expected_nll)
 {
-    lb_compute *compute = fixture_compute(backend, 2);
+    lb_compute *compute = fixture_compute(set, 2);
     lb_decoder *decoder = NULL;
     float nll[FIXTURE_MOST_TOKENS];
     assert_ok(
@@ -135,12 +135,12 @@ static void check_case(const gradient_case *chosen, uint64_t seed)
     reference_loss(&reference, &made.batch, nll);
 
     static const lb_adamw settings = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-    lb_optimizer *optimizers[FIXTURE_BACKEND_COUNT] = {0}; /* only for their gradient arrays */
+    lb_optimizer *optimizers[FIXTURE_SET_COUNT] = {0}; /* only for their gradient arrays */
     outcome o = {.worst = 0.0};
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
         assert_ok(lb_optimizer_create(&optimizers[b], model, &settings, error));
-        o.grads[b] = compute_gradients(fixture_backends[b], model, optimizers[b], &made.batch, nll);
+        o.grads[b] = compute_gradients(fixture_sets[b], model, optimizers[b], &made.batch, nll);
     }
     lb_random random;
     lb_random_init(&random, seed);
@@ -150,7 +150,7 @@ static void check_case(const gradient_case *chosen, uint64_t seed)
     }
     print_message("%s: largest difference %.1e of the tensor's largest gradient\n", chosen->name,
                   o.worst);
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
         lb_optimizer_free(optimizers[b]);
     }

@@ -147,52 +147,11 @@ static void check_case(lb_compute *c, const char *products, const op_case *which
     op_data_free(t);
 }
 
-static void check_all(const char *backend, const lb_gemm *bf16)
-{
-    lb_compute *c = NULL;
-    assert_int_equal(lb_compute_create(&c, backend, N_THREADS, NULL), LOBASS_OK);
-    c->scratch->bf16 = bf16;
-    if (bf16 == &lb_gemm_onednn_bf16 && c->scratch->onednn == NULL)
-    {
-        assert_int_equal(lb_onednn_create(&c->scratch->onednn, N_THREADS, NULL), LOBASS_OK);
-    }
-    for (size_t i = 0; i < OP_N_CASES; i++)
-    {
-        if (bf16 != &lb_gemm_onednn_bf16 || op_cases[i].is_bf16)
-        {
-            check_case(c, bf16->name, &op_cases[i]);
-        }
-    }
-    lb_compute_free(c);
-}
-
-static void test_plain(void **state)
-{
-    (void)state;
-    check_all("plain", &lb_gemm_plain_bf16);
-}
-
-static void test_onednn(void **state)
-{
-    (void)state;
-    check_all("onednn", &lb_gemm_onednn_widened);
-}
-
-static void test_onednn_bf16_primitives(void **state)
-{
-    (void)state;
-    if (!lb_cpu_detect().has_avx512)
-    {
-        skip_because("this CPU has no AVX-512: oneDNN has no bf16 products here");
-    }
-    check_all("onednn", &lb_gemm_onednn_bf16);
-}
-
 static void check_set(const char *set, void *context)
 {
     lb_compute *c = NULL;
     (void)context;
-    assert_int_equal(lb_compute_create(&c, "native", N_THREADS, NULL), LOBASS_OK);
+    assert_int_equal(lb_compute_create(&c, N_THREADS, NULL), LOBASS_OK);
     for (size_t i = 0; i < OP_N_CASES; i++)
     {
         check_case(c, set, &op_cases[i]);
@@ -211,9 +170,6 @@ int main(int n_arguments, char **arguments)
     (void)n_arguments;
     const struct CMUnitTest tests[] = {
         on_each_set(test_native),
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_onednn),
-        may_skip(test_onednn_bf16_primitives),
     };
     return RUN_TESTS(tests, arguments, NULL, NULL);
 }

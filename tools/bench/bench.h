@@ -51,9 +51,8 @@ typedef struct lb_bench_rate
     double fraction;                 /* the first by the second */
     uint32_t n_turns;
     uint64_t n_rows, n_tokens, n_scored_tokens; /* of a turn */
-    uint64_t peak_rss_bytes; /* of the process, after the first turn of the real thing */
-    char backend[16];        /* of the real thing */
-    char matmul_backend[16]; /* the fastest one, by trial: what the products were timed with */
+    uint64_t peak_rss_bytes;           /* of the process, after the first turn of the real thing */
+    char backend[32];                  /* what multiplies, such as "native/amx_bf16" */
     char skipped[LOBASS_SKIPPED_SIZE]; /* why it was not measured; empty: it was */
 } lb_bench_rate;
 
@@ -149,12 +148,8 @@ typedef struct lb_products
     float *x, *y, *grad_x, *grad_y;
 } lb_products;
 
-/* The backend that is fastest at the products of a layer, on one thread; IS_SCORING: with weights
- * held as it likes them best for that. */
-lobass_status lb_products_backend(const char **name, const lb_config *config, lb_dtype dtype,
-                                  bool is_scoring, lobass_error *error);
-lobass_status lb_products_create(lb_products **products, const lb_model *model, const char *backend,
-                                 unsigned n_threads, size_t max_tokens, lobass_error *error);
+lobass_status lb_products_create(lb_products **products, const lb_model *model, unsigned n_threads,
+                                 size_t max_tokens, lobass_error *error);
 void lb_products_free(lb_products *products);
 /* The products of one forward of N tokens with N_SCORED at the head. */
 lobass_status lb_products_forward(lb_products *products, size_t n, size_t n_scored,

@@ -9,14 +9,11 @@
 
 typedef struct forward
 {
-    lb_model *model, *products_model; /* the same, or one in the form that the products want */
+    lb_model *model;
     lb_scorers scorers;
     lb_score_slot *slots; /* [n_slots], one a thread */
     size_t n_slots;
-    const char *backend;
     lb_products **products; /* [n_slots] */
-    const lb_bench *bench;
-    lb_model_use use;
     size_t max_tokens;
     lobass_status *statuses; /* [n_slots] */
     lobass_error failure;
@@ -45,11 +42,8 @@ static lobass_status forward_create(forward *f, const lb_bench *bench, lobass_er
 {
     lb_bench_rate *rate = &bench->result->forward;
     f->max_tokens = bench->pack_tokens;
-    f->bench = bench;
-    LB_TRY(lb_scorers_model_use(&f->use, NULL, bench->dtype, error));
-    LB_TRY(lb_model_create_uniform(&f->model, &bench->config, bench->dtype, f->use,
+    LB_TRY(lb_model_create_uniform(&f->model, &bench->config, bench->dtype, LB_MODEL_SCORE_PACKED,
                                    bench->options->seed, error));
-    f->products_model = f->model;
     LB_TRY(lb_scorers_create(&f->scorers, f->model, bench->n_threads, f->max_tokens, error));
     f->slots = lb_alloc(bench->n_threads, sizeof *f->slots, error);
     f->products =
@@ -61,8 +55,8 @@ static lobass_status forward_create(forward *f, const lb_bench *bench, lobass_er
         return LOBASS_OUT_OF_MEMORY;
     }
     f->n_slots = bench->n_threads;
-    (void)snprintf(rate->backend, sizeof rate->backend, "%s",
-                   f->scorers.workers[0].compute->backend);
+    lb_compute_describe(f->scorers.workers[0].compute, bench->dtype == LB_BF16, rate->backend,
+                        sizeof rate->backend);
     return packs_make(f, bench, error);
 }
 
@@ -77,10 +71,6 @@ static void forward_free(forward *f)
     free(f->products);
     free(f->slots);
     lb_scorers_free(&f->scorers);
-    if (f->products_model != f->model)
-    {
-        lb_model_free(f->products_model);
-    }
     lb_model_free(f->model);
 }
 
@@ -101,24 +91,9 @@ static void products_chunk(void *context, size_t chunk, unsigned worker)
 static lobass_status products_make(void *context, lobass_error *error)
 {
     forward *f = context;
-    lb_model_use use = f->use;
-    LB_TRY(lb_products_backend(&f->backend, &f->bench->config, f->bench->dtype, true, error));
-    LB_TRY(lb_scorers_model_use(&use, f->backend, f->bench->dtype, error));
-    char unused[LOBASS_SKIPPED_SIZE];
-    if (use != f->use &&
-        !lb_memory_fits(unused, sizeof unused, "products", f->bench->result->weight_bytes))
-    {
-        f->backend = f->scorers.workers[0].compute->backend; /* no room for another form */
-    }
-    else if (use != f->use)
-    {
-        LB_TRY(lb_model_create_uniform(&f->products_model, &f->bench->config, f->bench->dtype, use,
-                                       f->bench->options->seed, error));
-    }
     for (size_t i = 0; i < f->n_slots; i++)
     {
-        LB_TRY(lb_products_create(&f->products[i], f->products_model, f->backend, 1, f->max_tokens,
-                                  error));
+        LB_TRY(lb_products_create(&f->products[i], f->model, 1, f->max_tokens, error));
     }
     return LOBASS_OK;
 }
@@ -155,8 +130,6 @@ lobass_status lb_bench_forward(lb_bench *bench, lobass_error *error)
     if (status == LOBASS_OK)
     {
         status = lb_bench_turns(bench, &part, rate, error);
-        (void)snprintf(rate->matmul_backend, sizeof rate->matmul_backend, "%s",
-                       f.backend == NULL ? "" : f.backend);
     }
     forward_free(&f);
     return status;

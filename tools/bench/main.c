@@ -47,9 +47,8 @@ static void print_rate(const char *name, const lb_bench_rate *rate)
 {
     if (isfinite(rate->tokens_per_second))
     {
-        printf("%-8s %12.1f %14.1f %10.3f %6u   %s / %s\n", name, rate->tokens_per_second,
-               rate->matmul_tokens_per_second, rate->fraction, rate->n_turns, rate->backend,
-               rate->matmul_backend);
+        printf("%-8s %12.1f %14.1f %10.3f %6u   %s\n", name, rate->tokens_per_second,
+               rate->matmul_tokens_per_second, rate->fraction, rate->n_turns, rate->backend);
     }
     else if (rate->skipped[0] != '\0')
     {
@@ -74,7 +73,7 @@ static void print_result(const lb_bench_options *options, const lb_bench_result 
            result->pack_tokens);
     printf("%-12s %.3f GB at most\n\n", "memory", (double)result->peak_rss_bytes * 1e-9);
     printf("%-8s %12s %14s %10s %6s   %s\n", "", "tokens/s", "products/s", "fraction", "turns",
-           "backend / of the products");
+           "backend");
     print_rate("forward", &result->forward);
     print_rate("train", &result->train);
 }
@@ -126,7 +125,6 @@ static void print_rate_json(cli_json *json, const lb_bench_options *options, uns
     else
     {
         cli_json_text(json, "backend", rate->backend);
-        cli_json_text(json, "matmul_backend", rate->matmul_backend);
         cli_json_uint(json, "turns", rate->n_turns);
         cli_json_uint(json, "rows", rate->n_rows);
         cli_json_uint(json, "tokens", rate->n_tokens);

@@ -11,9 +11,6 @@
 #include <string.h>
 
 #define HEAD_WORDS 1024 /* of a block: its logits stay in cache */
-#define TRIAL_ROWS 256
-#define TRIALS_LEAST 3 /* the first of them warms up */
-#define TRIAL_SECONDS 0.25
 
 void lb_products_free(lb_products *products)
 {
@@ -68,8 +65,8 @@ static float *values_create(size_t n_rows, size_t width, uint64_t seed, lobass_e
     return values;
 }
 
-lobass_status lb_products_create(lb_products **products, const lb_model *model, const char *backend,
-                                 unsigned n_threads, size_t max_tokens, lobass_error *error)
+lobass_status lb_products_create(lb_products **products, const lb_model *model, unsigned n_threads,
+                                 size_t max_tokens, lobass_error *error)
 {
     lobass_status status = LOBASS_OUT_OF_MEMORY;
     const size_t width = widest(model);
@@ -89,7 +86,7 @@ lobass_status lb_products_create(lb_products **products, const lb_model *model, 
             goto done;
         }
     }
-    LB_TRY_GOTO(lb_compute_create(&made->compute, backend, n_threads, error));
+    LB_TRY_GOTO(lb_compute_create(&made->compute, n_threads, error));
     *products = made;
     made = NULL;
 done:
@@ -152,61 +149,6 @@ lobass_status lb_products_backward(lb_products *p, size_t n, size_t n_scored, fl
         {
             LB_TRY(lb_linear_backward(c, p->grad_x, grads[i], NULL, p->grad_y, p->x,
                                       &model->parameters[i].matrix, n, error));
-        }
-    }
-    return LOBASS_OK;
-}
-
-/* ---- which backend ----------------------------------------------------------------------------
- */
-
-/* Seconds of the products of a model with one layer: the best of several, so that a busy machine
- * does not decide. */
-static lobass_status trial(double *seconds, const lb_model *model, const char *backend,
-                           lobass_error *error)
-{
-    lb_products *p = NULL;
-    lobass_status status = LOBASS_OK;
-    LB_TRY(lb_products_create(&p, model, backend, 1, TRIAL_ROWS, error));
-    double elapsed = 0;
-    for (int i = 0; i < TRIALS_LEAST || elapsed < TRIAL_SECONDS; i++)
-    {
-        const double began = lb_clock_seconds();
-        LB_TRY_GOTO(lb_products_forward(p, TRIAL_ROWS, 0, error));
-        const double taken = lb_clock_seconds() - began;
-        *seconds = i == 0 || taken < *seconds ? taken : *seconds;
-        elapsed += taken;
-    }
-done:
-    lb_products_free(p);
-    return status;
-}
-
-lobass_status lb_products_backend(const char **name, const lb_config *config, lb_dtype dtype,
-                                  bool is_scoring, lobass_error *error)
-{
-    lb_config small = *config;
-    small.n_layers = 1;
-    small.n_vocabulary = 1;
-    double best = 0;
-    *name = NULL;
-    for (size_t i = 0; lb_backend_name(i) != NULL; i++)
-    {
-        double seconds = 0;
-        lb_model_use use = LB_MODEL_SCORE;
-        lb_model *model = NULL;
-        if (is_scoring)
-        {
-            LB_TRY(lb_scorers_model_use(&use, lb_backend_name(i), dtype, error));
-        }
-        LB_TRY(lb_model_create_uniform(&model, &small, dtype, use, 0, error));
-        const lobass_status status = trial(&seconds, model, lb_backend_name(i), error);
-        lb_model_free(model);
-        LB_TRY(status);
-        if (*name == NULL || seconds < best)
-        {
-            best = seconds;
-            *name = lb_backend_name(i);
         }
     }
     return LOBASS_OK;

@@ -20,7 +20,6 @@ typedef struct training
     lb_bench_packs packs; /* of one step's batch */
     float *nll;
     unsigned n_threads;
-    const char *backend;
     lb_products *products;
 } training;
 
@@ -33,14 +32,14 @@ static lobass_status training_create(training *t, const lb_bench *bench, lobass_
     rate->n_rows = t->packs.n_rows;
     rate->n_tokens = t->packs.n_tokens;
     rate->n_scored_tokens = t->packs.n_scored;
-    LB_TRY(lb_compute_create(&t->compute, NULL, t->n_threads, error));
+    LB_TRY(lb_compute_create(&t->compute, t->n_threads, error));
     LB_TRY(lb_model_create_uniform(&t->model, &bench->config, bench->dtype, LB_MODEL_TRAIN,
                                    bench->options->seed, error));
     LB_TRY(lb_decoder_create(&t->decoder, t->model, t->compute, t->packs.max_tokens,
                              LB_DECODER_TRAIN, error));
     LB_TRY(lb_optimizer_create(&t->optimizer, t->model, &settings, error));
     t->nll = lb_alloc(t->packs.max_tokens, sizeof *t->nll, error);
-    (void)snprintf(rate->backend, sizeof rate->backend, "%s", t->compute->backend);
+    lb_compute_describe(t->compute, bench->dtype == LB_BF16, rate->backend, sizeof rate->backend);
     return t->nll == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 
@@ -72,10 +71,7 @@ static lobass_status train_real(void *context, lobass_error *error)
 static lobass_status products_make(void *context, lobass_error *error)
 {
     training *t = context;
-    LB_TRY(
-        lb_products_backend(&t->backend, &t->model->config, t->model->stored_dtype, false, error));
-    return lb_products_create(&t->products, t->model, t->backend, t->n_threads, t->packs.max_tokens,
-                              error);
+    return lb_products_create(&t->products, t->model, t->n_threads, t->packs.max_tokens, error);
 }
 
 static lobass_status train_products(void *context, lobass_error *error)
@@ -121,8 +117,6 @@ lobass_status lb_bench_train(lb_bench *bench, lobass_error *error)
     if (status == LOBASS_OK)
     {
         status = lb_bench_turns(bench, &part, rate, error);
-        (void)snprintf(rate->matmul_backend, sizeof rate->matmul_backend, "%s",
-                       t.backend == NULL ? "" : t.backend);
     }
     training_free(&t);
     return status;

@@ -21,8 +21,10 @@ enum
 {
     LB_TILE_DEPTH_BYTES = 1024, /* of a row of the left operand: 256 fp32 or 512 bf16 values */
     LB_TILE_STRIDE = LB_TILE_DEPTH_BYTES + 64,
-    LB_TILE_SLICE = 4, /* blocks of the inner dimension gone through at once */
-    LB_MOST_TILE_ROWS = 14
+    LB_TILE_SLICE = 4,      /* blocks of the inner dimension gone through at once */
+    LB_TILE_STEP = 32,      /* bf16 values of the inner dimension that a kernel may take at once */
+    LB_MOST_TILE_ROWS = 14, /* of fp32 tiles */
+    LB_TILE_SPARE_ROWS = 15 /* behind the last left row there is room for; read, and not used */
 };
 
 /* What the left operand is packed as; the right one is fp32 with LB_TILE_FP32, else bf16. */
@@ -34,15 +36,20 @@ typedef enum lb_tile_values
 } lb_tile_values;
 
 /* c[n_rows, n_columns] (+)= left right over N_INNER values of the inner dimension, at most
- * lb_tile_depth() of them and padded to a pair with bf16; N_ROWS at most the kernel's tile_rows,
- * N_COLUMNS at most LB_PANEL. RIGHT is a panel of LB_PANEL columns. */
+ * lb_tile_depth() of them; bf16 left rows are zero up to LB_TILE_STEP, panels up to a pair; N_ROWS
+ * at most the kernel's tile_rows, N_COLUMNS at most LB_PANEL. RIGHT is a panel of LB_PANEL columns.
+ */
 typedef void (*lb_tile_function)(float *c, size_t ldc, const void *left, const void *right,
                                  size_t n_inner, size_t n_rows, size_t n_columns, bool is_added);
 
 typedef struct lb_tile_kernel
 {
     lb_tile_function multiply;
+    /* Around calls of it on one thread, close by: NULL, or tile registers are made and given up, so
+     * that no thread waits, ends or changes place with any in use. */
+    void (*begin)(void), (*end)(void);
     size_t tile_rows;
+    size_t row_multiple; /* that tiles are best cut at */
     lb_tile_values left;
 } lb_tile_kernel;
 
@@ -55,7 +62,8 @@ typedef struct lb_tile_set
     const char *fp32_arithmetic, *bf16_arithmetic;
 } lb_tile_set;
 
-extern const lb_tile_set lb_tile_plain, lb_tile_avx2, lb_tile_avx512, lb_tile_avx512_bf16;
+extern const lb_tile_set lb_tile_plain, lb_tile_avx2, lb_tile_avx512, lb_tile_avx512_bf16,
+    lb_tile_amx;
 
 /* The rows of the table of sets that this CPU can run, from plain C up; NULL after the last. */
 const lb_tile_set *lb_tile_at(const lb_cpu *cpu, size_t index);
@@ -102,8 +110,8 @@ typedef struct lb_tile_source
     bool is_bf16;        /* right operands only */
 } lb_tile_source;
 
-/* left[n_rows] (LB_TILE_STRIDE apart) <- values (row.., inner..inner + n_inner), with a zero behind
- * an odd number of bf16 values. */
+/* left[n_rows] (LB_TILE_STRIDE apart) <- values (row.., inner..inner + n_inner), bf16 values with
+ * zeros behind them up to a multiple of LB_TILE_STEP. */
 void lb_tile_pack_left(const lb_vector *vector, char *left, const lb_tile_source *source,
                        lb_tile_values values, size_t row, size_t n_rows, size_t inner,
                        size_t n_inner);

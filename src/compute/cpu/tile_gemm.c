@@ -3,7 +3,7 @@
  * Our own products over the tiles of tile.h. One call is one product on one thread. For a slice of
  * the inner dimension the left operand is packed once; then, panel by panel of the right one
  * (packed here, or once and for all where weights are given as panels), the tiles of all rows go
- * over it while it is in cache. Measured against oneDNN in bench/NOTES.md.
+ * over it while it is in cache.
  */
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@
 enum
 {
     MOST_ROWS = 512, /* packed at once */
-    LEFT_BYTES = MOST_ROWS * LB_TILE_STRIDE * LB_TILE_SLICE,
+    LEFT_BYTES = (MOST_ROWS * LB_TILE_SLICE + LB_TILE_SPARE_ROWS) * LB_TILE_STRIDE,
     PANEL_BYTES = LB_TILE_SLICE * LB_TILE_DEPTH_BYTES * LB_PANEL
 };
 
@@ -28,7 +28,8 @@ static const struct
 } tile_sets[] = {{&lb_tile_plain, SIZE_MAX},
                  {&lb_tile_avx2, offsetof(lb_cpu, has_avx2)},
                  {&lb_tile_avx512, offsetof(lb_cpu, has_avx512)},
-                 {&lb_tile_avx512_bf16, offsetof(lb_cpu, has_avx512_bf16)}};
+                 {&lb_tile_avx512_bf16, offsetof(lb_cpu, has_avx512_bf16)},
+                 {&lb_tile_amx, offsetof(lb_cpu, has_amx_bf16)}};
 
 const lb_tile_set *lb_tile_at(const lb_cpu *cpu, size_t index)
 {
@@ -96,11 +97,17 @@ void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip)
 {
     const size_t depth = lb_tile_depth(kernel->left);
     const size_t element_bytes = kernel->left == LB_TILE_FP32 ? sizeof(float) : sizeof(uint16_t);
-    const size_t n_tiles = lb_blocks(strip->n_rows, kernel->tile_rows);
+    const size_t n_units = lb_blocks(strip->n_rows, kernel->row_multiple);
+    const size_t n_tiles = lb_blocks(n_units * kernel->row_multiple, kernel->tile_rows);
+    if (kernel->begin != NULL)
+    {
+        kernel->begin();
+    }
     for (size_t tile = 0; tile < n_tiles; tile++)
     {
-        const size_t first = tile * strip->n_rows / n_tiles;
-        const size_t n_rows = (tile + 1) * strip->n_rows / n_tiles - first;
+        const size_t first = tile * n_units / n_tiles * kernel->row_multiple;
+        const size_t last = (tile + 1) * n_units / n_tiles * kernel->row_multiple;
+        const size_t n_rows = lb_min(last, strip->n_rows) - first;
         for (size_t inner = 0; inner < strip->n_inner; inner += depth)
         {
             const size_t row = inner / depth * strip->block_rows + first;
@@ -110,6 +117,10 @@ void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip)
                              lb_min(depth, strip->n_inner - inner), n_rows, strip->n_columns,
                              strip->is_added || inner > 0);
         }
+    }
+    if (kernel->end != NULL)
+    {
+        kernel->end();
     }
 }
 
@@ -142,10 +153,12 @@ static void rows_multiply(slice *s)
     }
 }
 
-static void multiply(const struct lb_scratch *scratch, unsigned worker, const lb_product *product,
-                     const lb_tile_kernel *kernel, bool is_bf16)
+void lb_tile_gemm(const struct lb_scratch *scratch, unsigned worker, const lb_product *product)
 {
-    slice s = {.product = product, .kernel = kernel, .vector = scratch->vector, .is_bf16 = is_bf16};
+    slice s = {.product = product,
+               .kernel = product->is_bf16 ? &scratch->tiles->bf16 : &scratch->tiles->fp32,
+               .vector = scratch->vector,
+               .is_bf16 = product->is_bf16};
     s.left = scratch->tile_memory + worker * lb_tile_worker_bytes();
     s.panel = s.left + LEFT_BYTES;
     for (s.row = 0; s.row < product->m; s.row += MOST_ROWS)
@@ -154,27 +167,3 @@ static void multiply(const struct lb_scratch *scratch, unsigned worker, const lb
         rows_multiply(&s);
     }
 }
-
-static int multiply_fp32(struct lb_scratch *scratch, unsigned worker, const lb_product *product)
-{
-    multiply(scratch, worker, product, &scratch->tiles->fp32, false);
-    return 0;
-}
-
-static int multiply_bf16(struct lb_scratch *scratch, unsigned worker, const lb_product *product)
-{
-    multiply(scratch, worker, product, &scratch->tiles->bf16, true);
-    return 0;
-}
-
-const lb_gemm lb_gemm_tiles = {.name = "tiles fp32",
-                               .element_bytes = sizeof(float),
-                               .row_multiple = 1,
-                               .multiply = multiply_fp32,
-                               .is_packing = true};
-
-const lb_gemm lb_gemm_tiles_bf16 = {.name = "tiles bf16",
-                                    .element_bytes = sizeof(float),
-                                    .row_multiple = 1,
-                                    .multiply = multiply_bf16,
-                                    .is_packing = true};

@@ -33,12 +33,13 @@ static void left_store(char *row, lb_tile_values values, const float *from, size
     }
 }
 
-/* A step of bf16 is a pair: a value alone gets a zero beside it. */
+/* Kernels go on to the end of a step. */
 static void left_pad(char *row, lb_tile_values values, size_t n_inner)
 {
-    if (values == LB_TILE_BF16 && n_inner % 2 != 0)
+    if (values == LB_TILE_BF16)
     {
-        ((uint16_t *)(void *)row)[n_inner] = 0;
+        memset(row + n_inner * sizeof(uint16_t), 0,
+               (lb_round_up(n_inner, LB_TILE_STEP) - n_inner) * sizeof(uint16_t));
     }
     if (values == LB_TILE_ROUNDED && n_inner % 2 != 0)
     {
@@ -270,4 +271,15 @@ size_t lb_packed_place(const lb_matrix *w, size_t row, size_t column)
     const size_t within = row % LB_PANEL;
     return w->bf16 != NULL ? panel + column / 2 * 2 * LB_PANEL + 2 * within + column % 2
                            : panel + column * LB_PANEL + within;
+}
+
+void lb_product_weights(lb_product *product, const lb_matrix *w, size_t first)
+{
+    const size_t row_values = w->is_packed ? lb_packed_depth(w->n_in) : w->n_in;
+    const size_t at = first * row_values;
+    product->is_bf16 = w->bf16 != NULL;
+    product->is_b_bf16 = w->bf16 != NULL;
+    product->is_b_panels = w->is_packed;
+    product->b = w->bf16 != NULL ? (const void *)(w->bf16 + at) : (const void *)(w->fp32 + at);
+    product->ldb = row_values;
 }

@@ -61,8 +61,14 @@ static void multiply_widened(float *c, size_t ldc, const void *left_rows, const 
     }
 }
 
-const lb_tile_set lb_tile_plain = {"plain",
-                                   {multiply_fp32, TILE_ROWS, LB_TILE_FP32},
-                                   {multiply_widened, TILE_ROWS, LB_TILE_ROUNDED},
-                                   "plain",
-                                   "plain"};
+const lb_tile_set lb_tile_plain = {.name = "plain",
+                                   .fp32 = {.multiply = multiply_fp32,
+                                            .tile_rows = TILE_ROWS,
+                                            .row_multiple = 1,
+                                            .left = LB_TILE_FP32},
+                                   .bf16 = {.multiply = multiply_widened,
+                                            .tile_rows = TILE_ROWS,
+                                            .row_multiple = 1,
+                                            .left = LB_TILE_ROUNDED},
+                                   .fp32_arithmetic = "plain",
+                                   .bf16_arithmetic = "plain"};

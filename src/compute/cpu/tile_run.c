@@ -12,8 +12,8 @@
 enum
 {
     PACKED_ROWS = 64,  /* of the left operand, by one chunk */
-    BLOCK_ROWS = 252,  /* of the result: a multiple of every kernel's tile_rows */
-    SLAB_ROWS = 2016,  /* of the left operand, packed at once: a multiple of BLOCK_ROWS */
+    BLOCK_ROWS = 252,  /* of the result, up to whole tiles of the kernel */
+    SLAB_BLOCKS = 8,   /* of rows of the left operand, packed at once */
     FEWEST_CHUNKS = 16 /* that a result is cut into, while it has panels enough */
 };
 
@@ -24,10 +24,11 @@ typedef struct tile_run
     const lb_vector *vector;
     size_t element_bytes;         /* of the right operand */
     size_t depth, n_depth_blocks; /* values of a left block, and blocks */
-    size_t first_row, n_rows;     /* the slab */
-    char *left;                   /* [n_depth_blocks][n_rows][LB_TILE_STRIDE] */
-    char *packed;                 /* panels of the right operand, or NULL */
-    const char *right;            /* the panels, wherever they are */
+    size_t block_rows, slab_rows;
+    size_t first_row, n_rows; /* the slab */
+    char *left;               /* [n_depth_blocks][n_rows][LB_TILE_STRIDE] */
+    char *packed;             /* panels of the right operand, or NULL */
+    const char *right;        /* the panels, wherever they are */
     size_t panel_bytes;
     size_t n_left_chunks;
     size_t n_row_blocks, n_panels, group_panels; /* panels of a chunk */
@@ -81,8 +82,8 @@ static void multiply_chunk(void *context, size_t chunk, unsigned worker)
 {
     const tile_run *r = (const tile_run *)context;
     (void)worker;
-    const size_t row = chunk % r->n_row_blocks * BLOCK_ROWS;
-    const size_t n_rows = lb_min(BLOCK_ROWS, r->n_rows - row);
+    const size_t row = chunk % r->n_row_blocks * r->block_rows;
+    const size_t n_rows = lb_min(r->block_rows, r->n_rows - row);
     const size_t first = chunk / r->n_row_blocks * r->group_panels;
     const size_t last = lb_min(r->n_panels, first + r->group_panels);
     for (size_t block = 0; block < r->n_depth_blocks; block += LB_TILE_SLICE)
@@ -115,9 +116,9 @@ static lobass_status reserve(struct lb_scratch *scratch, size_t size_bytes, loba
 static void slab_run(lb_compute *c, tile_run *r)
 {
     const bool packs_right = r->packed != NULL && r->first_row == 0;
-    r->n_rows = lb_min(SLAB_ROWS, r->product->m - r->first_row);
+    r->n_rows = lb_min(r->slab_rows, r->product->m - r->first_row);
     r->n_left_chunks = lb_blocks(r->n_rows, PACKED_ROWS);
-    r->n_row_blocks = lb_blocks(r->n_rows, BLOCK_ROWS);
+    r->n_row_blocks = lb_blocks(r->n_rows, r->block_rows);
     const size_t n_wanted = lb_min(r->n_panels, lb_blocks(FEWEST_CHUNKS, r->n_row_blocks));
     r->group_panels = lb_blocks(r->n_panels, n_wanted);
     lb_pool_run(c->pool, r->n_left_chunks + (packs_right ? r->n_panels : 0), pack_chunk, r);
@@ -125,20 +126,22 @@ static void slab_run(lb_compute *c, tile_run *r)
                 r);
 }
 
-lobass_status lb_tile_run(lb_compute *c, const lb_product *product, bool is_bf16,
-                          lobass_error *error)
+lobass_status lb_tile_run(lb_compute *c, const lb_product *product, lobass_error *error)
 {
     struct lb_scratch *scratch = c->scratch;
     tile_run r = {.product = product,
-                  .kernel = is_bf16 ? &scratch->tiles->bf16 : &scratch->tiles->fp32,
+                  .kernel = product->is_bf16 ? &scratch->tiles->bf16 : &scratch->tiles->fp32,
                   .vector = scratch->vector,
-                  .element_bytes = is_bf16 ? sizeof(uint16_t) : sizeof(float)};
+                  .element_bytes = product->is_bf16 ? sizeof(uint16_t) : sizeof(float)};
+    r.block_rows = lb_round_up(BLOCK_ROWS, r.kernel->tile_rows);
+    r.slab_rows = SLAB_BLOCKS * r.block_rows;
     r.depth = lb_tile_depth(r.kernel->left);
     r.n_depth_blocks = lb_blocks(product->k, r.depth);
     r.n_panels = lb_blocks(product->n, LB_PANEL);
     r.panel_bytes = lb_packed_depth(product->k) * LB_PANEL * r.element_bytes;
     size_t left_bytes = 0;
-    lb_scratch_add(&left_bytes, r.n_depth_blocks, lb_min(SLAB_ROWS, product->m) * LB_TILE_STRIDE);
+    lb_scratch_add(&left_bytes, r.n_depth_blocks, lb_min(r.slab_rows, product->m) * LB_TILE_STRIDE);
+    lb_scratch_add(&left_bytes, LB_TILE_SPARE_ROWS, LB_TILE_STRIDE);
     size_t total = left_bytes;
     if (!product->is_b_panels)
     {
@@ -148,7 +151,7 @@ lobass_status lb_tile_run(lb_compute *c, const lb_product *product, bool is_bf16
     r.left = scratch->tile_operands;
     r.packed = product->is_b_panels ? NULL : r.left + left_bytes;
     r.right = product->is_b_panels ? (const char *)product->b : r.packed;
-    for (; r.first_row < product->m; r.first_row += SLAB_ROWS)
+    for (; r.first_row < product->m; r.first_row += r.slab_rows)
     {
         slab_run(c, &r);
     }

@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include <sched.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <pthread.h>
@@ -190,48 +189,6 @@ static void test_thread_that_cannot_start(void **state)
     (void)pthread_attr_destroy(&usual);
 }
 
-static volatile sig_atomic_t n_signals;
-
-static void count_signal(int number)
-{
-    (void)number;
-    n_signals++;
-}
-
-static void signal_chunk(void *context, size_t chunk, unsigned worker)
-{
-    (void)chunk;
-    (void)worker;
-    assert_int_equal(kill(getpid(), SIGUSR1), 0);
-    for (int i = 0; i < 100; i++)
-    {
-        (void)sched_yield();
-    }
-    *(int *)context += n_signals;
-}
-
-/* A handler runs before or after a run, never on a thread that is within it. */
-static void test_signals_wait(void **state)
-{
-    (void)state;
-    struct sigaction action = {.sa_handler = count_signal};
-    assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
-    for (unsigned n_threads = 0; n_threads < 3; n_threads++)
-    {
-        int n_within = 0;
-        lb_pool *pool = NULL;
-        n_signals = 0;
-        if (n_threads > 0)
-        {
-            assert_int_equal(lb_pool_create(&pool, n_threads, NULL), LOBASS_OK);
-        }
-        lb_pool_run(pool, 1, signal_chunk, &n_within);
-        assert_int_equal(n_within, 0);
-        assert_int_equal(n_signals, 1);
-        lb_pool_free(pool);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,7 +198,6 @@ int main(void)
         cmocka_unit_test(test_workers_run_together),
         cmocka_unit_test(test_pools_come_and_go),
         cmocka_unit_test(test_thread_that_cannot_start),
-        cmocka_unit_test(test_signals_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,12 +139,12 @@ static void check_setup(lb_compute *c, const char *products)
 
 static void for_each_setup(void (*check)(lb_compute *c, const char *products))
 {
-    for (size_t k = 0; k < OP_N_SETUPS; k++)
+    for (size_t k = 0; k < OP_N_SETS; k++)
     {
-        lb_compute *c = op_compute_create(&op_setups[k], 2);
+        lb_compute *c = op_compute_create(k, 2);
         if (c != NULL)
         {
-            check(c, op_setups[k].bf16->name);
+            check(c, op_set(k)->name);
         }
         lb_compute_free(c);
     }

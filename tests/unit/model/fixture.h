@@ -18,8 +18,9 @@
 
 #include "model/model.h"
 
-static const char *const fixture_backends[] = {"plain", "onednn", "native"};
-#define FIXTURE_BACKEND_COUNT (sizeof fixture_backends / sizeof *fixture_backends)
+/* Levels of LOBASS_CPU; the last is all that this CPU has. */
+static const char *const fixture_sets[] = {"plain", "avx2", "amx"};
+#define FIXTURE_SET_COUNT (sizeof fixture_sets / sizeof *fixture_sets)
 
 #define assert_ok(call)                                                                \
     do                                                                                 \
@@ -130,10 +131,19 @@ static inline lb_model *fixture_model(const lb_config *config, uint64_t seed)
     return model;
 }
 
-static inline lb_compute *fixture_compute(const char *backend, unsigned n_threads)
+/* SET: a level of LOBASS_CPU; NULL: the environment's own. */
+static inline lb_compute *fixture_compute(const char *set, unsigned n_threads)
 {
     lb_compute *compute = NULL;
-    assert_ok(lb_compute_create(&compute, backend, n_threads, error));
+    if (set != NULL)
+    {
+        assert_int_equal(setenv("LOBASS_CPU", set, 1), 0);
+    }
+    assert_ok(lb_compute_create(&compute, n_threads, error));
+    if (set != NULL)
+    {
+        assert_int_equal(unsetenv("LOBASS_CPU"), 0);
+    }
     return compute;
 }
 

@@ -20,10 +20,10 @@ static lb_config test_config(void)
     return config;
 }
 
-static void forward(const lb_model *model, const char *backend, unsigned n_threads,
-                    lb_decoder_use use, const lb_batch *batch, float *nll)
+static void forward(const lb_model *model, const char *set, unsigned n_threads, lb_decoder_use use,
+                    const lb_batch *batch, float *nll)
 {
-    lb_compute *compute = fixture_compute(backend, n_threads);
+    lb_compute *compute = fixture_compute(set, n_threads);
     lb_decoder *decoder = NULL;
     assert_ok(lb_decoder_create(&decoder, model, compute, batch->n_tokens, use, error));
     assert_ok(lb_decoder_forward(decoder, batch, nll, NULL, error));
@@ -72,18 +72,18 @@ static void test_packed_is_one_at_a_time(void **state)
     lb_model *model = fixture_model(&config, 3);
     fixture_batch made;
     fixture_fill(&made, lengths, N_SEQUENCES, config.n_vocabulary, 0.8, 4);
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
         float packed[FIXTURE_MOST_TOKENS];
         float single[FIXTURE_MOST_TOKENS];
-        forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &made.batch, packed);
+        forward(model, fixture_sets[b], 1, LB_DECODER_SCORE, &made.batch, packed);
         size_t done = 0;
         for (size_t i = 0; i < N_SEQUENCES; i++)
         {
             uint32_t starts[2];
             uint32_t scored[FIXTURE_MOST_TOKENS];
             const lb_batch batch = alone(&made, i, done, starts, scored);
-            forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &batch, single + done);
+            forward(model, fixture_sets[b], 1, LB_DECODER_SCORE, &batch, single + done);
             done += batch.n_scored;
         }
         assert_int_equal(made.batch.n_scored, done);
@@ -100,14 +100,14 @@ static void test_same_bits(void **state)
     fixture_batch made;
     fixture_fill(&made, lengths, N_SEQUENCES, config.n_vocabulary, 0.8, 6);
     const size_t bytes = made.batch.n_scored * sizeof(float);
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
         float scoring[FIXTURE_MOST_TOKENS];
         float training[FIXTURE_MOST_TOKENS];
         float threads[FIXTURE_MOST_TOKENS];
-        forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &made.batch, scoring);
-        forward(model, fixture_backends[b], 1, LB_DECODER_TRAIN, &made.batch, training);
-        forward(model, fixture_backends[b], 3, LB_DECODER_SCORE, &made.batch, threads);
+        forward(model, fixture_sets[b], 1, LB_DECODER_SCORE, &made.batch, scoring);
+        forward(model, fixture_sets[b], 1, LB_DECODER_TRAIN, &made.batch, training);
+        forward(model, fixture_sets[b], 3, LB_DECODER_SCORE, &made.batch, threads);
         assert_memory_equal(scoring, training, bytes);
         assert_memory_equal(scoring, threads, bytes);
     }
@@ -127,9 +127,9 @@ static void test_logits_belong_to_the_losses(void **state)
     float nll[FIXTURE_MOST_TOKENS];
     float expected[FIXTURE_MOST_TOKENS];
     assert_non_null(logits);
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
-        lb_compute *compute = fixture_compute(fixture_backends[b], 1);
+        lb_compute *compute = fixture_compute(fixture_sets[b], 1);
         lb_decoder *decoder = NULL;
         assert_ok(lb_decoder_create(&decoder, model, compute, made.batch.n_tokens, LB_DECODER_SCORE,
                                     error));
@@ -167,12 +167,12 @@ static void test_causality(void **state)
     float before[FIXTURE_MOST_TOKENS];
     float after[FIXTURE_MOST_TOKENS];
     const uint32_t changed = made.starts[2] + 11;
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
-        forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &made.batch, before);
+        forward(model, fixture_sets[b], 1, LB_DECODER_SCORE, &made.batch, before);
         const int32_t old = made.ids[changed];
         made.ids[changed] = (old + 1) % (int32_t)config.n_vocabulary;
-        forward(model, fixture_backends[b], 1, LB_DECODER_SCORE, &made.batch, after);
+        forward(model, fixture_sets[b], 1, LB_DECODER_SCORE, &made.batch, after);
         made.ids[changed] = old;
         for (size_t i = 0; i < made.batch.n_scored; i++)
         {
@@ -219,9 +219,9 @@ static void test_gradients_add_up(void **state)
     lb_model *model = fixture_model(&config, 11);
     fixture_batch made;
     fixture_fill(&made, lengths, N_SEQUENCES, config.n_vocabulary, 0.8, 12);
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
-        lb_compute *compute = fixture_compute(fixture_backends[b], 2);
+        lb_compute *compute = fixture_compute(fixture_sets[b], 2);
         lb_decoder *decoder = NULL;
         assert_ok(lb_decoder_create(&decoder, model, compute, made.batch.n_tokens, LB_DECODER_TRAIN,
                                     error));
@@ -262,7 +262,7 @@ static void test_recomputed_gradients(void **state)
     float **grads[2];
     for (int k = 0; k < 2; k++)
     {
-        lb_compute *compute = fixture_compute("native", 2);
+        lb_compute *compute = fixture_compute(NULL, 2);
         lb_decoder *decoder = NULL;
         grads[k] = alloc_grads(model);
         assert_ok(lb_decoder_create(&decoder, model, compute, made.batch.n_tokens,

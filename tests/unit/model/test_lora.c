@@ -61,10 +61,10 @@ static void batch_make(fixture_batch *made)
     fixture_fill(made, (const uint32_t[]){40, 1, 33, 60}, 4, config.n_vocabulary, 0.7, 9);
 }
 
-static void losses_compute(float *nll, const lb_model *model, const char *backend,
+static void losses_compute(float *nll, const lb_model *model, const char *set,
                            const lb_batch *batch)
 {
-    lb_compute *compute = fixture_compute(backend, 2);
+    lb_compute *compute = fixture_compute(set, 2);
     lb_decoder *decoder = NULL;
     assert_ok(
         lb_decoder_create(&decoder, model, compute, batch->n_tokens, LB_DECODER_SCORE, error));
@@ -82,20 +82,20 @@ static void test_new_changes_nothing(void **state)
     base_write(LB_F32);
     for (size_t d = 0; d < 2; d++)
     {
-        for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+        for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
         {
             float before[FIXTURE_MOST_TOKENS];
             float with[FIXTURE_MOST_TOKENS];
             float changed[FIXTURE_MOST_TOKENS];
             lb_model *model = base_load(dtypes[d]);
-            losses_compute(before, model, fixture_backends[b], &made.batch);
+            losses_compute(before, model, fixture_sets[b], &made.batch);
             assert_ok(lb_lora_create(model, &all_linear, dtypes[d], 1, error));
-            losses_compute(with, model, fixture_backends[b], &made.batch);
+            losses_compute(with, model, fixture_sets[b], &made.batch);
             assert_memory_equal(before, with, made.batch.n_scored * sizeof *with);
             /* And it is not that nothing is computed. */
             model->lora->parameters[1].master[3] = 0.5F;
             lb_model_refresh(model);
-            losses_compute(changed, model, fixture_backends[b], &made.batch);
+            losses_compute(changed, model, fixture_sets[b], &made.batch);
             assert_memory_not_equal(before, changed, made.batch.n_scored * sizeof *changed);
             lb_model_free(model);
         }
@@ -160,7 +160,7 @@ static void test_initialised_as_peft_does(void **state)
 static void steps_take(lb_model *model, lb_optimizer *optimizer, unsigned n_threads,
                        const lb_batch *batch)
 {
-    lb_compute *compute = fixture_compute("onednn", n_threads);
+    lb_compute *compute = fixture_compute(NULL, n_threads);
     lb_decoder *decoder = NULL;
     float nll[FIXTURE_MOST_TOKENS];
     double norm = 0.0;

@@ -52,11 +52,11 @@ static void reference_step(reference *r, double grad, uint64_t step, double rate
 
 #define N_STEPS 5
 
-static void check_steps(const char *backend, double clip)
+static void check_steps(const char *set, double clip)
 {
     const lb_config config = fixture_config(true, true);
     lb_model *model = fixture_model(&config, 1);
-    lb_compute *compute = fixture_compute(backend, 2);
+    lb_compute *compute = fixture_compute(set, 2);
     lb_optimizer *optimizer = NULL;
     assert_ok(lb_optimizer_create(&optimizer, model, &settings, error));
     reference *expected = calloc((size_t)model->n_elements, sizeof *expected);
@@ -100,7 +100,7 @@ static void check_steps(const char *backend, double clip)
             const double found = (double)model->parameters[i].master[j];
             if (!(fabs(found - expected[place].w) <= 1e-6))
             {
-                fail_msg("%s, clip %g, %s[%zu]: expected %.9g, found %.9g", backend, clip,
+                fail_msg("%s, clip %g, %s[%zu]: expected %.9g, found %.9g", set, clip,
                          model->parameters[i].name, j, expected[place].w, found);
             }
             place++;
@@ -115,11 +115,11 @@ static void check_steps(const char *backend, double clip)
 static void test_steps(void **state)
 {
     (void)state;
-    for (size_t b = 0; b < FIXTURE_BACKEND_COUNT; b++)
+    for (size_t b = 0; b < FIXTURE_SET_COUNT; b++)
     {
-        check_steps(fixture_backends[b], 0.0);
-        check_steps(fixture_backends[b], 1.0);
-        check_steps(fixture_backends[b], 1e6);
+        check_steps(fixture_sets[b], 0.0);
+        check_steps(fixture_sets[b], 1.0);
+        check_steps(fixture_sets[b], 1e6);
     }
 }
 

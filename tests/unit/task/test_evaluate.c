@@ -58,10 +58,8 @@ static double sum_by_hand(const char *model, const char *text, size_t n_bytes, b
     }
     ids[n] = TINY_EOS;
     n += is_full ? 1 : 0;
-    check_ok(lb_compute_create(&compute, NULL, 1, &error), &error);
-    check_ok(lb_model_load(&loaded, place(model), LB_F32, lb_model_use_for_scoring(compute, LB_F32),
-                           &error),
-             &error);
+    check_ok(lb_compute_create(&compute, 1, &error), &error);
+    check_ok(lb_model_load(&loaded, place(model), LB_F32, LB_MODEL_SCORE_PACKED, &error), &error);
     check_ok(lb_decoder_create(&decoder, loaded, compute, LENGTH, LB_DECODER_SCORE, &error),
              &error);
     for (size_t first = 0; first + 1 < n; first += LENGTH - 1)

@@ -148,10 +148,8 @@ static void check_whole(const fixture *f, char texts_of[N_PROMPTS][8192], const 
     lb_model *model = NULL;
     lb_decoder *decoder = NULL;
     lobass_tokenizer *tokenizer = NULL;
-    check_ok(lb_compute_create(&compute, NULL, 1, &error), &error);
-    check_ok(
-        lb_model_load(&model, f->model, dtype, lb_model_use_for_scoring(compute, dtype), &error),
-        &error);
+    check_ok(lb_compute_create(&compute, 1, &error), &error);
+    check_ok(lb_model_load(&model, f->model, dtype, LB_MODEL_SCORE_PACKED, &error), &error);
     check_ok(lb_decoder_create(&decoder, model, compute, POSITIONS, LB_DECODER_SCORE, &error),
              &error);
     check_ok(lobass_tokenizer_load(&tokenizer, f->model, &error), &error);

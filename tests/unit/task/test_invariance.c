@@ -184,10 +184,10 @@ static void check_level(const char *level, lb_dtype dtype)
     {
         lb_compute *compute = NULL;
         lb_model *model = NULL;
-        assert_int_equal(lb_compute_create(&compute, "native", n_threads, NULL), LOBASS_OK);
-        assert_int_equal(lb_model_create_uniform(&model, &config, dtype,
-                                                 lb_model_use_for_scoring(compute, dtype), 9, NULL),
-                         LOBASS_OK);
+        assert_int_equal(lb_compute_create(&compute, n_threads, NULL), LOBASS_OK);
+        assert_int_equal(
+            lb_model_create_uniform(&model, &config, dtype, LB_MODEL_SCORE_PACKED, 9, NULL),
+            LOBASS_OK);
         assert_true(model->layers[0].q->matrix.is_packed);
         check_model(model, compute, rows);
         check_arithmetic(compute, dtype, rows);
@@ -204,7 +204,7 @@ static void check_level(const char *level, lb_dtype dtype)
 static void test_every_layout_and_path(void **state)
 {
     (void)state;
-    static const char *const levels[] = {"plain", "avx2", "avx512", "avx512_bf16"};
+    static const char *const levels[] = {"plain", "avx2", "avx512", "avx512_bf16", "amx"};
     const lb_cpu cpu = lb_cpu_detect();
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
     {

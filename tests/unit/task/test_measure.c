@@ -130,7 +130,7 @@ static void test_against_decoder(void **state)
     const lobass_measure_options options = measure_options(place("decoder"), place("model"));
     (void)measured(&options);
     check_ok(lb_model_load(&model, place("model"), LB_F32, LB_MODEL_SCORE, &error), &error);
-    check_ok(lb_compute_create(&compute, "plain", 1, &error), &error);
+    check_ok(lb_compute_create(&compute, 1, &error), &error);
     check_ok(lb_decoder_create(&decoder, model, compute, 96, LB_DECODER_SCORE, &error), &error);
     check_ok(lobass_run_open(&run, place("decoder"), &error), &error);
     for (uint64_t i = 0; i < 20; i++)
@@ -187,30 +187,7 @@ static void test_other_model(void **state)
                   "bf16");
 }
 
-/* Another backend rounds in another way: losses of two are not mixed under one name. */
-static void test_other_backend(void **state)
-{
-    lobass_error error = {0};
-    (void)state;
-    records_make("b.jsonl", N_RECORDS);
-    (void)run_prepare("b.jsonl", "backends");
-    lobass_measure_options options = measure_options(place("backends"), place("model"));
-    listener l = {.cancel_at = 1};
-    const lobass_observer observer = listen(&l);
-    assert_int_equal(setenv("LOBASS_BACKEND", "plain", 1), 0);
-    check_refused(lobass_measure(&options, &observer, NULL, &error), LOBASS_CANCELLED, &error,
-                  "measure initial", "rows");
-    assert_int_equal(setenv("LOBASS_BACKEND", "onednn", 1), 0);
-    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error,
-                  "backend plain", "backend onednn");
-    options.overwrite = true;
-    assert_int_equal(measured(&options).n_rows, N_RECORDS);
-    options.overwrite = false;
-    assert_int_equal(measured(&options).n_rows, 0);
-    assert_int_equal(unsetenv("LOBASS_BACKEND"), 0);
-}
-
-/* One backend on two kinds of CPU whose bits differ: neither mixed nor silently taken as one. */
+/* Two kinds of CPU whose bits differ: losses of both are not mixed under one name. */
 static void test_other_instructions(void **state)
 {
     lobass_error error = {0};
@@ -573,7 +550,6 @@ int main(void)
         cmocka_unit_test(test_threads_and_stops),
         cmocka_unit_test(test_against_decoder),
         cmocka_unit_test(test_other_model),
-        cmocka_unit_test(test_other_backend),
         cmocka_unit_test(test_verify),
         cmocka_unit_test(test_other_instructions),
         cmocka_unit_test(test_nonfinite_row),

@@ -122,7 +122,7 @@ static void test_against_decoder(void **state)
                             .scored = scored};
     check_ok(lobass_run_losses(run, 0, 0, found, n_scored, &error), &error);
     check_ok(lb_model_load(&model, place("model"), LB_F32, LB_MODEL_SCORE, &error), &error);
-    check_ok(lb_compute_create(&compute, "plain", 1, &error), &error);
+    check_ok(lb_compute_create(&compute, 1, &error), &error);
     check_ok(lb_decoder_create(&decoder, model, compute, 96, LB_DECODER_SCORE, &error), &error);
     check_ok(lb_decoder_forward(decoder, &batch, expected, NULL, &error), &error);
     for (size_t t = 0; t < n_scored; t++)
