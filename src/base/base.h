@@ -105,7 +105,7 @@ static inline bool lb_is_alphanumeric(unsigned char byte)
     return (byte >= '0' && byte <= '9') || (lower >= 'a' && lower <= 'z');
 }
 
-/* ---- files (file.c) ------------------------------------------------------------------------- */
+/* ---- paths (path.c) -------------------------------------------------------------------------- */
 
 typedef enum lb_path_kind
 {
@@ -119,6 +119,18 @@ lb_path_kind lb_path_look(const char *path);
 /* "folder/name"; yours: free(). NULL on failure. */
 char *lb_path_join(const char *folder, const char *name, lobass_error *error);
 const char *lb_path_name(const char *path); /* the last component; borrowed */
+/* "a/b" -> "a", "b" -> ".", "/b" -> "/"; yours: free(). NULL on failure. */
+char *lb_path_parent(const char *path, lobass_error *error);
+/* PATH with its folder resolved and, if IS_FOLLOWED, its last component too; yours: free(). NULL
+ * where that does not exist. */
+char *lb_path_resolve(const char *path, bool is_followed);
+/* Whether the two lead to one file, by their names or once links are followed. */
+bool lb_path_is_same(const char *a, const char *b);
+/* PATH is FOLDER or lies somewhere in it, links resolved; false where either is missing. */
+bool lb_path_is_within(const char *path, const char *folder);
+
+/* ---- files (file.c, output.c, spool.c, folder.c, lock.c) --------------------------------------
+ */
 
 /* A read-only memory-mapped file; an empty file has size 0 and data NULL. */
 typedef struct lb_mapping
@@ -138,6 +150,9 @@ lobass_status lb_file_open(int *descriptor, const char *path, lobass_error *erro
 /* Appends the whole file; one larger than LIMIT bytes is refused. */
 lobass_status lb_file_read(lb_buffer *buffer, const char *path, size_t limit, lobass_error *error);
 lobass_status lb_file_copy(const char *from, const char *to, lobass_error *error); /* atomic */
+/* FROM/NAME as FOLDER/NAME, where there is one. */
+lobass_status lb_file_copy_into(const char *folder, const char *from, const char *name,
+                                lobass_error *error);
 
 /* A file that appears whole or not at all: written beside its place, then renamed. */
 typedef struct lb_output lb_output;
@@ -173,6 +188,12 @@ lobass_status lb_folder_create(const char *path, lobass_error *error); /* with i
 lobass_status lb_folder_remove(const char *path, lobass_error *error); /* with all it holds */
 /* Renames FROM to TO and syncs the parent; replaces a folder TO when OVERWRITE. */
 lobass_status lb_folder_move(const char *from, const char *to, bool overwrite, lobass_error *error);
+/* Makes the folder TMPDIR/NAME-XXXXXX (/tmp where TMPDIR is not set); *FOLDER is yours: free(). */
+lobass_status lb_folder_make_temporary(char **folder, const char *name, lobass_error *error);
+/* Removes FOLDER (NULL: nothing). Returns STATUS, what came of the work in it, and where that is
+ * LOBASS_OK what came of removing. */
+lobass_status lb_folder_end_temporary(const char *folder, lobass_status status,
+                                      lobass_error *error);
 
 /* An advisory lock held by this process; the kernel drops it when the process dies. */
 typedef struct lb_lock

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Owns paths and reading: what a path is, joining names, read-only mappings and reading a whole
- * file under a limit. Writing is output.c, folders are folder.c. Descriptors are opened with
+ * Owns reading: read-only mappings, reading a whole file under a limit, copying one. Paths are
+ * path.c, writing is output.c, folders are folder.c. Descriptors are opened with
  * O_CLOEXEC, and an interrupted call is taken up again.
  */
 #include "base/file_private.h"
@@ -15,57 +15,6 @@
 #include <unistd.h>
 
 #define READ_BYTES ((size_t)256 * 1024)
-
-lb_path_kind lb_path_look(const char *path)
-{
-    struct stat about;
-    if (stat(path, &about) != 0)
-    {
-        return errno == ENOENT || errno == ENOTDIR ? LB_PATH_MISSING : LB_PATH_OTHER;
-    }
-    if (S_ISREG(about.st_mode))
-    {
-        return LB_PATH_FILE;
-    }
-    return S_ISDIR(about.st_mode) ? LB_PATH_FOLDER : LB_PATH_OTHER;
-}
-
-char *lb_path_join(const char *folder, const char *name, lobass_error *error)
-{
-    const size_t folder_size = strlen(folder);
-    const bool needs_slash = folder_size > 0 && folder[folder_size - 1] != '/';
-    lb_buffer path = {0};
-    if (lb_buffer_print(&path, error, "%s%s%s", folder, needs_slash ? "/" : "", name) != LOBASS_OK)
-    {
-        lb_buffer_free(&path);
-        return NULL;
-    }
-    return path.data;
-}
-
-const char *lb_path_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
-}
-
-char *lb_path_parent(const char *path, lobass_error *error)
-{
-    size_t size = strlen(path);
-    while (size > 1 && path[size - 1] == '/')
-    {
-        size--;
-    }
-    while (size > 0 && path[size - 1] != '/')
-    {
-        size--;
-    }
-    while (size > 1 && path[size - 1] == '/')
-    {
-        size--;
-    }
-    return size == 0 ? lb_copy_text(".", 1, error) : lb_copy_text(path, size, error);
-}
 
 lobass_status lb_file_open(int *descriptor, const char *path, lobass_error *error)
 {
@@ -238,5 +187,22 @@ lobass_status lb_file_copy(const char *from, const char *to, lobass_error *error
 done:
     lb_output_discard(output);
     (void)close(descriptor);
+    return status;
+}
+
+lobass_status lb_file_copy_into(const char *folder, const char *from, const char *name,
+                                lobass_error *error)
+{
+    lobass_status status = LOBASS_OUT_OF_MEMORY;
+    char *source = lb_path_join(from, name, error);
+    char *target = source == NULL ? NULL : lb_path_join(folder, name, error);
+    if (target != NULL)
+    {
+        const bool is_copied =
+            lb_path_look(source) != LB_PATH_MISSING && strcmp(source, target) != 0;
+        status = is_copied ? lb_file_copy(source, target, error) : LOBASS_OK;
+    }
+    free(target);
+    free(source);
     return status;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Owns folders: making one with its parents, removing one with all it holds (symbolic links are
- * removed, never followed), and moving one into place. A move over an existing folder exchanges the
- * two names in one step and removes the old one afterwards, so the name is never without a folder.
+ * removed, never followed), moving one into place, and those that are there for a while only. A
+ * move over an existing folder exchanges the two names in one step and removes the old one
+ * afterwards, so the name is never without a folder.
  */
 #include "base/file_private.h"
 
@@ -187,4 +188,31 @@ lobass_status lb_folder_move(const char *from, const char *to, bool overwrite, l
     }
     LB_TRY(lb_parent_sync(to, error));
     return lb_folder_remove(from, error);
+}
+
+lobass_status lb_folder_make_temporary(char **folder, const char *name, lobass_error *error)
+{
+    const char *parent = getenv("TMPDIR");
+    lb_buffer path = {0};
+    *folder = NULL;
+    LB_TRY(lb_buffer_print(&path, error, "%s/%s-XXXXXX",
+                           parent == NULL || parent[0] == '\0' ? "/tmp" : parent, name));
+    if (mkdtemp(path.data) == NULL)
+    {
+        const lobass_status status = lb_fail_errno(error, path.data, "create the folder");
+        lb_buffer_free(&path);
+        return status;
+    }
+    *folder = path.data;
+    return LOBASS_OK;
+}
+
+lobass_status lb_folder_end_temporary(const char *folder, lobass_status status, lobass_error *error)
+{
+    if (folder == NULL)
+    {
+        return status;
+    }
+    const lobass_status removed = lb_folder_remove(folder, status == LOBASS_OK ? error : NULL);
+    return status == LOBASS_OK ? removed : status;
 }

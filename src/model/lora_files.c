@@ -9,6 +9,7 @@
 
 #include "model/lora.h"
 #include "model/weights.h"
+#include "text/text.h"
 
 #define CONFIG_NAME "adapter_config.json"
 #define WEIGHTS_NAME "adapter_model.safetensors"

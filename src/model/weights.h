@@ -58,9 +58,6 @@ lobass_status lb_parameters_write(lb_parameter_list parameters, const char *path
                                   lobass_error *error);
 /* ROOT as indented text; yours: free(). NULL when memory ran out. */
 char *lb_config_print(const json_t *root);
-/* What there is of a tokenizer's files in FROM. */
-lobass_status lb_tokenizer_files_copy(const char *folder, const char *from, lobass_error *error);
-
 /* lb_model_refresh, cut in chunks for POOL (may be NULL). */
 void lb_model_refresh_with(lb_model *model, lb_pool *pool);
 

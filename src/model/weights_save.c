@@ -5,22 +5,10 @@
  * tokenizer's files as they were. Making the folder appear whole is left to the caller.
  */
 #include "model/weights.h"
+#include "text/text.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* What goes along with the weights, where it is there. */
-static const char generation_name[] = "generation_config.json";
-static const char *const tokenizer_names[] = {
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "tokenizer.model",
-    "chat_template.jinja",
-    "added_tokens.json",
-    "vocab.json",
-    "merges.txt",
-};
 
 static const char *const torch_dtype_names[] = {
     [LB_F32] = "float32",
@@ -155,31 +143,6 @@ static lobass_status with_paths(const char *from, const char *folder, const char
     return LOBASS_OK;
 }
 
-static lobass_status copy_if_there(const char *folder, const char *from, const char *name,
-                                   lobass_error *error)
-{
-    char *source = NULL;
-    char *target = NULL;
-    LB_TRY(with_paths(from, folder, name, &source, &target, error));
-    lobass_status status = LOBASS_OK;
-    if (lb_path_look(source) != LB_PATH_MISSING && strcmp(source, target) != 0)
-    {
-        status = lb_file_copy(source, target, error);
-    }
-    free(source);
-    free(target);
-    return status;
-}
-
-lobass_status lb_tokenizer_files_copy(const char *folder, const char *from, lobass_error *error)
-{
-    for (size_t i = 0; i < sizeof tokenizer_names / sizeof *tokenizer_names; i++)
-    {
-        LB_TRY(copy_if_there(folder, from, tokenizer_names[i], error));
-    }
-    return LOBASS_OK;
-}
-
 lobass_status lb_model_save(const lb_model *model, const char *folder, const char *from,
                             lobass_error *error)
 {
@@ -190,7 +153,7 @@ lobass_status lb_model_save(const lb_model *model, const char *folder, const cha
     free(source);
     free(target);
     LB_TRY(status);
-    LB_TRY(copy_if_there(folder, from, generation_name, error));
+    LB_TRY(lb_file_copy_into(folder, from, "generation_config.json", error));
     LB_TRY(lb_tokenizer_files_copy(folder, from, error));
     char *path = lb_path_join(folder, "model.safetensors", error);
     if (path == NULL)

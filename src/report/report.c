@@ -71,10 +71,9 @@ static lobass_status output_find(lobass_report_result *result, const lobass_repo
                                  lobass_error *error)
 {
     static const char ending[] = ".html";
-    char *path = options->output == NULL
-                     ? lb_path_join(options->run, LB_RUN_REPORT, error)
-                     : lb_copy_text(options->output, strlen(options->output), error);
-    if (path == NULL)
+    char *own = lb_path_join(options->run, LB_RUN_REPORT, error);
+    const char *path = options->output != NULL ? options->output : own;
+    if (own == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
@@ -89,8 +88,12 @@ static lobass_status output_find(lobass_report_result *result, const lobass_repo
         status = lb_fail(error, LOBASS_BAD_ARGUMENT, "%.60s...: a path of %zu bytes, expected %zu",
                          path, size, sizeof result->output - 1);
     }
+    else if (!lb_path_is_same(path, own))
+    {
+        status = lb_output_path_check(path, error);
+    }
     (void)snprintf(result->output, sizeof result->output, "%s", path);
-    free(path);
+    free(own);
     return status;
 }
 

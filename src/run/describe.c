@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOKENIZER_FILE "tokenizer.json"
-
 /* ---- fingerprints -----------------------------------------------------------------------------
  */
 
@@ -24,18 +22,6 @@ lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer)
     lb_hash_text(model, parts);
     lb_hash_text(text, parts + LB_HASH_TEXT_SIZE);
     return lb_hash_bytes(parts, sizeof parts, 0);
-}
-
-lobass_status lb_tokenizer_look(bool *is_there, const char *folder, lobass_error *error)
-{
-    char *path = lb_path_join(folder, TOKENIZER_FILE, error);
-    if (path == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    *is_there = lb_path_look(path) != LB_PATH_MISSING;
-    free(path);
-    return LOBASS_OK;
 }
 
 lobass_status lb_fingerprint_compute(lb_hash *hash, const char *folder, lobass_error *error)

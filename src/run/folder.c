@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The folder of a run: what belongs to it, what may be removed from it, the copy of the tokenizer's
- * files, and its sources. A folder that holds anything else and no run.db is somebody's own and is
- * never written to; an overwritten run loses the files named here and no other.
+ * The folder of a run: whether it is one, what may be removed from it, and the copy of the
+ * tokenizer's files. A folder that holds anything but what names.c lists and no run.db is
+ * somebody's own and is never written to; an overwritten run loses what is listed there and nothing
+ * else.
  */
 #include "run/run.h"
 
@@ -12,31 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOCK_NAME "lock"
-#define ROWS_LOCK_NAME "rows.lock" /* see lb_run_rows_keep() */
-
-static const char *const run_files[] = {
-    LB_RUN_DATABASE, LB_RUN_DATABASE "-wal", LB_RUN_DATABASE "-shm", LB_RUN_SELECTED,
-    LB_RUN_SCORES,   LB_RUN_MANIFEST,        LB_RUN_REPORT};
-#define REFERENCE_PARTIAL LB_RUN_REFERENCE ".partial"
-static const char *const run_folders[] = {LB_RUN_REFERENCE, REFERENCE_PARTIAL, LB_RUN_TOKENIZER,
-                                          LB_RUN_SOURCES};
-#define COUNT_OF(array) (sizeof(array) / sizeof *(array))
-
-/* ---- the folder -------------------------------------------------------------------------------
- */
-
 static bool is_ours(const char *name)
 {
-    bool is_known = strcmp(name, LOCK_NAME) == 0 || strcmp(name, ROWS_LOCK_NAME) == 0 ||
-                    strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
-    for (size_t i = 0; i < COUNT_OF(run_files); i++)
+    bool is_known = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    const lb_run_name *of_run = NULL;
+    for (size_t i = 0; (of_run = lb_run_name_at(i)) != NULL; i++)
     {
-        is_known = is_known || strcmp(name, run_files[i]) == 0;
-    }
-    for (size_t i = 0; i < COUNT_OF(run_folders); i++)
-    {
-        is_known = is_known || strcmp(name, run_folders[i]) == 0;
+        is_known = is_known || strcmp(name, of_run->name) == 0;
     }
     return is_known;
 }
@@ -105,10 +88,10 @@ static lobass_status remove_one(const char *run, const char *name, bool is_folde
 
 lobass_status lb_run_selection_clear(const char *run, lobass_error *error)
 {
-    static const char *const names[] = {LB_RUN_SELECTED, LB_RUN_SCORES, LB_RUN_MANIFEST};
-    for (size_t i = 0; i < COUNT_OF(names); i++)
+    const lb_run_name *name = NULL;
+    for (size_t i = 0; (name = lb_run_name_at(i)) != NULL; i++)
     {
-        LB_TRY(remove_one(run, names[i], false, error));
+        LB_TRY(name->is_selection ? remove_one(run, name->name, false, error) : LOBASS_OK);
     }
     return LOBASS_OK;
 }
@@ -120,7 +103,7 @@ lobass_status lb_partial_remove(const char *partial, lobass_error *error)
     {
         return LOBASS_OK;
     }
-    char *path = lb_path_join(partial, LOCK_NAME, error);
+    char *path = lb_path_join(partial, LB_RUN_LOCK, error);
     lobass_status status =
         path == NULL ? LOBASS_OUT_OF_MEMORY : lb_lock_acquire(&lock, path, error);
     if (status == LOBASS_OK)
@@ -136,7 +119,7 @@ lobass_status lb_run_rows_keep(lb_lock *hold, const char *run, lobass_error *err
 {
     lobass_status status = LOBASS_OUT_OF_MEMORY;
     char *database = lb_path_join(run, LB_RUN_DATABASE, error);
-    char *path = lb_path_join(run, ROWS_LOCK_NAME, error);
+    char *path = lb_path_join(run, LB_RUN_ROWS_LOCK, error);
     if (database != NULL && path != NULL)
     {
         const bool can_be_cleared =
@@ -152,13 +135,10 @@ static lobass_status clear_locked(const char *run, const char *partial, lobass_e
 {
     /* First, since it alone may still be refused. */
     LB_TRY(lb_partial_remove(partial, error));
-    for (size_t i = 0; i < COUNT_OF(run_files); i++)
+    const lb_run_name *name = NULL;
+    for (size_t i = 0; (name = lb_run_name_at(i)) != NULL; i++)
     {
-        LB_TRY(remove_one(run, run_files[i], false, error));
-    }
-    for (size_t i = 0; i < COUNT_OF(run_folders); i++)
-    {
-        LB_TRY(remove_one(run, run_folders[i], true, error));
+        LB_TRY(name->is_kept ? LOBASS_OK : remove_one(run, name->name, name->is_folder, error));
     }
     return LOBASS_OK;
 }
@@ -169,9 +149,9 @@ static lobass_status clear(const char *run, bool with_folder, lobass_error *erro
     lobass_status status = LOBASS_OUT_OF_MEMORY;
     lb_lock lock = {0};
     lb_lock rows_lock = {0};
-    char *path = lb_path_join(run, LOCK_NAME, error);
-    char *rows_path = lb_path_join(run, ROWS_LOCK_NAME, error);
-    char *partial = lb_path_join(run, REFERENCE_PARTIAL, error);
+    char *path = lb_path_join(run, LB_RUN_LOCK, error);
+    char *rows_path = lb_path_join(run, LB_RUN_ROWS_LOCK, error);
+    char *partial = lb_path_join(run, LB_RUN_REFERENCE_PARTIAL, error);
     if (path == NULL || rows_path == NULL || partial == NULL)
     {
         goto done;
@@ -205,158 +185,31 @@ lobass_status lb_run_folder_remove(const char *run, lobass_error *error)
 
 lobass_status lb_run_reference_clear(const char *run, lobass_error *error)
 {
-    static const char *const files[] = {LB_RUN_SELECTED, LB_RUN_SCORES, LB_RUN_MANIFEST};
-    char *partial = lb_path_join(run, REFERENCE_PARTIAL, error);
+    char *partial = lb_path_join(run, LB_RUN_REFERENCE_PARTIAL, error);
     lobass_status status =
         partial == NULL ? LOBASS_OUT_OF_MEMORY : lb_partial_remove(partial, error);
     free(partial);
     LB_TRY(status);
-    for (size_t i = 0; i < COUNT_OF(files); i++)
-    {
-        LB_TRY(remove_one(run, files[i], false, error));
-    }
+    LB_TRY(lb_run_selection_clear(run, error));
     return remove_one(run, LB_RUN_REFERENCE, true, error);
-}
-
-static lobass_status copy_if_there(const char *from_folder, const char *to_folder, const char *name,
-                                   lobass_error *error)
-{
-    lobass_status status = LOBASS_OUT_OF_MEMORY;
-    char *from = lb_path_join(from_folder, name, error);
-    char *to = lb_path_join(to_folder, name, error);
-    if (from != NULL && to != NULL)
-    {
-        status = lb_path_look(from) == LB_PATH_MISSING ? LOBASS_OK : lb_file_copy(from, to, error);
-    }
-    free(from);
-    free(to);
-    return status;
 }
 
 lobass_status lb_run_tokenizer_keep(const char *run, const char *model, lobass_error *error)
 {
-    static const char *const names[] = {"tokenizer.json", "tokenizer_config.json",
-                                        "special_tokens_map.json", "config.json"};
     char *folder = lb_path_join(run, LB_RUN_TOKENIZER, error);
     if (folder == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
     lobass_status status = lb_folder_create(folder, error);
-    for (size_t i = 0; i < COUNT_OF(names) && status == LOBASS_OK; i++)
+    if (status == LOBASS_OK)
     {
-        status = copy_if_there(model, folder, names[i], error);
+        status = lb_tokenizer_files_copy(folder, model, error);
+    }
+    if (status == LOBASS_OK)
+    {
+        status = lb_file_copy_into(folder, model, "config.json", error);
     }
     free(folder);
     return status;
-}
-
-/* ---- sources ----------------------------------------------------------------------------------
- */
-
-static bool is_standard_input(const char *path)
-{
-    return strcmp(path, "-") == 0;
-}
-
-/* The same file has the same path whatever the working folder; one that is gone keeps its name. */
-static char *absolute_path(const char *path, lobass_error *error)
-{
-    char *resolved = realpath(path, NULL);
-    if (resolved != NULL)
-    {
-        return resolved;
-    }
-    char here[4096];
-    if (path[0] == '/' || getcwd(here, sizeof here) == NULL)
-    {
-        return lb_copy_text(path, strlen(path), error);
-    }
-    return lb_path_join(here, path, error);
-}
-
-static bool is_taken(const lb_store_source *sources, size_t n_sources, const char *name)
-{
-    for (size_t i = 0; i < n_sources; i++)
-    {
-        if (strcmp(sources[i].name, name) == 0)
-        {
-            return true;
-        }
-    }
-    return false;
-}
-
-static lobass_status source_name(lb_store_source *sources, size_t index, lobass_error *error)
-{
-    const char *path = sources[index].path;
-    const char *base = is_standard_input(path) ? "stdin" : lb_path_name(path);
-    lb_buffer name = {0};
-    /* One spelling for scores, tables and terminals. */
-    lobass_status status = lb_append_visible(&name, base, strlen(base), error);
-    const size_t size = name.size;
-    for (unsigned n = 2; status == LOBASS_OK && is_taken(sources, index, name.data); n++)
-    {
-        name.size = size;
-        status = lb_buffer_print(&name, error, " (%u)", n);
-    }
-    sources[index].name = name.data; /* freed with the sources, whatever became of it */
-    return status;
-}
-
-lobass_status lb_sources_name(lb_store_source **sources, const char *const *data, size_t n_data,
-                              lobass_error *error)
-{
-    lobass_status status = LOBASS_OK;
-    size_t n_standard_input = 0;
-    lb_store_source *made = lb_alloc(n_data, sizeof *made, error);
-    if (made == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    for (size_t i = 0; i < n_data && status == LOBASS_OK; i++)
-    {
-        const bool is_standard = is_standard_input(data[i]);
-        n_standard_input += is_standard ? 1 : 0;
-        made[i].path = is_standard ? lb_copy_text("-", 1, error) : absolute_path(data[i], error);
-        status = made[i].path == NULL ? LOBASS_OUT_OF_MEMORY : source_name(made, i, error);
-    }
-    if (status == LOBASS_OK && n_standard_input > 1)
-    {
-        status =
-            lb_fail(error, LOBASS_BAD_ARGUMENT,
-                    "-: standard input was named %zu times; it can be read once", n_standard_input);
-    }
-    if (status != LOBASS_OK)
-    {
-        lb_store_sources_free(made, n_data);
-        return status;
-    }
-    *sources = made;
-    return LOBASS_OK;
-}
-
-lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
-                               lobass_error *error)
-{
-    bool has_any = false;
-    for (size_t i = 0; i < n_sources; i++)
-    {
-        lb_record_reader *reader = NULL;
-        lb_record record;
-        bool has_record = is_standard_input(sources[i].path); /* it may have: it is read later */
-        lobass_status status = LOBASS_OK;
-        if (!has_record)
-        {
-            LB_TRY(lb_record_reader_open(&reader, sources[i].path, error));
-            status = lb_record_reader_next(reader, &record, &has_record, error);
-            lb_record_reader_close(reader);
-        }
-        LB_TRY(status);
-        has_any = has_any || has_record;
-    }
-    return has_any
-               ? LOBASS_OK
-               : lb_fail(error, LOBASS_BAD_FORMAT, "%s: no record%s; expected at least one",
-                         sources[0].path, n_sources > 1 ? " in it or in the other data files" : "");
 }

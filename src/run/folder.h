@@ -1,27 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The run's folder and its sources (folder.c, standard_input.c), and whether the data files have
- * changed (source_state.c).
+ * The run's folder: its names (names.c), what may be removed from it (folder.c), its sources
+ * (sources.c, standard_input.c), and whether the data files have changed (source_state.c).
  */
 #ifndef LB_RUN_FOLDER_H
 #define LB_RUN_FOLDER_H
 
 #include "store/store.h"
 
-/* ---- folder and sources (folder.c) ------------------------------------------------------- */
+/* ---- names (names.c) ------------------------------------------------------------------------- */
 
-#define LB_RUN_DATABASE "run.db"
+#define LB_RUN_DATABASE LB_STORE_DATABASE
+#define LB_RUN_LOCK LB_STORE_LOCK    /* held by whoever writes the run */
+#define LB_RUN_ROWS_LOCK "rows.lock" /* see lb_run_rows_keep() */
 #define LB_RUN_TOKENIZER "tokenizer"
 #define LB_RUN_REFERENCE "reference"
+#define LB_RUN_REFERENCE_PARTIAL LB_RUN_REFERENCE ".partial"
 #define LB_RUN_SOURCES "sources"
 #define LB_RUN_SELECTED "selected.jsonl"
 #define LB_RUN_SCORES "scores.jsonl"
 #define LB_RUN_MANIFEST "manifest.json"
 #define LB_RUN_REPORT "report.html"
-/* A folder of a run; who works on the experiment in it holds the lock in there, and `run -f` keeps
- * its hands off the reference for as long. */
+/* Who works on the experiment holds the lock in there, and `run -f` keeps its hands off the
+ * reference for as long. */
 #define LB_RUN_EXPERIMENT "experiment"
 #define LB_EXPERIMENT_LOCK "lock"
+
+typedef struct lb_run_name
+{
+    const char *name;
+    bool is_folder;
+    bool is_selection; /* written by `select` */
+    bool is_kept;      /* a run that is cleared keeps it */
+    bool owns_longer;  /* so do all names that begin with it belong to the run */
+} lb_run_name;
+
+/* NULL after the last. */
+const lb_run_name *lb_run_name_at(size_t index);
+/* Whether PATH, relative to a run's folder, is or lies in what the run is made of. */
+bool lb_run_owns(const char *path);
+
+/* ---- the folder (folder.c) ------------------------------------------------------------------- */
 
 /* Refuses a folder that holds something else and no run; *HAS_RUN: it holds a database. */
 lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *error);
@@ -42,6 +61,8 @@ lobass_status lb_run_rows_keep(lb_lock *hold, const char *run, lobass_error *err
 lobass_status lb_partial_remove(const char *partial, lobass_error *error);
 /* Copies the files of MODEL that say how text becomes ids into RUN/tokenizer. */
 lobass_status lb_run_tokenizer_keep(const char *run, const char *model, lobass_error *error);
+
+/* ---- sources (sources.c) --------------------------------------------------------------------- */
 
 /* Absolute paths and unique names of the data files, in the order they were given; nothing is
  * opened. Yours: lb_store_sources_free(). */

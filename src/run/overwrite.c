@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which folders may be replaced, see folders.h. To overwrite is to remove the old folder with all
- * it holds: a mistyped name must not cost somebody a home folder.
+ * What an output may replace, see overwrite.h. To overwrite a folder is to remove the old one with
+ * all it holds: a mistyped name must not cost somebody a home folder.
  */
 #include "run/run.h"
 
@@ -12,20 +12,84 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bool lb_path_is_within(const char *path, const char *folder)
+/* ---- what runs and models are made of --------------------------------------------------------
+ */
+
+/* What a model's folder is read for. */
+static bool model_owns(const char *name)
 {
-    char *inner = realpath(path, NULL);
-    char *outer = realpath(folder, NULL);
-    bool is_within = false;
-    if (inner != NULL && outer != NULL)
+    static const char *const beginnings[] = {"config.json",       "generation_config.json",
+                                             "chat_template",     "tokenizer",
+                                             "model.safetensors", "model-",
+                                             "adapter_"};
+    bool is_owned = lb_tokenizer_file_is(name);
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
     {
-        const size_t size = strcmp(outer, "/") == 0 ? 0 : strlen(outer);
-        is_within = strncmp(inner, outer, size) == 0 && (inner[size] == '\0' || inner[size] == '/');
+        is_owned = is_owned || strncmp(name, beginnings[i], strlen(beginnings[i])) == 0;
     }
-    free(outer);
-    free(inner);
-    return is_within;
+    return is_owned;
 }
+
+static bool has_file(const char *folder, const char *name)
+{
+    char *path = lb_path_join(folder, name, NULL);
+    const bool is_there = path != NULL && lb_path_look(path) == LB_PATH_FILE;
+    free(path);
+    return is_there;
+}
+
+/* The part of the absolute PATH behind the folder of the run or model that it belongs to, which
+ * FOLDER becomes; NULL where it belongs to none. */
+static const char *find_owner(lb_buffer *folder, const char *path)
+{
+    for (size_t end = strlen(path); end > 0; end--)
+    {
+        const char *rest = path + end + 1;
+        lb_buffer_clear(folder);
+        if (path[end] != '/' || lb_buffer_append(folder, path, end, NULL) != LOBASS_OK)
+        {
+            continue;
+        }
+        const bool is_of_run = lb_run_owns(rest) && has_file(folder->data, LB_RUN_DATABASE);
+        const bool is_of_model = strchr(rest, '/') == NULL && model_owns(rest) &&
+                                 (has_file(folder->data, "config.json") ||
+                                  has_file(folder->data, "adapter_config.json"));
+        if (is_of_run || is_of_model)
+        {
+            return rest;
+        }
+    }
+    return NULL;
+}
+
+/* A FOLDER may be a run's reference: a model like others. */
+static lobass_status check_not_owned(const char *path, bool is_folder, lobass_error *error)
+{
+    lobass_status status = LOBASS_OK;
+    for (int i = 0; i < 2 && status == LOBASS_OK; i++)
+    {
+        lb_buffer owner = {0};
+        char *target = lb_path_resolve(path, i == 1);
+        const char *rest = target == NULL ? NULL : find_owner(&owner, target);
+        if (rest != NULL && !(is_folder && strcmp(rest, LB_RUN_REFERENCE) == 0))
+        {
+            status =
+                lb_fail(error, LOBASS_CONFLICT, "%s: belongs to the %s %s; expected another output",
+                        path, has_file(owner.data, LB_RUN_DATABASE) ? "run" : "model", owner.data);
+        }
+        lb_buffer_free(&owner);
+        free(target);
+    }
+    return status;
+}
+
+lobass_status lb_output_path_check(const char *path, lobass_error *error)
+{
+    return check_not_owned(path, false, error);
+}
+
+/* ---- folders ---------------------------------------------------------------------------------
+ */
 
 static bool is_plain_file(DIR *folder, const char *name)
 {
@@ -80,6 +144,7 @@ lobass_status lb_model_folder_check(const char *folder, const char *const *read,
                            folder, read[i]);
         }
     }
+    LB_TRY(check_not_owned(folder, true, error));
     DIR *opened = opendir(folder);
     if (opened == NULL)
     {
@@ -88,31 +153,4 @@ lobass_status lb_model_folder_check(const char *folder, const char *const *read,
     const lobass_status status = check_entries(folder, opened, error);
     (void)closedir(opened);
     return status;
-}
-
-lobass_status lb_folder_make_temporary(char **folder, const char *name, lobass_error *error)
-{
-    const char *parent = getenv("TMPDIR");
-    lb_buffer path = {0};
-    *folder = NULL;
-    LB_TRY(lb_buffer_print(&path, error, "%s/%s-XXXXXX",
-                           parent == NULL || parent[0] == '\0' ? "/tmp" : parent, name));
-    if (mkdtemp(path.data) == NULL)
-    {
-        const lobass_status status = lb_fail_errno(error, path.data, "create the folder");
-        lb_buffer_free(&path);
-        return status;
-    }
-    *folder = path.data;
-    return LOBASS_OK;
-}
-
-lobass_status lb_folder_end_temporary(const char *folder, lobass_status status, lobass_error *error)
-{
-    if (folder == NULL)
-    {
-        return status;
-    }
-    const lobass_status removed = lb_folder_remove(folder, status == LOBASS_OK ? error : NULL);
-    return status == LOBASS_OK ? removed : status;
 }

@@ -71,8 +71,6 @@ lobass_status lb_recipe_from_json(lobass_train_options *options, char **targets,
 
 /* Weights, config and tokenizer (where there is one) in one hash. */
 lobass_status lb_fingerprint_compute(lb_hash *hash, const char *folder, lobass_error *error);
-/* Whether FOLDER brings a tokenizer. */
-lobass_status lb_tokenizer_look(bool *is_there, const char *folder, lobass_error *error);
 /* The same from its parts; TOKENIZER may be NULL. */
 lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer);
 /* LOBASS_CONFLICT where the tokenizer of FOLDER is not the run's or CONFIG's vocabulary does not

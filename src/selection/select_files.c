@@ -19,136 +19,6 @@
 /* ---- paths ------------------------------------------------------------------------------------
  */
 
-/* PATH with its folder resolved and, if IS_FOLLOWED, its last component too; NULL where that does
- * not exist. Yours: free(). */
-static char *resolve(const char *path, bool is_followed)
-{
-    if (is_followed)
-    {
-        return realpath(path, NULL);
-    }
-    const char *name = lb_path_name(path);
-    char *parent =
-        name == path ? lb_copy_text(".", 1, NULL) : lb_copy_text(path, (size_t)(name - path), NULL);
-    char *folder = parent == NULL ? NULL : realpath(parent, NULL);
-    char *whole = folder == NULL ? NULL : lb_path_join(folder, name, NULL);
-    free(parent);
-    free(folder);
-    return whole;
-}
-
-static bool is_same_file(const char *a, const char *b)
-{
-    bool is_same = false;
-    for (int i = 0; i < 2 && !is_same; i++)
-    {
-        char *first = resolve(a, i == 1);
-        char *second = resolve(b, i == 1);
-        is_same = first != NULL && second != NULL && strcmp(first, second) == 0;
-        free(first);
-        free(second);
-    }
-    return is_same;
-}
-
-/* A name, or, where IS_BEGINNING, all names that begin so. */
-typedef struct name_rule
-{
-    const char *name;
-    bool is_beginning;
-} name_rule;
-
-/* What stands in a run's folder and is not a selection of somebody's choosing. */
-static const name_rule run_names[] = {
-    {"lock", false},           {"rows.lock", false},   {LB_RUN_SOURCES, false},
-    {LB_RUN_SELECTED, false},  {LB_RUN_SCORES, false}, {LB_RUN_MANIFEST, false},
-    {LB_RUN_TOKENIZER, false}, {LB_RUN_REPORT, false}, {LB_RUN_DATABASE, true},
-    {LB_RUN_REFERENCE, true},
-};
-
-/* What a model's folder is read for. */
-static const name_rule model_names[] = {
-    {"config.json", false},
-    {"generation_config.json", false},
-    {"added_tokens.json", false},
-    {"special_tokens_map.json", false},
-    {"vocab.json", false},
-    {"chat_template", true},
-    {"tokenizer", true},
-    {"model.safetensors", true},
-    {"model-", true},
-};
-
-/* Does the first component of REST follow one of the rules? */
-static bool has_rule(const name_rule *rules, size_t n_rules, const char *rest)
-{
-    const size_t size = strcspn(rest, "/");
-    bool is_found = false;
-    for (size_t i = 0; i < n_rules; i++)
-    {
-        const size_t n = strlen(rules[i].name);
-        is_found = is_found ||
-                   (strncmp(rest, rules[i].name, n) == 0 && (rules[i].is_beginning || n == size));
-    }
-    return is_found;
-}
-
-static bool has_file(const char *folder, const char *name)
-{
-    char *path = lb_path_join(folder, name, NULL);
-    const bool is_there = path != NULL && lb_path_look(path) == LB_PATH_FILE;
-    free(path);
-    return is_there;
-}
-
-/* Does the absolute PATH lead to what a run or a model is made of? *OWNER, yours, is its folder. */
-static bool find_owner(char **owner, const char *path)
-{
-    bool is_owned = false;
-    for (size_t end = strlen(path); end > 0 && !is_owned; end--)
-    {
-        if (path[end] != '/')
-        {
-            continue;
-        }
-        const char *rest = path + end + 1;
-        *owner = lb_copy_text(path, end, NULL);
-        if (*owner != NULL)
-        {
-            is_owned =
-                (has_rule(run_names, COUNT_OF(run_names), rest) &&
-                 has_file(*owner, LB_RUN_DATABASE)) ||
-                (strchr(rest, '/') == NULL && has_rule(model_names, COUNT_OF(model_names), rest) &&
-                 has_file(*owner, "config.json"));
-        }
-        if (!is_owned)
-        {
-            free(*owner);
-            *owner = NULL;
-        }
-    }
-    return is_owned;
-}
-
-static lobass_status check_not_owned(const char *path, lobass_error *error)
-{
-    lobass_status status = LOBASS_OK;
-    for (int i = 0; i < 2 && status == LOBASS_OK; i++)
-    {
-        char *owner = NULL;
-        char *target = resolve(path, i == 1);
-        if (target != NULL && find_owner(&owner, target))
-        {
-            status =
-                lb_fail(error, LOBASS_CONFLICT, "%s: belongs to the %s %s; expected another output",
-                        path, has_file(owner, LB_RUN_DATABASE) ? "run" : "model", owner);
-        }
-        free(owner);
-        free(target);
-    }
-    return status;
-}
-
 static bool has_ending(const char *text, const char *ending)
 {
     const size_t size = strlen(text);
@@ -182,7 +52,7 @@ static lobass_status check_no_data(const char *path, const char *run,
         {
             return LOBASS_OUT_OF_MEMORY;
         }
-        const bool is_data = is_same_file(path, data);
+        const bool is_data = lb_path_is_same(path, data);
         free(data);
         if (is_data)
         {
@@ -225,7 +95,7 @@ static lobass_status names_make(lb_select_files *files, const char *output, cons
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    files->is_own = output == NULL || is_same_file(output, own);
+    files->is_own = output == NULL || lb_path_is_same(output, own);
     if (files->is_own)
     {
         files->records = output == NULL ? lb_copy_text(own, strlen(own), error)
@@ -263,7 +133,7 @@ lobass_status lb_select_files_find(lb_select_files *files, const lobass_select_o
         LB_TRY(check_no_data(paths[i], options->run, sources, n_sources, error));
         if (!files->is_own)
         {
-            LB_TRY(check_not_owned(paths[i], error));
+            LB_TRY(lb_output_path_check(paths[i], error));
         }
     }
     files->overwrite = files->is_own || options->overwrite;

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define DATABASE_NAME "run.db"
-#define LOCK_NAME "lock"
 #define BUSY_MILLISECONDS 10000
 /* The log is written back, and both files synced, after so many pages of 4 KiB. */
 #define CHECKPOINT_PAGES 4096
@@ -87,7 +85,7 @@ static lobass_status open_reader(lb_store *store, lobass_error *error)
 
 static lobass_status open_writer(lb_store *store, bool creates, lobass_error *error)
 {
-    char *lock_path = lb_path_join(store->folder, LOCK_NAME, error);
+    char *lock_path = lb_path_join(store->folder, LB_STORE_LOCK, error);
     if (lock_path == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
@@ -147,7 +145,7 @@ static lobass_status open_in(lb_store *store, lb_store_mode mode, lobass_error *
         return lb_fail(error, LOBASS_NOT_FOUND, "%s: not a lobass run: %s", store->folder,
                        lb_path_look(store->folder) == LB_PATH_MISSING
                            ? "no such folder"
-                           : "it holds no file " DATABASE_NAME);
+                           : "it holds no file " LB_STORE_DATABASE);
     }
     LB_TRY(mode == LB_STORE_READ ? open_reader(store, error)
                                  : open_writer(store, mode == LB_STORE_CREATE, error));
@@ -164,7 +162,7 @@ lobass_status lb_store_open(lb_store **store, const char *run, lb_store_mode mod
         return LOBASS_OUT_OF_MEMORY;
     }
     opened->folder = lb_copy_text(run, strlen(run), error);
-    opened->path = opened->folder == NULL ? NULL : lb_path_join(run, DATABASE_NAME, error);
+    opened->path = opened->folder == NULL ? NULL : lb_path_join(run, LB_STORE_DATABASE, error);
     const lobass_status status =
         opened->path == NULL ? LOBASS_OUT_OF_MEMORY : open_in(opened, mode, error);
     if (status != LOBASS_OK)

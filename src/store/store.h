@@ -21,6 +21,10 @@ typedef enum lb_store_mode
     LB_STORE_CREATE /* the same; makes folder and schema where missing */
 } lb_store_mode;
 
+/* In the run's folder. */
+#define LB_STORE_DATABASE "run.db"
+#define LB_STORE_LOCK "lock"
+
 /* A database of a later schema version, or one that is no lobass run, is refused by name. One of an
  * earlier version is brought to this one by its first writer; a reader leaves it as it is. */
 lobass_status lb_store_open(lb_store **store, const char *run, lb_store_mode mode,

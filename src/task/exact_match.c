@@ -165,6 +165,7 @@ static lobass_status exact_match(matcher *m, const lobass_observer *observer, lo
     result->n_sources = options->n_data;
     if (options->predictions != NULL)
     {
+        LB_TRY(lb_output_path_check(options->predictions, error));
         LB_TRY(lb_output_check(options->predictions, options->overwrite, FIRST_BYTES,
                                "file of predictions", error));
         LB_TRY(lb_output_open(&m->output, options->predictions, options->overwrite, error));

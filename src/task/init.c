@@ -11,22 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const tokenizer_files[] = {"tokenizer.json", "tokenizer_config.json",
-                                              "special_tokens_map.json", "chat_template.jinja"};
-#define N_TOKENIZER_FILES (sizeof tokenizer_files / sizeof tokenizer_files[0])
-
 /* PATH, or PATH/NAME where PATH is a folder; yours. */
 static char *file_within(const char *path, const char *name, lobass_error *error)
 {
     return lb_path_look(path) == LB_PATH_FOLDER ? lb_path_join(path, name, error)
                                                 : lb_copy_text(path, strlen(path), error);
-}
-
-/* The folder that holds the file PATH; yours. */
-static char *folder_of(const char *path, lobass_error *error)
-{
-    const size_t size = (size_t)(lb_path_name(path) - path);
-    return size == 0 ? lb_copy_text(".", 1, error) : lb_copy_text(path, size, error);
 }
 
 static lobass_status copy_into(const char *folder, const char *name, const char *from,
@@ -46,28 +35,14 @@ static lobass_status copy_into(const char *folder, const char *name, const char 
  */
 static lobass_status tokenizer_copy(const char *file, const char *folder, lobass_error *error)
 {
-    LB_TRY(copy_into(folder, tokenizer_files[0], file, error));
-    char *from = folder_of(file, error);
+    char *from = lb_path_parent(file, error);
     if (from == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    lobass_status status = LOBASS_OK;
-    for (size_t i = 1; i < N_TOKENIZER_FILES && status == LOBASS_OK; ++i)
-    {
-        char *path = lb_path_join(from, tokenizer_files[i], error);
-        if (path == NULL)
-        {
-            status = LOBASS_OUT_OF_MEMORY;
-        }
-        else if (lb_path_look(path) != LB_PATH_MISSING)
-        {
-            status = copy_into(folder, tokenizer_files[i], path, error);
-        }
-        free(path);
-    }
+    const lobass_status status = lb_tokenizer_files_copy(folder, from, error);
     free(from);
-    return status;
+    return status == LOBASS_OK ? copy_into(folder, LB_TOKENIZER_FILE, file, error) : status;
 }
 
 /* Vocabularies larger than the tokenizer are common (rounded up); smaller ones cannot work. */
@@ -120,7 +95,7 @@ static lobass_status init_paths_find(init_paths *p, const char *config, const ch
     p->staging = staging.data;
     LB_TRY(status);
     p->config = file_within(config, "config.json", error);
-    p->tokenizer = file_within(tokenizer, "tokenizer.json", error);
+    p->tokenizer = file_within(tokenizer, LB_TOKENIZER_FILE, error);
     p->source = lb_path_join(p->staging, "source", error);
     p->model = lb_path_join(p->staging, "model", error);
     return p->config != NULL && p->tokenizer != NULL && p->source != NULL && p->model != NULL
@@ -131,7 +106,7 @@ static lobass_status init_paths_find(init_paths *p, const char *config, const ch
 /* A folder of that name is somebody's own, or of a process that was killed: it stays. */
 static lobass_status staging_create(const init_paths *p, lobass_error *error)
 {
-    char *parent = folder_of(p->staging, error);
+    char *parent = lb_path_parent(p->staging, error);
     if (parent == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;

@@ -21,8 +21,6 @@
 
 #define MAX_SHOWN 40
 #define WHERE_SIZE 640
-#define TEMPLATE_FILE "chat_template.jinja"
-#define CONFIG_FILE "tokenizer_config.json"
 
 typedef struct context
 {
@@ -266,8 +264,8 @@ lobass_status lb_special_ids_load(lb_special_ids *special, lobass_tokenizer *tok
 
     *special = (lb_special_ids){-1, -1, false, false, false};
     LB_TRY(lb_template_load(&around, tokenizer, &loader, file, error));
-    char *config_path = path_beside(path, CONFIG_FILE, error);
-    char *template_path = path_beside(path, TEMPLATE_FILE, error);
+    char *config_path = path_beside(path, LB_TOKENIZER_CONFIG_FILE, error);
+    char *template_path = path_beside(path, LB_CHAT_TEMPLATE_FILE, error);
     if (config_path == NULL || template_path == NULL)
     {
         status = LOBASS_OUT_OF_MEMORY;

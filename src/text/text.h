@@ -77,4 +77,18 @@ lb_special_ids lb_tokenizer_special_ids(const lobass_tokenizer *tokenizer);
  * ids. */
 lb_hash lb_tokenizer_hash(const lobass_tokenizer *tokenizer);
 
+/* ---- the files of a tokenizer (tokenizer_files.c) ---------------------------------------------
+ */
+
+#define LB_TOKENIZER_FILE "tokenizer.json"
+#define LB_TOKENIZER_CONFIG_FILE "tokenizer_config.json"
+#define LB_CHAT_TEMPLATE_FILE "chat_template.jinja"
+
+/* Whether a file of that name, in a model's folder, belongs to its tokenizer. */
+bool lb_tokenizer_file_is(const char *name);
+/* What there is of them in FROM. */
+lobass_status lb_tokenizer_files_copy(const char *folder, const char *from, lobass_error *error);
+/* Whether FOLDER brings a tokenizer. */
+lobass_status lb_tokenizer_look(bool *is_there, const char *folder, lobass_error *error);
+
 #endif

@@ -11,7 +11,6 @@
 #include "format/format.h"
 #include "text/tokenizer_private.h"
 
-#define FILE_NAME "tokenizer.json"
 #define FORMAT_VERSION "1.0"
 
 static lobass_status check_version(const json_t *file, const char *path, lobass_error *error)
@@ -102,7 +101,7 @@ lobass_status lobass_tokenizer_load(lobass_tokenizer **tokenizer, const char *pa
     {
         return load_file(tokenizer, path, error);
     }
-    char *file_path = lb_path_join(path, FILE_NAME, error);
+    char *file_path = lb_path_join(path, LB_TOKENIZER_FILE, error);
     if (file_path == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;

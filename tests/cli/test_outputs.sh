@@ -54,6 +54,37 @@ expect 0 "$LOBASS" init --like "$fixtures/config.json" --tokenizer "$fixtures" -
 listing model >after
 same before after
 
+# What a run is made of is no output of any command, -f or not.
+mkdir run/experiment
+echo '{"question": "2?", "answer": "#### 2"}' >asked.jsonl
+for place in experiment/experiment.json scores.jsonl manifest.json run.db rows.lock reference/config.json \
+    tokenizer/tokenizer.json; do
+    [ -e "run/$place" ] || echo '{"prompt": "mine"}' >"run/$place"
+    cksum "run/$place" >before
+    for force in "" -f; do
+        # shellcheck disable=SC2086  # none or one
+        expect 1 "$LOBASS" select run -k 5 -o "run/$place" -q $force
+        says err "run/$place: belongs to the "
+        # shellcheck disable=SC2086  # none or one
+        expect 1 "$LOBASS" evaluate model asked.jsonl --exact-match --predictions "run/$place" -q $force
+        says err "run/$place: "
+    done
+    cksum "run/$place" >after
+    same before after
+done
+for place in experiment/page.html reference/page.html; do
+    expect 1 "$LOBASS" report run -o "run/$place" -q -f
+    says err "run/$place: belongs to the "
+done
+cp -r run/tokenizer before.tokenizer
+expect 1 "$LOBASS" init --like "$fixtures/config.json" --tokenizer "$fixtures" -o run/tokenizer -f
+says err "run/tokenizer: belongs to the run"
+expect 1 "$LOBASS" train model data.jsonl -o run/tokenizer --epochs 1 -q -f
+says err "run/tokenizer: belongs to the run"
+diff -r run/tokenizer before.tokenizer || fail "a refused command changed the run's tokenizer"
+rm -r run/experiment
+expect 0 "$LOBASS" report run -o run/report.html -q
+
 # A run of other options or data is not mixed with this one.
 expect 1 "$LOBASS" prepare model data.jsonl -o run --max-length 100 -q
 says err "run"

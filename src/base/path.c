@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Owns paths: what one leads to, its parts, and whether two lead to the same place.
+ */
+#include "base/base.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+lb_path_kind lb_path_look(const char *path)
+{
+    struct stat about;
+    if (stat(path, &about) != 0)
+    {
+        return errno == ENOENT || errno == ENOTDIR ? LB_PATH_MISSING : LB_PATH_OTHER;
+    }
+    if (S_ISREG(about.st_mode))
+    {
+        return LB_PATH_FILE;
+    }
+    return S_ISDIR(about.st_mode) ? LB_PATH_FOLDER : LB_PATH_OTHER;
+}
+
+char *lb_path_join(const char *folder, const char *name, lobass_error *error)
+{
+    const size_t folder_size = strlen(folder);
+    const bool needs_slash = folder_size > 0 && folder[folder_size - 1] != '/';
+    lb_buffer path = {0};
+    if (lb_buffer_print(&path, error, "%s%s%s", folder, needs_slash ? "/" : "", name) != LOBASS_OK)
+    {
+        lb_buffer_free(&path);
+        return NULL;
+    }
+    return path.data;
+}
+
+const char *lb_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+char *lb_path_parent(const char *path, lobass_error *error)
+{
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+    {
+        size--;
+    }
+    while (size > 0 && path[size - 1] != '/')
+    {
+        size--;
+    }
+    while (size > 1 && path[size - 1] == '/')
+    {
+        size--;
+    }
+    return size == 0 ? lb_copy_text(".", 1, error) : lb_copy_text(path, size, error);
+}
+
+bool lb_path_is_within(const char *path, const char *folder)
+{
+    char *inner = realpath(path, NULL);
+    char *outer = realpath(folder, NULL);
+    bool is_within = false;
+    if (inner != NULL && outer != NULL)
+    {
+        const size_t size = strcmp(outer, "/") == 0 ? 0 : strlen(outer);
+        is_within = strncmp(inner, outer, size) == 0 && (inner[size] == '\0' || inner[size] == '/');
+    }
+    free(outer);
+    free(inner);
+    return is_within;
+}
+
+char *lb_path_resolve(const char *path, bool is_followed)
+{
+    if (is_followed)
+    {
+        return realpath(path, NULL);
+    }
+    const char *name = lb_path_name(path);
+    char *parent =
+        name == path ? lb_copy_text(".", 1, NULL) : lb_copy_text(path, (size_t)(name - path), NULL);
+    char *folder = parent == NULL ? NULL : realpath(parent, NULL);
+    char *whole = folder == NULL ? NULL : lb_path_join(folder, name, NULL);
+    free(parent);
+    free(folder);
+    return whole;
+}
+
+bool lb_path_is_same(const char *a, const char *b)
+{
+    bool is_same = false;
+    for (int i = 0; i < 2 && !is_same; i++)
+    {
+        char *first = lb_path_resolve(a, i == 1);
+        char *second = lb_path_resolve(b, i == 1);
+        is_same = first != NULL && second != NULL && strcmp(first, second) == 0;
+        free(first);
+        free(second);
+    }
+    return is_same;
+}
