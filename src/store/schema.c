@@ -91,25 +91,16 @@ static const char *const overlays[] = {
     [1] = OVERLAY("NULL AS el2n, NULL AS el2n_checksum"),
     [2] = OVERLAY("el2n, el2n_checksum"),
 };
-static const char overlay_end[] = "DROP VIEW temp.losses; DROP VIEW temp.measurements;"
-                                  "DROP VIEW temp.statuses;";
-
 static const char stamp[] = "PRAGMA application_id = " LB_TEXT_OF(
     APPLICATION_ID) "; PRAGMA user_version = " LB_TEXT_OF(LB_STORE_VERSION);
-
-static lobass_status execute(lb_store *store, const char *sql, lobass_error *error)
-{
-    const int code = sqlite3_exec(store->database, sql, NULL, NULL, NULL);
-    return code == SQLITE_OK ? LOBASS_OK : lb_store_fail(store, code, error);
-}
 
 lobass_status lb_schema_create(lb_store *store, lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_store_begin(store, error));
-    LB_TRY_GOTO(execute(store, schema, error));
-    LB_TRY_GOTO(execute(store, measured, error));
-    LB_TRY_GOTO(execute(store, stamp, error));
+    LB_TRY_GOTO(lb_store_execute(store, schema, error));
+    LB_TRY_GOTO(lb_store_execute(store, measured, error));
+    LB_TRY_GOTO(lb_store_execute(store, stamp, error));
     LB_TRY_GOTO(lb_store_commit(store, error));
 done:
     if (status != LOBASS_OK)
@@ -137,13 +128,13 @@ lobass_status lb_schema_upgrade(lb_store *store, int64_t version, lobass_error *
 {
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_store_begin(store, error));
-    LB_TRY_GOTO(execute(store, measured, error));
+    LB_TRY_GOTO(lb_store_execute(store, measured, error));
     for (; version < LB_STORE_VERSION; version++)
     {
-        LB_TRY_GOTO(execute(store, upgrades[version], error));
+        LB_TRY_GOTO(lb_store_execute(store, upgrades[version], error));
     }
     LB_TRY_GOTO(totals_make(store, error));
-    LB_TRY_GOTO(execute(store, stamp, error));
+    LB_TRY_GOTO(lb_store_execute(store, stamp, error));
     LB_TRY_GOTO(lb_store_commit(store, error));
 done:
     if (status != LOBASS_OK)
@@ -155,7 +146,7 @@ done:
 
 lobass_status lb_schema_overlay(lb_store *store, int64_t version, lobass_error *error)
 {
-    LB_TRY(execute(store, overlays[version], error));
+    LB_TRY(lb_store_execute(store, overlays[version], error));
     store->is_overlaid = true;
     return LOBASS_OK;
 }
@@ -209,21 +200,4 @@ lobass_status lb_schema_check(lb_store *store, int64_t *version, lobass_error *e
                        store->path, *version, LB_STORE_VERSION);
     }
     return LOBASS_OK;
-}
-
-lobass_status lb_schema_follow(lb_store *store, lobass_error *error)
-{
-    sqlite3_stmt *statement = NULL;
-    bool has_row = false;
-    store->is_overlaid = false; /* for the statement that looks */
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_VERSION, error));
-    LB_TRY(lb_statement_step(store, statement, &has_row, error));
-    store->is_overlaid = sqlite3_column_int64(statement, 0) < LB_STORE_VERSION;
-    sqlite3_reset(statement);
-    if (store->is_overlaid)
-    {
-        return LOBASS_OK;
-    }
-    lb_statements_free(store);
-    return execute(store, overlay_end, error);
 }

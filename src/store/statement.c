@@ -119,11 +119,38 @@ lobass_status lb_store_fail(lb_store *store, int code, lobass_error *error)
                    message, reason != 0 ? ": " : "", reason != 0 ? strerror(reason) : "", code);
 }
 
+lobass_status lb_store_execute(lb_store *store, const char *sql, lobass_error *error)
+{
+    const int code = sqlite3_exec(store->database, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? LOBASS_OK : lb_store_fail(store, code, error);
+}
+
+static const char overlay_end[] = "DROP VIEW temp.losses; DROP VIEW temp.measurements;"
+                                  "DROP VIEW temp.statuses;";
+
+/* Ends the overlay (schema.c) once another process has upgraded the database. */
+static lobass_status overlay_follow(lb_store *store, lobass_error *error)
+{
+    sqlite3_stmt *statement = NULL;
+    bool has_row = false;
+    store->is_overlaid = false; /* for the statement that looks */
+    LB_TRY(lb_statement_use(&statement, store, LB_SQL_VERSION, error));
+    LB_TRY(lb_statement_step(store, statement, &has_row, error));
+    store->is_overlaid = sqlite3_column_int64(statement, 0) < LB_STORE_VERSION;
+    sqlite3_reset(statement);
+    if (store->is_overlaid)
+    {
+        return LOBASS_OK;
+    }
+    lb_statements_free(store);
+    return lb_store_execute(store, overlay_end, error);
+}
+
 lobass_status lb_statement_use(sqlite3_stmt **statement, lb_store *store, lb_statement which,
                                lobass_error *error)
 {
     sqlite3_stmt **cached = &store->statements[which];
-    LB_TRY(store->is_overlaid ? lb_schema_follow(store, error) : LOBASS_OK);
+    LB_TRY(store->is_overlaid ? overlay_follow(store, error) : LOBASS_OK);
     if (*cached == NULL)
     {
         const int code = sqlite3_prepare_v3(store->database, texts[which], -1,

@@ -16,12 +16,6 @@
 /* The log is written back, and both files synced, after so many pages of 4 KiB. */
 #define CHECKPOINT_PAGES 4096
 
-static lobass_status execute(lb_store *store, const char *sql, lobass_error *error)
-{
-    const int code = sqlite3_exec(store->database, sql, NULL, NULL, NULL);
-    return code == SQLITE_OK ? LOBASS_OK : lb_store_fail(store, code, error);
-}
-
 /* "file:PATH?immutable=1" with what a URI cannot hold escaped. */
 static lobass_status append_uri(lb_buffer *uri, const char *path, lobass_error *error)
 {
@@ -112,10 +106,10 @@ static lobass_status check_schema(lb_store *store, lb_store_mode mode, lobass_er
     if (mode != LB_STORE_READ)
     {
         /* Only now: switching another program's database to write-ahead mode would change it. */
-        LB_TRY(execute(store,
-                       "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                       "PRAGMA wal_autocheckpoint = " LB_TEXT_OF(CHECKPOINT_PAGES),
-                       error));
+        LB_TRY(lb_store_execute(store,
+                                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                                "PRAGMA wal_autocheckpoint = " LB_TEXT_OF(CHECKPOINT_PAGES),
+                                error));
     }
     if (version == 0 && mode == LB_STORE_CREATE)
     {

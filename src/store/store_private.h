@@ -82,6 +82,8 @@ struct lb_store
 
 /* Writes "PATH: what SQLite says" with the status that its result code means. */
 lobass_status lb_store_fail(lb_store *store, int code, lobass_error *error);
+/* Statements without a result. */
+lobass_status lb_store_execute(lb_store *store, const char *sql, lobass_error *error);
 
 /* The statement, ready to be bound; LOBASS_OK or what SQLite says. */
 lobass_status lb_statement_use(sqlite3_stmt **statement, lb_store *store, lb_statement which,
@@ -130,7 +132,5 @@ lobass_status lb_schema_check(lb_store *store, int64_t *version, lobass_error *e
 lobass_status lb_schema_upgrade(lb_store *store, int64_t version, lobass_error *error);
 /* The same for this connection alone, which may not write. */
 lobass_status lb_schema_overlay(lb_store *store, int64_t version, lobass_error *error);
-/* Ends the overlay once another process has upgraded the database. */
-lobass_status lb_schema_follow(lb_store *store, lobass_error *error);
 
 #endif
