@@ -93,6 +93,22 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
                                 lobass_error *error);
 /* Hash of ids and flags: equal for duplicates. */
 lb_hash lb_row_hash(const lobass_row *row);
+/* ROW, whose flags are FLAGS, has the tokens of an earlier row: it is not scored. */
+void lb_row_mark_duplicate(lobass_row *row, uint8_t *flags);
+
+/* ---- rows seen before (duplicates.c) --------------------------------------------------------- */
+
+/* A hash table of lb_row_hash() -> row number; {0} is empty. */
+typedef struct lb_duplicates
+{
+    struct lb_duplicate *entries; /* [capacity], a power of two */
+    size_t capacity, count;
+} lb_duplicates;
+
+/* *EARLIER: the number of the row that was added with the same hash, or ROW itself, added now. */
+lobass_status lb_duplicates_add(lb_duplicates *duplicates, lb_hash hash, uint64_t row,
+                                uint64_t *earlier, lobass_error *error);
+void lb_duplicates_free(lb_duplicates *duplicates);
 
 /* ---- prompts (prompt.c): what a model is to continue
  * ------------------------------------------------- */

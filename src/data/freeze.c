@@ -16,7 +16,7 @@
  *     as a whole stays whole where windows are cut of it later.
  *
  * SCORED flags stand only in rows that can be measured (ok, truncated). The others keep their
- * tokens for display.
+ * tokens for display, and so does a row that prepare has seen before (duplicates.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -391,4 +391,14 @@ lb_hash lb_row_hash(const lobass_row *row)
     const lb_hash flags = lb_hash_bytes(row->flags, row->n_tokens * sizeof *row->flags, 0);
     const uint64_t both[] = {ids.high, ids.low, flags.high, flags.low};
     return lb_hash_bytes(both, sizeof both, 0);
+}
+
+void lb_row_mark_duplicate(lobass_row *row, uint8_t *flags)
+{
+    for (size_t t = 0; t < row->n_tokens; t++)
+    {
+        flags[t] = (uint8_t)(flags[t] & ~LOBASS_TOKEN_SCORED);
+    }
+    row->n_scored = 0;
+    row->status = LOBASS_ROW_DUPLICATE;
 }

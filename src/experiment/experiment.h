@@ -2,7 +2,7 @@
  *
  * L8. Is the selection good? What an experiment stands on (setting.c), which models it needs
  * (arms.c, plan.c), how each is made and measured (cell.c), what was measured (losses.c), what that
- * says (bootstrap.c, outcome.c) and the files that are left (outcome_files.c).
+ * says (resample.c, outcome.c) and the files that are left (outcome_files.c).
  * experiment.c puts them together.
  */
 #ifndef LB_EXPERIMENT_H
@@ -140,7 +140,7 @@ void lb_loss_table_free(lb_loss_table *table);
 void lb_loss_table_mean(double *losses, const lb_loss_table *table, size_t cell,
                         const uint32_t *counts);
 
-/* ---- what it says (bootstrap.c, outcome.c) --------------------------------------------------- */
+/* ---- what it says (resample.c, outcome.c) --------------------------------------------------- */
 
 /* VALUES [n_resamples][n_groups][n_sources]: the mean loss of each group, resampled: held-out rows
  * with replacement within each file, the same for all groups, and the finite cells of a group with
@@ -148,9 +148,6 @@ void lb_loss_table_mean(double *losses, const lb_loss_table *table, size_t cell,
 lobass_status lb_bootstrap_run(double **values, const lb_loss_table *table,
                                const lb_plan_of_cells *plan, uint32_t n_resamples,
                                uint32_t n_threads, lobass_error *error);
-/* LOW and HIGH of the middle 95 % of VALUES [N], which it sorts. NaN where N is 0. */
-void lb_interval_compute(double *low, double *high, double *values, size_t n);
-
 /* Fills in all of EXPERIMENT but json, n_trained and elapsed_seconds. */
 lobass_status lb_outcome_make(lobass_experiment *experiment, const lb_plan_of_cells *plan,
                               const lb_loss_table *table, const lb_setting *setting,

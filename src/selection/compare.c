@@ -3,7 +3,7 @@
  * lobass_compare: two rankings of the same records, each made by the rule of selecting (choose.c),
  * side by side. Records are matched first and the scores of one run are let go of before those of
  * the other are worked out: what stays of a ranking is 17 bytes a row. Rows are counted by the
- * source they have in the first run; rank correlation is statistics.c's.
+ * source they have in the first run; rank correlation is stats/'s.
  */
 #include "selection/compare_private.h"
 #include "stats/stats.h"

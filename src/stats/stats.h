@@ -17,6 +17,15 @@ void lb_reals_sort(double *values, size_t n); /* ascending; no NaN */
 double lb_reals_quantile(const double *sorted, size_t n, double share);
 double lb_reals_median(double *values, size_t n); /* sorts them; NaN where N is 0 */
 
+/* ---- the bootstrap (bootstrap.c) --------------------------------------------------------------
+ */
+
+/* COUNTS [N]: how often each of N things is drawn, with replacement, of every stratum as many as it
+ * has. STRATA [N]: equal numbers follow each other. */
+void lb_bootstrap_draw(uint32_t *counts, const uint32_t *strata, size_t n, lb_random *random);
+/* LOW and HIGH of the middle 95 % of VALUES [N], which it sorts. NaN where N is 0. */
+void lb_interval_compute(double *low, double *high, double *values, size_t n);
+
 /* ---- ranks and their correlation (rank_correlation.c) ------------------------------------------
  *
  * How two rankings agree: functions of N pairs of numbers. Equal numbers are ties. A coefficient is

@@ -150,13 +150,9 @@ lb_frozen *lb_freeze_batch_at(lb_freeze_batch *batch, size_t index)
     return &batch->slots[index].frozen;
 }
 
-void lb_freeze_batch_unscore(lb_freeze_batch *batch, size_t index)
+void lb_freeze_batch_mark_duplicate(lb_freeze_batch *batch, size_t index)
 {
     slot *place = &batch->slots[index];
-    for (size_t i = 0; i < place->flags.size; i++)
-    {
-        place->flags.data[i] = (char)((unsigned char)place->flags.data[i] & ~LOBASS_TOKEN_SCORED);
-    }
-    place->frozen.row.n_scored = 0;
+    lb_row_mark_duplicate(&place->frozen.row, (uint8_t *)(void *)place->flags.data);
     place->frozen.hash = lb_row_hash(&place->frozen.row);
 }

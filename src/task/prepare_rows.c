@@ -242,9 +242,8 @@ static lobass_status row_save(lb_preparer *p, cargo *stored, size_t index, lobas
         if (earlier != row->row)
         {
             (void)snprintf(reason, sizeof reason, "the same tokens as row %" PRIu64, earlier);
-            row->status = LOBASS_ROW_DUPLICATE;
             row->reason = reason;
-            lb_freeze_batch_unscore(stored->batch, index);
+            lb_freeze_batch_mark_duplicate(stored->batch, index);
         }
     }
     if (row->status == LOBASS_ROW_BAD_RECORD && p->format.is_strict)

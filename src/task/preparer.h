@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the files of prepare share: a prepare under way (prepare.c), what it records about itself
- * (prepare_record.c), its rows (prepare_rows.c), records frozen side by side (freeze_batch.c), and
- * the rows seen before (duplicates.c).
+ * (prepare_record.c), its rows (prepare_rows.c), and records frozen side by side (freeze_batch.c).
  */
 #ifndef LB_TASK_PREPARER_H
 #define LB_TASK_PREPARER_H
@@ -36,22 +35,8 @@ lobass_status lb_freeze_batch_check(const lb_freeze_batch *batch, const char *pa
                                     lobass_error *error);
 /* Row and source numbers are the caller's to fill in; lives until the batch is cleared. */
 lb_frozen *lb_freeze_batch_at(lb_freeze_batch *batch, size_t index);
-/* Takes the SCORED flags from a row: one that is not to be measured has none. */
-void lb_freeze_batch_unscore(lb_freeze_batch *batch, size_t index);
-
-/* ---- rows seen before (duplicates.c) --------------------------------------------------------- */
-
-/* A hash table of lb_row_hash() -> row number; {0} is empty. */
-typedef struct lb_duplicates
-{
-    struct lb_duplicate *entries; /* [capacity], a power of two */
-    size_t capacity, count;
-} lb_duplicates;
-
-/* *EARLIER: the number of the row that was added with the same hash, or ROW itself, added now. */
-lobass_status lb_duplicates_add(lb_duplicates *duplicates, lb_hash hash, uint64_t row,
-                                uint64_t *earlier, lobass_error *error);
-void lb_duplicates_free(lb_duplicates *duplicates);
+/* lb_row_mark_duplicate() of a row in the batch. */
+void lb_freeze_batch_mark_duplicate(lb_freeze_batch *batch, size_t index);
 
 /* ---- a prepare under way (prepare.c) ----------------------------------------------------------
  */

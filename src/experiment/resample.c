@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The bootstrap (Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7,
- * 1979). One resample draws the held-out rows anew, with replacement and within each file, for all
+ * The bootstrap of an experiment: what is drawn anew, and the mean losses that come of it.
+ * One resample draws the held-out rows anew, with replacement and within each file, for all
  * models alike, so that differences between groups are paired by rows; and of each group as many of
  * its models as it has, with replacement. Its randomness depends on its own number alone.
  */
@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define SEED UINT64_C(0x626f6f7473747261) /* of the resamples: any constant does */
-#define CONFIDENCE 0.95
 
 typedef struct resampling
 {
@@ -23,25 +22,6 @@ typedef struct resampling
     uint32_t *counts; /* [n_workers][n_rows] */
     double *losses;   /* [n_workers][n_cells][n_sources] */
 } resampling;
-
-/* How often each row is drawn: of every file as many as it has. */
-static void rows_draw(uint32_t *counts, const lb_loss_table *table, lb_random *random)
-{
-    memset(counts, 0, table->n_rows * sizeof *counts);
-    for (size_t begin = 0; begin < table->n_rows;)
-    {
-        size_t end = begin;
-        while (end < table->n_rows && table->files[end] == table->files[begin])
-        {
-            end++;
-        }
-        for (size_t i = begin; i < end; i++)
-        {
-            counts[begin + lb_random_below(random, end - begin)]++;
-        }
-        begin = end;
-    }
-}
 
 /* The mean over as many models as the group has, drawn with replacement. */
 static void group_draw(double *means, const resampling *r, const lb_cell_group *group,
@@ -80,7 +60,7 @@ static void resample(void *context, size_t chunk, unsigned worker)
     double *values = r->values + chunk * r->plan->n_groups * table->n_sources;
     lb_random random;
     lb_random_init(&random, SEED + chunk);
-    rows_draw(counts, table, &random);
+    lb_bootstrap_draw(counts, table->files, table->n_rows, &random);
     for (size_t i = 0; i < table->n_cells; i++)
     {
         lb_loss_table_mean(losses + i * table->n_sources, table, i, counts);
@@ -127,14 +107,4 @@ done:
     free(r.losses);
     lb_pool_free(pool);
     return status;
-}
-
-/* ---- intervals --------------------------------------------------------------------------------
- */
-
-void lb_interval_compute(double *low, double *high, double *values, size_t n)
-{
-    lb_reals_sort(values, n);
-    *low = lb_reals_quantile(values, n, (1 - CONFIDENCE) / 2);
-    *high = lb_reals_quantile(values, n, (1 + CONFIDENCE) / 2);
 }

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "task/preparer.h"
+#include "data/data.h"
 
 #define FIRST_CAPACITY 1024
 
