@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The memory of a decoder: one block, carved into the arrays of activations.h. The same table of
- * requests is walked twice, first to add up the sizes (checked for overflow), then to hand out the
- * addresses. Nothing else is allocated while batches run.
+ * The memory of a decoder: one block, carved into the arrays of its programs' values and gradients
+ * and those of activations.h. The same walk is made twice, first to add up the sizes (checked for
+ * overflow), then to hand out the addresses. Nothing else is allocated while batches run.
  */
 #include "model/activations.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "model/weights.h"
@@ -13,9 +14,13 @@
 /* MEMORY NULL: only the size is added up. */
 typedef struct carver
 {
+    lb_decoder *decoder;
     char *memory;
     size_t size_bytes;
     size_t n_rows; /* padded */
+    bool is_training;
+    float *slots[2 * LB_MOST_VALUES]; /* those of all parts lie over each other */
+    float *stream, *gradient;         /* [n, d] what goes from part to part; scoring, training */
 } carver;
 
 typedef struct request
@@ -48,112 +53,108 @@ static lobass_status carve(carver *from, const request *requests, size_t n_reque
 #define CARVE(from, requests, error) \
     carve(from, requests, sizeof(requests) / sizeof *(requests), error)
 
-static lobass_status carve_layer(carver *from, const lb_config *config, lb_layer_activations *a,
-                                 lobass_error *error)
+static lobass_status carve_slots(carver *from, lobass_error *error)
 {
-    const size_t d = config->d_model;
-    const size_t query = config->n_heads * config->head_size;
-    const size_t key_value = config->n_kv_heads * config->head_size;
-    const request requests[] = {
-        {(void *)&a->x, d},
-        {(void *)&a->input_inverse_rms, 1},
-        {(void *)&a->q, query},
-        {(void *)&a->k, key_value},
-        {(void *)&a->v, key_value},
-        {(void *)&a->attention, query},
-        {(void *)&a->middle, d},
-        {(void *)&a->log_sum_exp, config->n_heads},
-        {(void *)&a->gate, config->d_ffn},
-        {(void *)&a->post_inverse_rms, 1},
-        {(void *)&a->up, config->d_ffn},
-    };
-    return CARVE(from, requests, error);
-}
-
-static lobass_status carve_layers(carver *from, lb_decoder *decoder, lobass_error *error)
-{
-    const lb_config *config = &decoder->model->config;
-    lb_layer_activations *layers = decoder->layers;
-    if (decoder->use == LB_DECODER_SCORE)
+    const lb_decoder *decoder = from->decoder;
+    size_t widths[2 * LB_MOST_VALUES] = {0};
+    for (size_t k = 0; k < decoder->model->config.family->n_parts; k++)
     {
-        LB_TRY(carve_layer(from, config, &layers[0], error));
-        layers[0].next = layers[0].x;
-        for (size_t l = 1; l < config->n_layers; l++)
+        lb_lifetimes lives;
+        lb_lifetimes_find(&lives, &decoder->model->programs[k], from->is_training);
+        for (size_t i = 0; i < lives.n_slots; i++)
         {
-            layers[l] = layers[0];
+            widths[i] = lives.widths[i] > widths[i] ? lives.widths[i] : widths[i];
         }
-        return LOBASS_OK;
     }
-    for (size_t l = 0; l < config->n_layers; l++)
+    for (size_t i = 0; i < 2 * LB_MOST_VALUES; i++)
     {
-        const request own[] = {{(void *)&layers[l].x, config->d_model}};
-        if (l == 0 || decoder->use == LB_DECODER_TRAIN)
-        {
-            LB_TRY(carve_layer(from, config, &layers[l], error));
-            continue;
-        }
-        layers[l] = layers[0];
-        LB_TRY(CARVE(from, own, error));
-    }
-    const request last[] = {{(void *)&layers[config->n_layers - 1].next, config->d_model}};
-    LB_TRY(CARVE(from, last, error));
-    for (size_t l = 0; l + 1 < config->n_layers; l++)
-    {
-        layers[l].next = layers[l + 1].x;
+        const request slot = {(void *)&from->slots[i], widths[i]};
+        LB_TRY(carve(from, &slot, 1, error));
     }
     return LOBASS_OK;
 }
 
-static lobass_status carve_gradients(carver *from, lb_decoder *decoder, lobass_error *error)
+/* The part before P whose arrays are P's too: of the same kind, where they are computed again. */
+static size_t find_twin(const lb_decoder *decoder, size_t p)
 {
-    const lb_config *config = &decoder->model->config;
-    const size_t query = config->n_heads * config->head_size;
-    const size_t key_value = config->n_kv_heads * config->head_size;
-    lb_gradients *g = &decoder->gradients;
-    const request requests[] = {
-        {(void *)&g->x, config->d_model},
-        {(void *)&g->normed, config->d_model},
-        {(void *)&g->attention, query},
-        {(void *)&g->q, query},
-        {(void *)&g->k, key_value},
-        {(void *)&g->v, key_value},
-        {(void *)&g->active, config->d_ffn},
-        {(void *)&g->gate, config->d_ffn},
-        {(void *)&g->hidden, config->d_model},
-        {(void *)&g->gathered, config->d_model},
-    };
-    LB_TRY(CARVE(from, requests, error));
-    g->up = decoder->scratch.active;
+    const lb_layer *parts = decoder->model->parts;
+    size_t twin = decoder->use == LB_DECODER_TRAIN ? p : 0;
+    while (twin < p && parts[twin].program != parts[p].program)
+    {
+        twin++;
+    }
+    return twin;
+}
+
+static lobass_status carve_values(carver *from, size_t p, lobass_error *error)
+{
+    const lb_decoder *decoder = from->decoder;
+    const lb_layer *parts = decoder->model->parts;
+    const lb_program *program = parts[p].program;
+    const bool is_last = p + 1 == decoder->model->n_parts;
+    const size_t twin = find_twin(decoder, p);
+    lb_lifetimes lives;
+    lb_lifetimes_find(&lives, program, from->is_training);
+    for (size_t v = 0; v < program->n_values; v++)
+    {
+        float **array = &decoder->parts[p].values[v];
+        const request own = {(void *)array, program->values[v].width};
+        if (v == program->input)
+        {
+            *array = is_last ? decoder->head.gathered
+                     : !from->is_training
+                         ? from->stream
+                         : decoder->parts[p - 1].values[parts[p - 1].program->output];
+        }
+        else if (lives.values[v] != LB_NO_INDEX)
+        {
+            *array = from->slots[lives.values[v]];
+        }
+        else if (v == program->output && !from->is_training)
+        {
+            *array = from->stream;
+        }
+        else if (twin < p && v != program->output)
+        {
+            *array = decoder->parts[twin].values[v];
+        }
+        else
+        {
+            LB_TRY(carve(from, &own, 1, error));
+        }
+    }
     return LOBASS_OK;
 }
 
-static lobass_status carve_adapted(carver *from, lb_decoder *decoder, lobass_error *error)
+static void place_gradients(const carver *from, size_t p)
 {
-    const lb_lora *lora = decoder->lora;
-    lb_lora_activations *adapted = &decoder->adapted;
-    if (lora == NULL)
+    const lb_decoder *decoder = from->decoder;
+    const lb_program *program = decoder->model->parts[p].program;
+    const bool is_last = p + 1 == decoder->model->n_parts;
+    lb_lifetimes lives;
+    lb_lifetimes_find(&lives, program, from->is_training);
+    for (size_t v = 0; v < program->n_values; v++)
     {
-        return LOBASS_OK;
+        const uint8_t root = program->values[v].gradient;
+        const uint8_t slot = lives.gradients[root];
+        float *leaving = is_last ? decoder->head.grad_hidden : from->gradient;
+        decoder->parts[p].gradients[v] = slot == LB_NO_INDEX ? leaving : from->slots[slot];
     }
-    const request requests[] = {
-        {(void *)&adapted->low, lora->settings.rank},
-        {(void *)&adapted->added, lora->most_out},
-        {(void *)&adapted->grad_low, decoder->use != LB_DECODER_SCORE ? lora->settings.rank : 0},
-    };
-    return CARVE(from, requests, error);
 }
 
-static lobass_status carve_all(carver *from, lb_decoder *decoder, lobass_error *error)
+static lobass_status carve_all(carver *from, lobass_error *error)
 {
-    const lb_config *config = &decoder->model->config;
-    LB_TRY(carve_layers(from, decoder, error));
+    lb_decoder *decoder = from->decoder;
     lb_head_activations *head = &decoder->head;
+    lb_lora_activations *adapted = &decoder->adapted;
+    const lb_lora *lora = decoder->lora;
+    const size_t d = decoder->model->config.d_model;
+    const size_t rank = lora == NULL ? 0 : lora->settings.rank;
     const request requests[] = {
-        {(void *)&decoder->scratch.normed, config->d_model},
-        {(void *)&decoder->scratch.active, config->d_ffn},
-        {(void *)&head->gathered, config->d_model},
-        {(void *)&head->hidden, config->d_model},
-        {(void *)&head->inverse_rms, 1},
+        {(void *)&from->stream, from->is_training ? 0 : d},
+        {(void *)&from->gradient, from->is_training ? d : 0},
+        {(void *)&head->gathered, d},
+        {(void *)&head->grad_hidden, from->is_training ? d : 0},
         {(void *)&head->nll, 1},
         {(void *)&head->log_sum_exp, 1},
         {(void *)&head->targets, 1},
@@ -162,26 +163,58 @@ static lobass_status carve_all(carver *from, lb_decoder *decoder, lobass_error *
         {(void *)&decoder->rows.needed, 1},
         {(void *)&decoder->rows.needed_positions, 1},
         {(void *)&decoder->rows.place, 1},
+        {(void *)&adapted->low, rank},
+        {(void *)&adapted->added, lora == NULL ? 0 : lora->most_out},
+        {(void *)&adapted->grad_low, from->is_training ? rank : 0},
     };
     LB_TRY(CARVE(from, requests, error));
-    LB_TRY(carve_adapted(from, decoder, error));
-    return decoder->use != LB_DECODER_SCORE ? carve_gradients(from, decoder, error) : LOBASS_OK;
+    LB_TRY(carve_slots(from, error));
+    for (size_t p = 0; p < decoder->model->n_parts; p++)
+    {
+        LB_TRY(carve_values(from, p, error));
+        place_gradients(from, p);
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status create_pointers(lb_decoder *decoder, lobass_error *error)
+{
+    const lb_model *model = decoder->model;
+    size_t count = 0;
+    for (size_t p = 0; p < model->n_parts; p++)
+    {
+        count += 2 * model->parts[p].program->n_values;
+    }
+    decoder->parts = lb_alloc(model->n_parts, sizeof *decoder->parts, error);
+    decoder->pointers =
+        decoder->parts == NULL ? NULL : lb_alloc(count, sizeof *decoder->pointers, error);
+    float **left = decoder->pointers;
+    for (size_t p = 0; left != NULL && p < model->n_parts; p++)
+    {
+        const size_t n_values = model->parts[p].program->n_values;
+        decoder->parts[p] = (lb_arrays){left, left + n_values};
+        left += 2 * n_values;
+    }
+    return left == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+}
+
+static lobass_status measure(carver *from, lb_decoder *decoder, lobass_error *error)
+{
+    *from = (carver){.decoder = decoder,
+                     .n_rows = lb_rows_padded(decoder->max_tokens),
+                     .is_training = decoder->use != LB_DECODER_SCORE};
+    if (from->n_rows < decoder->max_tokens)
+    {
+        return lb_fail_memory(error, SIZE_MAX);
+    }
+    LB_TRY(create_pointers(decoder, error));
+    return carve_all(from, error);
 }
 
 lobass_status lb_activations_create(lb_decoder *decoder, lobass_error *error)
 {
-    carver from = {.n_rows = lb_rows_padded(decoder->max_tokens)};
-    if (from.n_rows < decoder->max_tokens)
-    {
-        return lb_fail_memory(error, SIZE_MAX);
-    }
-    decoder->layers =
-        lb_alloc(decoder->model->config.n_layers, sizeof(lb_layer_activations), error);
-    if (decoder->layers == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    LB_TRY(carve_all(&from, decoder, error));
+    carver from;
+    LB_TRY(measure(&from, decoder, error));
     decoder->memory = lb_alloc(from.size_bytes, 1, error);
     if (decoder->memory == NULL)
     {
@@ -189,5 +222,20 @@ lobass_status lb_activations_create(lb_decoder *decoder, lobass_error *error)
     }
     from.memory = decoder->memory;
     from.size_bytes = 0;
-    return carve_all(&from, decoder, error);
+    return carve_all(&from, error);
+}
+
+lobass_status lb_decoder_bytes(size_t *size_bytes, const lb_config *config, size_t max_tokens,
+                               lb_decoder_use use, lobass_error *error)
+{
+    lb_model *layout = NULL;
+    LB_TRY(lb_model_create_layout(&layout, config, error));
+    lb_decoder decoder = {.model = layout, .max_tokens = max_tokens, .use = use};
+    carver from;
+    const lobass_status status = measure(&from, &decoder, error);
+    *size_bytes = status == LOBASS_OK ? from.size_bytes : 0;
+    free(decoder.pointers);
+    free(decoder.parts);
+    lb_model_free(layout);
+    return status;
 }

@@ -1,40 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Private to src/model: what the forward leaves for the backward, and the memory both work in.
- * activations.c carves everything from one allocation; decoder.c and decoder_backward.c fill it.
- * Shapes: n tokens, m scored tokens, d hidden size, f feed-forward size, h query heads, g key/value
- * heads, s head size. Every array has room for lb_rows_padded(max_tokens) rows.
+ * activations.c carves everything from one allocation. Shapes: n tokens, m scored tokens, d hidden
+ * size. Every array has room for lb_rows_padded(max_tokens) rows.
  */
 #ifndef LB_MODEL_ACTIVATIONS_H
 #define LB_MODEL_ACTIVATIONS_H
 
-#include "model/model.h"
+#include "model/program.h"
 
-/* One layer. For scoring all layers share one set, and `next` is `x`; a decoder that recomputes
- * shares all but `x` and `next`. */
-typedef struct lb_layer_activations
+/* The arrays of a part, by the values of its program (program.h). A decoder for scoring keeps none:
+ * all layers work in the same memory; one that recomputes keeps what enters each layer. */
+typedef struct lb_arrays
 {
-    float *x;                 /* [n, d] residual stream that enters the layer */
-    float *input_inverse_rms; /* [n] */
-    float *q;                 /* [n, h*s] rotated */
-    float *k;                 /* [n, g*s] rotated */
-    float *v;                 /* [n, g*s] */
-    float *attention;         /* [n, h*s] before the output projection */
-    float *log_sum_exp;       /* [n, h] of the attention scores */
-    float *middle;            /* [n, d] residual stream after attention */
-    float *post_inverse_rms;  /* [n] */
-    float *gate;              /* [n, f] before silu */
-    float *up;                /* [n, f] */
-    float *next;              /* [n, d] the residual stream that leaves: x of the next layer */
-} lb_layer_activations;
-
-/* Overwritten by every layer. What the backward needs of these it computes again: a pass over
- * memory costs far less than keeping them for every layer. */
-typedef struct lb_scratch_activations
-{
-    float *normed; /* [n, d] input of q, k, v, or of gate, up */
-    float *active; /* [n, f] silu(gate) * up */
-} lb_scratch_activations;
+    float **values;    /* [n_values], each [n, width] */
+    float **gradients; /* the same; training only */
+} lb_arrays;
 
 /* What an adapter adds is worked out here, for one matrix after the other. */
 typedef struct lb_lora_activations
@@ -44,27 +25,11 @@ typedef struct lb_lora_activations
     float *added;    /* [n, widest adapted result] */
 } lb_lora_activations;
 
-typedef struct lb_gradients
-{
-    float *x;         /* [n, d] of the residual stream */
-    float *normed;    /* [n, d] */
-    float *attention; /* [n, h*s] */
-    float *q;         /* [n, h*s] */
-    float *k;         /* [n, g*s] */
-    float *v;         /* [n, g*s] */
-    float *active;    /* [n, f] */
-    float *gate;      /* [n, f] */
-    float *up;        /* [n, f] the memory of scratch.active, which is done with by then */
-    float *hidden;    /* [m, d] of the normed hidden states at the head */
-    float *gathered;  /* [m, d] */
-} lb_gradients;
-
 /* The head sees only the m positions that predict a scored token. */
 typedef struct lb_head_activations
 {
-    float *gathered;      /* [m, d] residual stream at those positions */
-    float *inverse_rms;   /* [m] */
-    float *hidden;        /* [m, d] after the final norm */
+    float *gathered;      /* [m, d] what left the layers at those positions; enters the last part */
+    float *grad_hidden;   /* [m, d] of what leaves it; training only */
     float *nll;           /* [m] */
     float *log_sum_exp;   /* [m] of the logits */
     int32_t *targets;     /* [m] */
@@ -91,13 +56,12 @@ struct lb_decoder
     lb_compute *compute;
     size_t max_tokens;
     lb_decoder_use use;
-    size_t n_tokens, n_scored;    /* of the last forward */
-    lb_layer_activations *layers; /* [n_layers] */
-    lb_scratch_activations scratch;
+    size_t n_tokens, n_scored; /* of the last forward */
+    lb_arrays *parts;          /* [the model's n_parts] */
+    float **pointers;          /* of all of these */
     lb_lora_activations adapted;
     lb_head_activations head;
     lb_token_rows rows;
-    lb_gradients gradients; /* training only */
     /* Of sequences that go on from call to call; NULL in all other forwards. */
     lb_cache *const *caches;
     lb_kept *kept;       /* [max_tokens] of the layer at hand, made by the first lb_decoder_next */
@@ -116,15 +80,10 @@ void lb_cache_advance(lb_cache *cache, size_t n_tokens);
  */
 lobass_status lb_activations_create(lb_decoder *decoder, lobass_error *error);
 
-/* Layer L from its x, as the forward of a training does it; for the backward of a decoder that has
- * not kept the rest. */
-lobass_status lb_decoder_layer_forward(lb_decoder *decoder, size_t l, const lb_batch *batch,
-                                       lobass_error *error);
-/* Attention of a layer over the activations A. */
-lb_attention lb_decoder_attention(const lb_decoder *decoder, const lb_layer_activations *a,
-                                  const lb_batch *batch, const uint32_t *queries, size_t n_queries);
-/* What the decoder's adapter (if any) adds for W (lora.c): to y[n, n_out] = x w^T, after it was
- * computed; to grad_x and to the adapter's own GRADS, given grad_y. */
+/* Clears a gradient [n_rows, width] and its padding. */
+void lb_rows_clear(float *grad, size_t n_rows, size_t width);
+/* What the decoder's adapter (if any) adds for W (lora_products.c): to y[n, n_out] = x w^T, after
+ * it was computed; to grad_x and to the adapter's own GRADS, given grad_y. */
 lobass_status lb_lora_forward(lb_decoder *decoder, float *y, const float *x, const lb_parameter *w,
                               size_t n, lobass_error *error);
 lobass_status lb_lora_backward(lb_decoder *decoder, float *const *grads, float *grad_x,

@@ -1,37 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config.json of a Hugging Face model folder -> lb_config. The architecture table says which
- * architectures are known, their defaults and which optional fields they read; tables list the
- * fields with their ranges and the fields that would change the computation and are refused by
- * name. Fields that have no influence on a loss (pretraining_tp, use_cache, dropout rates) are not
- * looked at. Rotary positions are read by config_rope.c, shapes of weights by layout.c.
+ * config.json of a Hugging Face model folder -> lb_config. The families' tables (arch/) say their
+ * defaults and which optional fields they read; the tables here list the fields with their ranges
+ * and the fields that would change the computation and are refused by name. Fields that have no
+ * influence on a loss (pretraining_tp, use_cache, dropout rates) are not looked at. Rotary
+ * positions are read by config_rope.c, shapes of weights by layout.c.
  */
 #include "model/config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Defaults are those of the architecture's configuration class in transformers. */
-typedef struct architecture
-{
-    const char *name;
-    const char *activation; /* the only one this architecture is computed with */
-    double norm_epsilon, rope_theta;
-    size_t max_length;
-    bool has_tied_head;
-    bool has_bias_fields; /* attention_bias and mlp_bias say which projections have biases */
-} architecture;
+#include "model/arch/arch.h"
 
-static const architecture architectures[] = {
-    {.name = "LlamaForCausalLM",
-     .activation = "silu",
-     .norm_epsilon = 1e-6,
-     .rope_theta = 10000.0,
-     .max_length = 2048,
-     .has_tied_head = false,
-     .has_bias_fields = true},
-};
+static const lb_architecture *const architectures[] = {&lb_llama};
 static const size_t n_architectures = sizeof architectures / sizeof *architectures;
+
+const lb_architecture *lb_architecture_at(size_t index)
+{
+    return index < n_architectures ? architectures[index] : NULL;
+}
+
+const char *lb_config_architecture(const lb_config *config)
+{
+    return config->family->name;
+}
 
 typedef struct size_field
 {
@@ -84,13 +77,13 @@ const char *lb_config_quote(char quoted[LB_QUOTED_SIZE], const char *text)
     return quoted;
 }
 
-static const architecture *find_architecture(const char *name)
+const lb_architecture *lb_architecture_find(const char *name)
 {
     for (size_t i = 0; i < n_architectures; i++)
     {
-        if (strcmp(architectures[i].name, name) == 0)
+        if (strcmp(architectures[i]->name, name) == 0)
         {
-            return &architectures[i];
+            return architectures[i];
         }
     }
     return NULL;
@@ -103,7 +96,7 @@ static lobass_status fail_architecture(const char *name, const char *where, loba
     {
         const size_t used = strlen(supported);
         snprintf(supported + used, sizeof supported - used, "%s%s", i == 0 ? "" : ", ",
-                 architectures[i].name);
+                 architectures[i]->name);
     }
     char quoted[LB_QUOTED_SIZE];
     return lb_fail(error, LOBASS_UNSUPPORTED,
@@ -111,7 +104,7 @@ static lobass_status fail_architecture(const char *name, const char *where, loba
                    lb_config_quote(quoted, name), supported);
 }
 
-static lobass_status refuse_unsupported(const json_t *root, const architecture *known,
+static lobass_status refuse_unsupported(const json_t *root, const lb_architecture *known,
                                         const char *where, lobass_error *error)
 {
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
@@ -188,7 +181,7 @@ static lobass_status check_heads(lb_config *config, const char *where, lobass_er
     return LOBASS_OK;
 }
 
-static lobass_status read_reals(lb_config *config, const json_t *root, const architecture *known,
+static lobass_status read_reals(lb_config *config, const json_t *root, const lb_architecture *known,
                                 const char *where, lobass_error *error)
 {
     double epsilon = known->norm_epsilon;
@@ -211,7 +204,7 @@ static lobass_status read_reals(lb_config *config, const json_t *root, const arc
     return LOBASS_OK;
 }
 
-static lobass_status read_flags(lb_config *config, const json_t *root, const architecture *known,
+static lobass_status read_flags(lb_config *config, const json_t *root, const lb_architecture *known,
                                 const char *where, lobass_error *error)
 {
     config->has_tied_head = known->has_tied_head;
@@ -295,12 +288,12 @@ static lobass_status read_config(lb_config *config, const json_t *root, const ch
                        : json_is_array(names)                              ? lb_json_kind(name)
                                                                            : lb_json_kind(names));
     }
-    const architecture *known = find_architecture(json_string_value(name));
+    const lb_architecture *known = lb_architecture_find(json_string_value(name));
     if (known == NULL)
     {
         return fail_architecture(json_string_value(name), where, error);
     }
-    snprintf(config->architecture, sizeof config->architecture, "%s", known->name);
+    config->family = known;
     config->max_length = known->max_length;
     read_dtype(config, root);
     LB_TRY(refuse_unsupported(root, known, where, error));

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The forward pass of a pre-norm decoder (Llama: Touvron et al., 2023) over a packed batch:
- *     x += o(attention(rope(q(norm(x))), rope(k(norm(x))), v(norm(x))))
- *     x += down(silu(gate(norm(x))) * up(norm(x)))
- * in every layer, then the final norm and the head, at the positions before scored tokens only:
- * the hidden state at position t-1 predicts the token at t. In scoring the last layer goes on
- * with those positions alone once it has the keys and values of all. All arithmetic is that of the
- * table of operations; the gradient is in decoder_backward.c.
+ * A decoder over a packed batch: the programs of the model's parts one after the other, then the
+ * head, at the positions before scored tokens only: the hidden state at position t-1 predicts the
+ * token at t. In scoring the last layer goes on with those positions alone once it has the keys and
+ * values of all. The gradient of scale * sum(nll) goes the same way back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +49,8 @@ void lb_decoder_free(lb_decoder *decoder)
     free(decoder->logits_input);
     free(decoder->logits);
     free(decoder->memory);
-    free(decoder->layers);
+    free(decoder->pointers);
+    free(decoder->parts);
     free(decoder);
 }
 
@@ -157,170 +155,90 @@ static void needed_find(lb_decoder *decoder, const lb_batch *batch)
     }
 }
 
-static lobass_status linear(lb_decoder *decoder, float *y, const float *x, const lb_parameter *w,
-                            const lb_parameter *bias, size_t n, lobass_error *error)
+/* ---- forward ----------------------------------------------------------------------------------
+ */
+
+/* The walk over part P of the model. */
+static lb_walk walk_of(lb_decoder *decoder, size_t p, const lb_batch *batch, float *const *grads)
 {
-    lb_compute *c = decoder->compute;
-    LB_TRY(
-        lb_linear_forward(c, y, x, &w->matrix, bias == NULL ? NULL : bias->matrix.fp32, n, error));
-    return lb_lora_forward(decoder, y, x, w, n, error);
+    const lb_layer *part = &decoder->model->parts[p];
+    const bool is_last = p + 1 == decoder->model->n_parts;
+    return (lb_walk){.decoder = decoder,
+                     .batch = batch,
+                     .program = part->program,
+                     .weights = part->weights,
+                     .layer = p - 1,
+                     .values = decoder->parts[p].values,
+                     .gradients = decoder->parts[p].gradients,
+                     .grads = grads,
+                     .rows = {.n = is_last ? batch->n_scored : batch->n_tokens,
+                              .positions = decoder->rows.positions}};
 }
 
-/* The rows that queries are made of: all, or in the last layer of scoring those that are needed. */
-typedef struct query_rows
+/* What entered part P, what left it, and the gradient of each. */
+static float *entered(float *const *arrays, const lb_decoder *decoder, size_t p)
 {
-    const uint32_t *tokens; /* NULL: all */
-    const uint32_t *positions;
-    size_t n;
-} query_rows;
+    return arrays[decoder->model->parts[p].program->input];
+}
 
-/* Moves the needed rows of X to its front. */
-static void keep_needed(const lb_decoder *decoder, float *x, size_t width)
+static float *left(float *const *arrays, const lb_decoder *decoder, size_t p)
 {
-    const lb_token_rows *rows = &decoder->rows;
-    for (size_t i = 0; i < rows->n_needed; i++)
+    return arrays[decoder->model->parts[p].program->output];
+}
+
+/* Copies what one part has left for the next, where the two do not share the array. */
+static void hand_over(const lb_decoder *decoder, float *to, const float *from, size_t n_rows)
+{
+    if (to != from)
     {
-        memmove(x + i * width, x + rows->needed[i] * width, width * sizeof *x);
+        memcpy(to, from, n_rows * decoder->model->config.d_model * sizeof *to);
     }
 }
 
-lb_attention lb_decoder_attention(const lb_decoder *decoder, const lb_layer_activations *a,
-                                  const lb_batch *batch, const uint32_t *queries, size_t n_queries)
+/* The rows that the last part and the head see, out of what left the layers. */
+static void gather_predictors(lb_decoder *decoder, const lb_batch *batch, const float *x)
 {
-    const lb_config *config = &decoder->model->config;
-    return (lb_attention){.shape = {.h = config->n_heads,
-                                    .g = config->n_kv_heads,
-                                    .s = config->head_size,
-                                    .scale = lb_attention_scale(config->head_size)},
-                          .q = a->q,
-                          .k = a->k,
-                          .v = a->v,
-                          .batch = batch,
-                          .queries = queries,
-                          .n_queries = n_queries,
-                          .kept = decoder->caches == NULL ? NULL : decoder->kept,
-                          .out = a->attention,
-                          .log_sum_exp = a->log_sum_exp};
-}
-
-static lobass_status attend(lb_decoder *decoder, const lb_layer *layer, lb_layer_activations *a,
-                            const lb_batch *batch, const query_rows *queries, lobass_error *error)
-{
-    const lb_attention attention =
-        lb_decoder_attention(decoder, a, batch, queries->tokens, queries->n);
-    for (size_t i = 0; decoder->caches != NULL && i < batch->n_sequences; i++)
-    {
-        decoder->kept[i] =
-            lb_cache_layer(decoder->caches[i], (size_t)(layer - decoder->model->layers));
-    }
-    return lb_attention_forward(decoder->compute, &attention, error);
-}
-
-static lobass_status forward_attention(lb_decoder *decoder, const lb_layer *layer,
-                                       lb_layer_activations *a, const lb_batch *batch,
-                                       const query_rows *queries, lobass_error *error)
-{
-    lb_compute *c = decoder->compute;
-    const lb_config *config = &decoder->model->config;
-    const float *frequencies = decoder->model->frequencies;
-    const size_t n = batch->n_tokens;
-    float *normed = decoder->scratch.normed;
-    LB_TRY(lb_rms_norm_forward(c, normed, a->input_inverse_rms, a->x,
-                               layer->input_norm->matrix.fp32, config->norm_epsilon, n,
-                               config->d_model, error));
-    LB_TRY(linear(decoder, a->k, normed, layer->k, layer->k_bias, n, error));
-    LB_TRY(linear(decoder, a->v, normed, layer->v, layer->v_bias, n, error));
-    if (queries->tokens != NULL)
-    {
-        keep_needed(decoder, normed, config->d_model);
-        keep_needed(decoder, a->x, config->d_model);
-    }
-    LB_TRY(linear(decoder, a->q, normed, layer->q, layer->q_bias, queries->n, error));
-    LB_TRY(lb_rope_forward(c, a->q, queries->positions, queries->n, frequencies, config->n_heads,
-                           config->head_size, error));
-    LB_TRY(lb_rope_forward(c, a->k, decoder->rows.positions, n, frequencies, config->n_kv_heads,
-                           config->head_size, error));
-    LB_TRY(attend(decoder, layer, a, batch, queries, error));
-    LB_TRY(linear(decoder, a->middle, a->attention, layer->o, layer->o_bias, queries->n, error));
-    LB_TRY(lb_add(c, a->middle, a->x, queries->n, config->d_model, error));
-    return LOBASS_OK;
-}
-
-/* In scoring `next` is the memory of `x`, which attention was the last to need. */
-static lobass_status forward_mlp(lb_decoder *decoder, const lb_layer *layer,
-                                 lb_layer_activations *a, size_t n, lobass_error *error)
-{
-    lb_compute *c = decoder->compute;
-    const lb_config *config = &decoder->model->config;
-    float *normed = decoder->scratch.normed;
-    LB_TRY(lb_rms_norm_forward(c, normed, a->post_inverse_rms, a->middle,
-                               layer->post_norm->matrix.fp32, config->norm_epsilon, n,
-                               config->d_model, error));
-    LB_TRY(linear(decoder, a->gate, normed, layer->gate, layer->gate_bias, n, error));
-    LB_TRY(linear(decoder, a->up, normed, layer->up, layer->up_bias, n, error));
-    LB_TRY(lb_swiglu_forward(c, decoder->scratch.active, a->gate, a->up, n, config->d_ffn, error));
-    LB_TRY(
-        linear(decoder, a->next, decoder->scratch.active, layer->down, layer->down_bias, n, error));
-    LB_TRY(lb_add(c, a->next, a->middle, n, config->d_model, error));
-    return LOBASS_OK;
-}
-
-/* The hidden states that the head sees. */
-static lobass_status gather_predictors(lb_decoder *decoder, const lb_batch *batch,
-                                       lobass_error *error)
-{
-    lb_compute *c = decoder->compute;
-    const lb_model *model = decoder->model;
-    const size_t d = model->config.d_model;
-    lb_head_activations *head = &decoder->head;
-    const float *x = decoder->layers[model->config.n_layers - 1].next;
+    const size_t d = decoder->model->config.d_model;
+    const lb_head_activations *head = &decoder->head;
     for (size_t i = 0; i < batch->n_scored; i++)
     {
         const uint32_t token = head->predictors[i];
         const size_t row = decoder->use == LB_DECODER_SCORE ? decoder->rows.place[token] : token;
         memcpy(head->gathered + i * d, x + row * d, d * sizeof *x);
     }
-    return lb_rms_norm_forward(c, head->hidden, head->inverse_rms, head->gathered,
-                               model->final_norm->matrix.fp32, model->config.norm_epsilon,
-                               batch->n_scored, d, error);
-}
-
-lobass_status lb_decoder_layer_forward(lb_decoder *decoder, size_t l, const lb_batch *batch,
-                                       lobass_error *error)
-{
-    const lb_layer *layer = &decoder->model->layers[l];
-    const query_rows all = {NULL, decoder->rows.positions, batch->n_tokens};
-    LB_TRY(forward_attention(decoder, layer, &decoder->layers[l], batch, &all, error));
-    return forward_mlp(decoder, layer, &decoder->layers[l], batch->n_tokens, error);
-}
-
-static lobass_status forward_layers(lb_decoder *decoder, const lb_batch *batch, lobass_error *error)
-{
-    const lb_model *model = decoder->model;
-    const lb_token_rows *rows = &decoder->rows;
-    const size_t last = model->config.n_layers - 1;
-    const query_rows all = {NULL, rows->positions, batch->n_tokens};
-    const query_rows needed = {rows->needed, rows->needed_positions, rows->n_needed};
-    for (size_t l = 0; l <= last; l++)
-    {
-        const query_rows *queries = l == last && decoder->use == LB_DECODER_SCORE ? &needed : &all;
-        lb_layer_activations *a = &decoder->layers[l];
-        LB_TRY(forward_attention(decoder, &model->layers[l], a, batch, queries, error));
-        LB_TRY(forward_mlp(decoder, &model->layers[l], a, queries->n, error));
-    }
-    return LOBASS_OK;
 }
 
 /* From the tokens to the hidden states of the predictors, which are known. */
 static lobass_status forward_hidden(lb_decoder *decoder, const lb_batch *batch, lobass_error *error)
 {
-    lb_compute *c = decoder->compute;
+    const size_t last = decoder->model->n_parts - 1;
     lb_batch_positions(batch, decoder->rows.positions);
     needed_find(decoder, batch);
-    LB_TRY(lb_embedding_forward(c, decoder->layers[0].x, &decoder->model->embedding->matrix,
-                                batch->ids, batch->n_tokens, error));
-    LB_TRY(forward_layers(decoder, batch, error));
-    return gather_predictors(decoder, batch, error);
+    const lb_rows needed = {decoder->rows.n_needed, decoder->rows.needed,
+                            decoder->rows.needed_positions};
+    for (size_t p = 0; p <= last; p++)
+    {
+        lb_walk walk = walk_of(decoder, p, batch, NULL);
+        walk.needed = p + 1 == last && decoder->use == LB_DECODER_SCORE ? &needed : NULL;
+        LB_TRY(lb_program_forward(&walk, error));
+        const float *x = left(walk.values, decoder, p);
+        if (p + 1 == last)
+        {
+            gather_predictors(decoder, batch, x);
+        }
+        else if (p < last)
+        {
+            hand_over(decoder, entered(decoder->parts[p + 1].values, decoder, p + 1), x,
+                      batch->n_tokens);
+        }
+    }
+    return LOBASS_OK;
+}
+
+static const float *hidden_of(const lb_decoder *decoder)
+{
+    const size_t last = decoder->model->n_parts - 1;
+    return left(decoder->parts[last].values, decoder, last);
 }
 
 lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,
@@ -334,7 +252,7 @@ lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, flo
     if (batch->n_scored > 0)
     {
         LB_TRY(forward_hidden(decoder, batch, error));
-        LB_TRY(lb_cross_entropy_forward(c, head->nll, head->log_sum_exp, el2n, head->hidden,
+        LB_TRY(lb_cross_entropy_forward(c, head->nll, head->log_sum_exp, el2n, hidden_of(decoder),
                                         &decoder->model->head->matrix, head->targets,
                                         batch->n_scored, error));
         memcpy(nll, decoder->head.nll, batch->n_scored * sizeof *nll);
@@ -343,6 +261,78 @@ lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, flo
     decoder->n_scored = batch->n_scored;
     return LOBASS_OK;
 }
+
+/* ---- backward ---------------------------------------------------------------------------------
+ */
+
+/* The gradient of what left the layers, from that of the rows that predict. */
+static void scatter_predictors(const lb_decoder *decoder, const lb_batch *batch, float *to,
+                               const float *from)
+{
+    const size_t d = decoder->model->config.d_model;
+    lb_rows_clear(to, batch->n_tokens, d);
+    for (size_t i = 0; i < batch->n_scored; i++)
+    {
+        memcpy(to + (size_t)decoder->head.predictors[i] * d, from + i * d, d * sizeof *to);
+    }
+}
+
+static lobass_status backward_head(lb_decoder *decoder, const lb_batch *batch, float scale,
+                                   float *const *grads, lobass_error *error)
+{
+    const lb_head_activations *head = &decoder->head;
+    const lb_model *model = decoder->model;
+    const lb_walk walk = walk_of(decoder, model->n_parts - 1, batch, grads);
+    lb_rows_clear(head->grad_hidden, batch->n_scored, model->config.d_model);
+    return lb_cross_entropy_backward(
+        decoder->compute, head->grad_hidden, lb_walk_grad(&walk, model->head), hidden_of(decoder),
+        &model->head->matrix, head->targets, head->log_sum_exp, scale, batch->n_scored, error);
+}
+
+/* Gradients of a tied head and of the embedding add up in one array. */
+lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, float scale,
+                                  float *const *grads, lobass_error *error)
+{
+    const size_t last = decoder->model->n_parts - 1;
+    if (decoder->use == LB_DECODER_SCORE || batch->n_tokens != decoder->n_tokens ||
+        batch->n_scored != decoder->n_scored)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "backward: expected a training decoder after a forward of the same batch");
+    }
+    if (batch->n_scored == 0)
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(backward_head(decoder, batch, scale, grads, error));
+    for (size_t p = last + 1; p-- > 0;)
+    {
+        lb_walk walk = walk_of(decoder, p, batch, grads);
+        if (decoder->use == LB_DECODER_RECOMPUTE && p > 0 && p + 1 < last)
+        {
+            LB_TRY(lb_program_forward(&walk, error));
+        }
+        LB_TRY(lb_program_backward(&walk, error));
+        if (p == 0)
+        {
+            break;
+        }
+        const float *from = entered(walk.gradients, decoder, p);
+        float *to = left(decoder->parts[p - 1].gradients, decoder, p - 1);
+        if (p == last)
+        {
+            scatter_predictors(decoder, batch, to, from);
+        }
+        else
+        {
+            hand_over(decoder, to, from, batch->n_tokens);
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* ---- logits -----------------------------------------------------------------------------------
+ */
 
 /* The head's product needs padded rows, which the caller's array does not have. */
 static lobass_status prepare_logits(lb_decoder *decoder, size_t n_rows, lobass_error *error)
@@ -387,7 +377,7 @@ lobass_status lb_decoder_logits(lb_decoder *decoder, const lb_batch *batch, floa
     {
         const size_t left = batch->n_scored - i;
         const size_t n = left < block ? left : block;
-        memcpy(decoder->logits_input, decoder->head.hidden + i * d, n * d * sizeof *logits);
+        memcpy(decoder->logits_input, hidden_of(decoder) + i * d, n * d * sizeof *logits);
         LB_TRY(lb_linear_forward(c, decoder->logits, decoder->logits_input,
                                  &decoder->model->head->matrix, NULL, n, error));
         memcpy(logits + i * n_vocabulary, decoder->logits, n * n_vocabulary * sizeof *logits);

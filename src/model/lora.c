@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Low-rank adapters (LoRA: Hu et al., 2021): which matrices have one, its parameters, and what it
- * adds to a product and to its gradient. With low = scale x a^T, for y = x w^T + low b^T:
- *     grad_b   += grad_y^T low               grad_low = scale grad_y b
- *     grad_a   += grad_low^T x               grad_x  += grad_low a
- * low is computed again for the gradient: it costs less than to keep it for every matrix. The two
- * functions at the end are all that the decoder calls.
+ * Low-rank adapters (LoRA: Hu et al., 2021): which matrices have one, and its parameters. What it
+ * adds to a product is in lora_products.c.
  */
 #include "model/lora.h"
 
@@ -13,19 +9,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/activations.h"
+#include "model/program.h"
 #include "model/weights.h"
 
-static const char *const target_names[] = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
-                                           "gate_proj", "up_proj", "down_proj"};
-#define N_TARGETS (sizeof target_names / sizeof *target_names)
-_Static_assert(LB_LORA_ALL_LINEAR == (1U << N_TARGETS) - 1, "a name for every bit");
+#define MOST_TARGETS 32 /* bits of lb_lora_settings.targets */
 
 static const char weight_suffix[] = ".weight";
 
+/* The names that the families' rules have, in their order. */
+static unsigned list_targets(const char *names[MOST_TARGETS])
+{
+    unsigned n_names = 0;
+    const lb_architecture *family = NULL;
+    for (size_t f = 0; (family = lb_architecture_at(f)) != NULL; f++)
+    {
+        const lb_part *layer = &family->parts[1];
+        for (size_t i = 0; i < layer->n_rules; i++)
+        {
+            const char *target = layer->rules[i].target;
+            bool is_new = target != NULL && n_names < MOST_TARGETS;
+            for (unsigned k = 0; is_new && k < n_names; k++)
+            {
+                is_new = strcmp(names[k], target) != 0;
+            }
+            if (is_new)
+            {
+                names[n_names++] = target;
+            }
+        }
+    }
+    return n_names;
+}
+
 const char *lb_lora_target_name(unsigned bit)
 {
-    return bit < N_TARGETS ? target_names[bit] : NULL;
+    const char *names[MOST_TARGETS];
+    return bit < list_targets(names) ? names[bit] : NULL;
 }
 
 double lb_lora_scale(const lb_lora_settings *settings)
@@ -37,36 +56,31 @@ double lb_lora_scale(const lb_lora_settings *settings)
 /* ---- shape ------------------------------------------------------------------------------------
  */
 
-static bool ends_in(const char *text, const char *ending)
+/* The bit of PARAMETER's target; 0: it takes no adapter. */
+static uint32_t target_bit(const lb_parameter *parameter)
 {
-    const size_t size = strlen(text);
-    const size_t n = strlen(ending);
-    return size >= n && strcmp(text + size - n, ending) == 0;
-}
-
-static bool is_target(const char *module, uint32_t targets)
-{
-    const char *last = strrchr(module, '.');
-    for (unsigned bit = 0; last != NULL && bit < N_TARGETS; bit++)
+    const char *names[MOST_TARGETS];
+    const unsigned n_names = list_targets(names);
+    for (unsigned bit = 0; parameter->target != NULL && bit < n_names; bit++)
     {
-        if ((targets & 1U << bit) != 0 && strcmp(last + 1, target_names[bit]) == 0)
+        if (strcmp(parameter->target, names[bit]) == 0)
         {
-            return true;
+            return 1U << bit;
         }
     }
-    return false;
+    return 0;
 }
 
 bool lb_lora_module_name(char name[LB_MODULE_NAME_SIZE], const lb_parameter *parameter)
 {
-    if (parameter->n_dims != 2 || !ends_in(parameter->name, weight_suffix))
+    if (parameter->target == NULL)
     {
         return false;
     }
     const size_t size = strlen(parameter->name) - (sizeof weight_suffix - 1);
     memcpy(name, parameter->name, size);
     name[size] = '\0';
-    return is_target(name, LB_LORA_ALL_LINEAR);
+    return true;
 }
 
 /* MATRIX is 'A' [rank, n_in] or 'B' [n_out, rank]. */
@@ -111,12 +125,7 @@ static lobass_status shapes_set(lb_lora *lora, const lb_model *model, const bool
         lora->n_elements += a[0].count + a[1].count;
         lora->most_out =
             adapted->matrix.n_out > lora->most_out ? adapted->matrix.n_out : lora->most_out;
-        for (unsigned bit = 0; bit < N_TARGETS; bit++)
-        {
-            char module[LB_MODULE_NAME_SIZE];
-            (void)lb_lora_module_name(module, adapted);
-            lora->settings.targets |= is_target(module, 1U << bit) ? 1U << bit : 0U;
-        }
+        lora->settings.targets |= target_bit(adapted);
     }
     return LOBASS_OK;
 }
@@ -230,9 +239,7 @@ lobass_status lb_lora_create(lb_model *model, const lb_lora_settings *settings,
     }
     for (size_t i = 0; i < model->n_parameters; i++)
     {
-        char module[LB_MODULE_NAME_SIZE];
-        is_adapted[i] = lb_lora_module_name(module, &model->parameters[i]) &&
-                        is_target(module, settings->targets);
+        is_adapted[i] = (target_bit(&model->parameters[i]) & settings->targets) != 0;
     }
     const lobass_status status = lb_lora_attach(model, settings, is_adapted, compute_dtype, error);
     free(is_adapted);
@@ -243,70 +250,4 @@ lobass_status lb_lora_create(lb_model *model, const lb_lora_settings *settings,
     }
     lb_model_refresh(model);
     return LOBASS_OK;
-}
-
-/* ---- products ---------------------------------------------------------------------------------
- */
-
-/* The adapter's a for W, and b behind it; NULL: none. */
-static const lb_parameter *find(const lb_decoder *decoder, const lb_parameter *w)
-{
-    const lb_lora *lora = decoder->lora;
-    return lora == NULL ? NULL : lora->a_of[w - decoder->model->parameters];
-}
-
-static void scale_all(float *values, size_t count, float scale)
-{
-    for (size_t i = 0; i < count; i++)
-    {
-        values[i] *= scale;
-    }
-}
-
-static lobass_status compute_low(lb_decoder *decoder, const lb_parameter *a, const float *x,
-                                 size_t n, lobass_error *error)
-{
-    lb_compute *c = decoder->compute;
-    float *low = decoder->adapted.low;
-    LB_TRY(lb_linear_forward(c, low, x, &a->matrix, NULL, n, error));
-    scale_all(low, n * a->matrix.n_out, decoder->lora->scale);
-    return LOBASS_OK;
-}
-
-lobass_status lb_lora_forward(lb_decoder *decoder, float *y, const float *x, const lb_parameter *w,
-                              size_t n, lobass_error *error)
-{
-    lb_compute *c = decoder->compute;
-    const lb_parameter *a = find(decoder, w);
-    if (a == NULL)
-    {
-        return LOBASS_OK;
-    }
-    const lb_matrix *b = &a[1].matrix;
-    float *added = decoder->adapted.added;
-    LB_TRY(compute_low(decoder, a, x, n, error));
-    LB_TRY(lb_linear_forward(c, added, decoder->adapted.low, b, NULL, n, error));
-    LB_TRY(lb_add(c, y, added, n, b->n_out, error));
-    return LOBASS_OK;
-}
-
-lobass_status lb_lora_backward(lb_decoder *decoder, float *const *grads, float *grad_x,
-                               const float *grad_y, const float *x, const lb_parameter *w, size_t n,
-                               lobass_error *error)
-{
-    lb_compute *c = decoder->compute;
-    const lb_parameter *a = find(decoder, w);
-    if (a == NULL)
-    {
-        return LOBASS_OK;
-    }
-    float *const *grad = grads + (a - decoder->lora->parameters);
-    float *grad_low = decoder->adapted.grad_low;
-    const size_t rank = a->matrix.n_out;
-    LB_TRY(compute_low(decoder, a, x, n, error));
-    memset(grad_low, 0, lb_rows_padded(n) * rank * sizeof *grad_low);
-    LB_TRY(lb_linear_backward(c, grad_low, grad[1], NULL, grad_y, decoder->adapted.low,
-                              &a[1].matrix, n, error));
-    scale_all(grad_low, n * rank, decoder->lora->scale);
-    return lb_linear_backward(c, grad_x, grad[0], NULL, grad_low, x, &a->matrix, n, error);
 }

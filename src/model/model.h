@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * L3. A decoder-only language model: its configuration, weights in Hugging Face layout, forward and
- * backward of the whole, and the optimiser. One generic implementation driven by the architecture
- * table in config.c; what the table does not name is refused by name.
+ * backward of the whole, and the optimiser. A family of models is a table of tensors and steps
+ * (arch/); what no table names is refused by name.
  */
 #ifndef LB_MODEL_H
 #define LB_MODEL_H
@@ -20,9 +20,14 @@ typedef enum lb_rope_scaling
     LB_ROPE_LLAMA3
 } lb_rope_scaling;
 
+typedef struct lb_architecture lb_architecture; /* a family's tables (arch/) */
+
+/* By the name that config.json has for it, "LlamaForCausalLM"; NULL: there is none. */
+const lb_architecture *lb_architecture_find(const char *name);
+
 typedef struct lb_config
 {
-    char architecture[64]; /* "LlamaForCausalLM" */
+    const lb_architecture *family;
     size_t n_layers, d_model, d_ffn, n_heads, n_kv_heads, head_size, n_vocabulary, max_length;
     float norm_epsilon;
     double initializer_range;
@@ -37,31 +42,44 @@ typedef struct lb_config
 
 /* Reads FOLDER/config.json, or PATH itself where it is a file. */
 lobass_status lb_config_load(lb_config *config, const char *path, lobass_error *error);
+const char *lb_config_architecture(const lb_config *config); /* "LlamaForCausalLM" */
 /* frequencies[head_size / 2], radians per position, with the scaling applied. */
 void lb_config_frequencies(const lb_config *config, float *frequencies);
 
 /* ---- weights (weights.c, weights_save.c) -------------------------------------------------------
  */
 
-/* One parameter of the model, in the order of the table: embedding, per layer (input norm, q, k, v,
- * o with biases, post-attention norm, gate, up, down with biases), final norm, head if untied. */
+/* What a tensor is to the model: its table says so, and everything else follows from it. */
+typedef enum lb_tensor_role
+{
+    LB_TENSOR_MATRIX, /* of a layer's product */
+    LB_TENSOR_EMBEDDING,
+    LB_TENSOR_HEAD,
+    LB_TENSOR_GAIN, /* of a norm */
+    LB_TENSOR_BIAS,
+    LB_TENSOR_ROLES
+} lb_tensor_role;
+
+/* One parameter of the model, in the order of the family's table. */
 typedef struct lb_parameter
 {
     char name[96]; /* as in the file */
+    lb_tensor_role role;
+    const char *target; /* what an adapter's configuration calls it; NULL: takes no adapter */
     unsigned n_dims;
     uint64_t shape[2];
     size_t count;
-    bool has_decay;        /* a matrix: weight decay applies */
+    bool has_decay;        /* weight decay applies */
     lb_dtype stored_dtype; /* in the file it came from, and in one that it is saved to */
     lb_matrix matrix;      /* n_dims 2 (and the 1-dimensional ones as [1, n] fp32) */
     float *master;         /* trainable: the fp32 values, else NULL */
     uint16_t *working;     /* trainable in bf16: the rounded copy, else NULL */
 } lb_parameter;
 
-typedef struct lb_layer /* borrowed views; biases NULL where there are none */
+typedef struct lb_layer /* or what stands before or behind them all */
 {
-    const lb_parameter *input_norm, *q, *k, *v, *o, *post_norm, *gate, *up, *down;
-    const lb_parameter *q_bias, *k_bias, *v_bias, *o_bias, *gate_bias, *up_bias, *down_bias;
+    const struct lb_program *program;
+    const lb_parameter **weights; /* [rules of its table] borrowed views; NULL: there is none */
 } lb_layer;
 
 typedef struct lb_model
@@ -69,11 +87,14 @@ typedef struct lb_model
     lb_config config;
     lb_parameter *parameters; /* [n_parameters] */
     size_t n_parameters;
-    uint64_t n_elements;                               /* of all parameters */
-    const lb_parameter *embedding, *final_norm, *head; /* head == embedding when tied */
-    lb_layer *layers;                                  /* [n_layers] */
-    float *frequencies;                                /* [head_size / 2] */
-    lb_dtype stored_dtype;                             /* of the first matrix in the file */
+    uint64_t n_elements;                  /* of all parameters */
+    const lb_parameter *embedding, *head; /* head == embedding when tied */
+    lb_layer *parts;                  /* [n_parts]: one before the layers, they, one behind them */
+    size_t n_parts;                   /* n_layers + 2 */
+    const lb_parameter **views;       /* the weights of all of these; owned */
+    struct lb_program *programs;      /* how they are computed; owned */
+    float *frequencies;               /* [head_size / 2] */
+    lb_dtype stored_dtype;            /* of the first matrix in the file */
     struct lb_lora *lora;             /* adds to the layers' products; owned; NULL: none */
     struct lb_model_storage *storage; /* mappings and memory, owned */
 } lb_model;
@@ -178,7 +199,7 @@ lobass_status lb_lora_save(const lb_model *model, const char *folder, const char
 /* Hash of both files. */
 lobass_status lb_lora_fingerprint(lb_hash *hash, const char *folder, lobass_error *error);
 
-/* ---- decoder (decoder.c, decoder_backward.c) ----------------------------------------------------
+/* ---- decoder (decoder.c) ------------------------------------------------------------------------
  */
 
 /* Activations for batches of up to MAX_TOKENS tokens; nothing is allocated while it runs. */
@@ -197,6 +218,9 @@ typedef enum lb_decoder_use
 lobass_status lb_decoder_create(lb_decoder **decoder, const lb_model *model, lb_compute *compute,
                                 size_t max_tokens, lb_decoder_use use, lobass_error *error);
 void lb_decoder_free(lb_decoder *decoder);
+/* What a decoder of a model of these shapes takes, but for its adapter. */
+lobass_status lb_decoder_bytes(size_t *size_bytes, const lb_config *config, size_t max_tokens,
+                               lb_decoder_use use, lobass_error *error);
 /* nll[batch->n_scored]: -ln p(token) in nats, in the order of batch->scored; el2n of the same
  * length: |p - onehot(token)|, p over the vocabulary, or NULL where it is not wanted. */
 lobass_status lb_decoder_forward(lb_decoder *decoder, const lb_batch *batch, float *nll,

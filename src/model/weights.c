@@ -49,7 +49,9 @@ void lb_model_free(lb_model *model)
     }
     free(model->storage);
     free(model->frequencies);
-    free(model->layers);
+    free(model->parts);
+    free(model->views);
+    free(model->programs);
     free(model->parameters);
     free(model);
 }
@@ -328,7 +330,6 @@ done:
 
 static void randomize(lb_parameter *parameter, double deviation, lb_random *random)
 {
-    const bool is_bias = strstr(parameter->name, ".bias") != NULL;
     for (size_t i = 0; i < parameter->count; i++)
     {
         if (parameter->n_dims == 2)
@@ -337,7 +338,7 @@ static void randomize(lb_parameter *parameter, double deviation, lb_random *rand
         }
         else
         {
-            parameter->master[i] = is_bias ? 0.0F : 1.0F;
+            parameter->master[i] = parameter->role == LB_TENSOR_GAIN ? 1.0F : 0.0F;
         }
     }
 }

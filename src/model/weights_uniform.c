@@ -72,10 +72,10 @@ static void fill(lb_parameter *parameter, const place *p, char *memory, lb_model
 {
     float *fp32 = p->has_fp32 ? (float *)(void *)(memory + p->fp32) : NULL;
     uint16_t *bf16 = p->has_bf16 ? (uint16_t *)(void *)(memory + p->bf16) : NULL;
-    const bool is_bias = strstr(parameter->name, ".bias") != NULL;
+    const float start = parameter->role == LB_TENSOR_GAIN ? 1.0F : 0.0F;
     for (size_t i = 0; i < p->count; i++)
     {
-        const float value = parameter->n_dims == 2 ? uniform_next(u) : is_bias ? 0.0F : 1.0F;
+        const float value = parameter->n_dims == 2 ? uniform_next(u) : start;
         if (fp32 != NULL)
         {
             fp32[i] = value;

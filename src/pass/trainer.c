@@ -16,21 +16,15 @@
 /* Packs of this many tokens keep the products busy; more only costs memory. */
 #define PACK_TOKENS_MOST 4096
 #define PACK_TOKENS_LEAST 512
-/* What the activations of one pack may take, roughly. */
+/* What the activations of one pack may take with their gradients, roughly: packs must not change
+ * with how well memory is used, since their sums would round in another way. */
 #define ACTIVATION_BYTES_MOST ((size_t)1 << 30)
-
-/* Of the activations, roughly. */
-static size_t bytes_per_token(const lb_config *config, bool recomputes)
-{
-    const size_t attention = 2 * (config->n_heads + config->n_kv_heads) * config->head_size;
-    const size_t per_layer = 6 * config->d_model + 2 * attention + 4 * config->d_ffn;
-    return sizeof(float) * (recomputes ? config->n_layers * config->d_model + per_layer
-                                       : config->n_layers * per_layer);
-}
 
 size_t lb_train_pack_tokens(const lb_config *config)
 {
-    const size_t bytes = bytes_per_token(config, false);
+    const size_t attention = 2 * (config->n_heads + config->n_kv_heads) * config->head_size;
+    const size_t per_layer = 6 * config->d_model + 2 * attention + 4 * config->d_ffn;
+    const size_t bytes = sizeof(float) * config->n_layers * per_layer;
     const size_t tokens = ACTIVATION_BYTES_MOST / (bytes > 0 ? bytes : 1);
     if (tokens > PACK_TOKENS_MOST)
     {
@@ -44,8 +38,13 @@ uint64_t lb_train_bytes(const lb_config *config, uint64_t n_parameters, lb_dtype
 {
     const size_t pack = lb_train_pack_tokens(config);
     const uint64_t trained = 4 * sizeof(float) + (dtype == LB_BF16 ? sizeof(uint16_t) : 0);
-    return n_parameters * (is_frozen ? lb_dtype_size(dtype) : trained) +
-           (longest > pack ? longest : pack) * bytes_per_token(config, recomputes);
+    size_t activations = 0;
+    const lobass_status status =
+        lb_decoder_bytes(&activations, config, longest > pack ? longest : pack,
+                         recomputes ? LB_DECODER_RECOMPUTE : LB_DECODER_TRAIN, NULL);
+    return status == LOBASS_OK
+               ? n_parameters * (is_frozen ? lb_dtype_size(dtype) : trained) + activations
+               : UINT64_MAX;
 }
 
 /* ---- what is trained on ---------------------------------------------------------------------- */

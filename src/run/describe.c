@@ -59,7 +59,8 @@ lobass_status lobass_model_describe(const char *folder, lobass_model_info *info,
     LB_TRY(lb_config_load(&config, folder, error));
     LB_TRY(lb_weights_describe(info, folder, &config, error));
     LB_TRY(lb_fingerprint_compute(&fingerprint, folder, error));
-    (void)snprintf(info->architecture, sizeof info->architecture, "%s", config.architecture);
+    (void)snprintf(info->architecture, sizeof info->architecture, "%s",
+                   lb_config_architecture(&config));
     (void)snprintf(info->rope_scaling, sizeof info->rope_scaling, "%s",
                    scaling_name(config.rope_scaling));
     lb_hash_text(fingerprint, info->fingerprint);

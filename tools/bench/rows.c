@@ -66,7 +66,7 @@ lobass_status lb_bench_shape_find(lb_config *config, size_t *pack_tokens, const 
     {
         return fail_shape(name == NULL ? "" : name, error);
     }
-    *config = (lb_config){.architecture = "LlamaForCausalLM",
+    *config = (lb_config){.family = lb_architecture_find("LlamaForCausalLM"),
                           .n_layers = found->n_layers,
                           .d_model = found->d_model,
                           .d_ffn = found->d_ffn,

@@ -180,8 +180,8 @@ static void test_weights(void **state)
         check_ok(lb_model_create_uniform(&model, &config, dtype, use, 5, &error), &error);
         check_ok(lb_model_create_uniform(&same, &config, dtype, use, 5, &error), &error);
         check_weights(model, dtype, use);
-        const lb_matrix *a = &model->layers[1].down->matrix;
-        const lb_matrix *b = &same->layers[1].down->matrix;
+        const lb_matrix *a = &model->head->matrix;
+        const lb_matrix *b = &same->head->matrix;
         assert_memory_equal(a->bf16 != NULL ? (const void *)a->bf16 : a->fp32,
                             b->bf16 != NULL ? (const void *)b->bf16 : b->fp32,
                             a->n_out * a->n_in * lb_dtype_size(dtype));

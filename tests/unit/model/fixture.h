@@ -72,7 +72,7 @@ static inline void fixture_write(const char *folder, const char *name, const cha
 /* Two layers, four query heads on two key/value heads, heads wider than d_model / n_heads. */
 static inline lb_config fixture_config(bool has_tied_head, bool has_bias)
 {
-    lb_config config = {.architecture = "LlamaForCausalLM",
+    lb_config config = {.family = lb_architecture_find("LlamaForCausalLM"),
                         .n_layers = 2,
                         .d_model = 16,
                         .d_ffn = 28,
@@ -105,9 +105,9 @@ static inline void fixture_write_config(const char *folder, const lb_config *con
         "\"max_position_embeddings\": %zu, \"rms_norm_eps\": 1e-05, \"rope_theta\": %.1f, "
         "\"tie_word_embeddings\": %s, \"attention_bias\": %s, \"mlp_bias\": %s, "
         "\"eos_token_id\": 2, \"initializer_range\": 0.2}",
-        config->architecture, config->d_model, config->d_ffn, config->n_layers, config->n_heads,
-        config->n_kv_heads, config->head_size, config->n_vocabulary, config->max_length,
-        config->rope_theta, config->has_tied_head ? "true" : "false",
+        lb_config_architecture(config), config->d_model, config->d_ffn, config->n_layers,
+        config->n_heads, config->n_kv_heads, config->head_size, config->n_vocabulary,
+        config->max_length, config->rope_theta, config->has_tied_head ? "true" : "false",
         config->has_attention_bias ? "true" : "false", config->has_mlp_bias ? "true" : "false"));
     fixture_write(folder, "config.json", text.data);
     lb_buffer_free(&text);
@@ -145,6 +145,20 @@ static inline lb_compute *fixture_compute(const char *set, unsigned n_threads)
         assert_int_equal(unsetenv("LOBASS_CPU"), 0);
     }
     return compute;
+}
+
+/* By its name in the file. */
+static inline const lb_parameter *fixture_parameter(const lb_model *model, const char *name)
+{
+    for (size_t i = 0; i < model->n_parameters; i++)
+    {
+        if (strcmp(model->parameters[i].name, name) == 0)
+        {
+            return &model->parameters[i];
+        }
+    }
+    fail_msg("no parameter %s", name);
+    return NULL;
 }
 
 #define FIXTURE_MOST_TOKENS 256

@@ -46,7 +46,7 @@ static void test_defaults(void **state)
 {
     (void)state;
     const lb_config config = load_changed("{\"pretraining_tp\": 1, \"rope_scaling\": null}");
-    assert_string_equal("LlamaForCausalLM", config.architecture);
+    assert_string_equal("LlamaForCausalLM", lb_config_architecture(&config));
     assert_int_equal(5, config.n_layers);
     assert_int_equal(64, config.d_model);
     assert_int_equal(172, config.d_ffn);

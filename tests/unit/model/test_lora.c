@@ -146,8 +146,9 @@ static void test_initialised_as_peft_does(void **state)
         }
     }
     /* A matrix starts the same whatever else is adapted. */
-    const lb_parameter *v = model->lora->a_of[model->layers[1].v - model->parameters];
-    const lb_parameter *alone = few->lora->a_of[few->layers[1].v - few->parameters];
+    static const char name[] = "model.layers.1.self_attn.v_proj.weight";
+    const lb_parameter *v = model->lora->a_of[fixture_parameter(model, name) - model->parameters];
+    const lb_parameter *alone = few->lora->a_of[fixture_parameter(few, name) - few->parameters];
     assert_string_equal(v->name, "base_model.model.model.layers.1.self_attn.v_proj.lora_A.weight");
     assert_string_equal(v[1].name,
                         "base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight");

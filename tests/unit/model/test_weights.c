@@ -518,8 +518,9 @@ static void test_random_weights(void **state)
     }
     const double deviation = sqrt(squares / (double)embedding->count);
     assert_true(fabs(deviation / config.initializer_range - 1.0) < 0.1);
-    assert_true(models[0]->final_norm->master[3] == 1.0F);
-    assert_true(models[0]->layers[1].k_bias->master[2] == 0.0F);
+    assert_true(fixture_parameter(models[0], "model.norm.weight")->master[3] == 1.0F);
+    assert_true(fixture_parameter(models[0], "model.layers.1.self_attn.k_proj.bias")->master[2] ==
+                0.0F);
     for (size_t i = 0; i < 3; i++)
     {
         lb_model_free(models[i]);

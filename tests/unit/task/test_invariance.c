@@ -71,7 +71,7 @@ static lb_config small_config(void)
                         .has_tied_head = true,
                         .rope_theta = 10000.0,
                         .eos = -1};
-    (void)snprintf(config.architecture, sizeof config.architecture, "LlamaForCausalLM");
+    config.family = lb_architecture_find("LlamaForCausalLM");
     return config;
 }
 
@@ -188,7 +188,7 @@ static void check_level(const char *level, lb_dtype dtype)
         assert_int_equal(
             lb_model_create_uniform(&model, &config, dtype, LB_MODEL_SCORE_PACKED, 9, NULL),
             LOBASS_OK);
-        assert_true(model->layers[0].q->matrix.is_packed);
+        assert_true(model->parameters[2].matrix.is_packed);
         check_model(model, compute, rows);
         check_arithmetic(compute, dtype, rows);
         const float without = rows[0].alone[0];

@@ -495,20 +495,33 @@ static void test_nonfinite_names_the_step(void **state)
 
 #define TRAIN_TEST(test) cmocka_unit_test_setup_teardown(test, fixture_open, fixture_close)
 
-/* Activations by hand: 3 layers of 8 wide, 2 + 1 heads of 4, 16 in the middle are 48 + 48 + 64
- * floats a token and layer; 100 parameters take 4 floats each. */
+/* The activations of a pack, or of a longer row, and for each of 100 parameters 4 floats, or its
+ * value alone where it is frozen. */
 static void test_train_bytes(void **state)
 {
-    static const lb_config config = {
-        .n_layers = 3, .d_model = 8, .n_heads = 2, .n_kv_heads = 1, .head_size = 4, .d_ffn = 16};
-    const uint64_t pack = lb_train_pack_tokens(&config);
+    const lb_config config = {.family = lb_architecture_find("LlamaForCausalLM"),
+                              .n_layers = 3,
+                              .d_model = 8,
+                              .n_heads = 2,
+                              .n_kv_heads = 1,
+                              .head_size = 4,
+                              .d_ffn = 16,
+                              .n_vocabulary = 10};
+    const size_t pack = lb_train_pack_tokens(&config);
+    size_t kept = 0;
+    size_t again = 0;
+    size_t longer = 0;
     (void)state;
-    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, false, false, 0),
-                     1600 + pack * 4 * 3 * 160);
-    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, false, true, 0),
-                     1600 + pack * 4 * (3 * 8 + 160));
-    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, true, false, pack + 7),
-                     400 + (pack + 7) * 4 * 3 * 160);
+    assert_int_equal(lb_decoder_bytes(&kept, &config, pack, LB_DECODER_TRAIN, NULL), LOBASS_OK);
+    assert_int_equal(lb_decoder_bytes(&again, &config, pack, LB_DECODER_RECOMPUTE, NULL),
+                     LOBASS_OK);
+    assert_int_equal(lb_decoder_bytes(&longer, &config, pack + 7, LB_DECODER_TRAIN, NULL),
+                     LOBASS_OK);
+    assert_true(again < kept && kept < longer);
+    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, false, false, 0), 1600 + kept);
+    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, false, true, 0), 1600 + again);
+    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, true, false, pack + 7), 400 + longer);
+    assert_int_equal(lb_train_bytes(&config, 100, LB_F32, true, false, SIZE_MAX / 8), UINT64_MAX);
 }
 
 int main(void)
