@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "format/format.h"
 #include "json_out.h"
 #include "options.h"
 #include "shown_row.h"
@@ -24,7 +25,7 @@ static double mean_of(const float *losses, size_t n_losses)
 static void print_losses(cli_json *json, const cli_shown_row *shown)
 {
     cli_json_object(json, "losses");
-    for (size_t i = 0; i < shown->info.n_models; i++)
+    for (size_t i = 0; i < shown->n_models; i++)
     {
         if (shown->losses[i] != NULL)
         {
@@ -40,7 +41,7 @@ static void print_values(cli_json *json, const char *name, const cli_shown_row *
                          float *const *values, size_t scored_at)
 {
     cli_json_object(json, name);
-    for (size_t i = 0; i < shown->info.n_models; i++)
+    for (size_t i = 0; i < shown->n_models; i++)
     {
         if (values[i] != NULL)
         {
@@ -69,6 +70,50 @@ static void print_token(cli_json *json, const cli_shown_row *shown, const cli_sh
     cli_json_end(json);
 }
 
+/* The row's line of `lobass scores`. */
+static void print_scores(cli_json *json, const cli_shown_row *shown)
+{
+    const lobass_row_result *result = &shown->result;
+    lobass_column column;
+    lb_buffer line = {0};
+    lb_json_writer writer = lb_json_writer_begin(&line, false, NULL);
+
+    lb_json_open(&writer, NULL, '{');
+    lb_json_put_count(&writer, "row", shown->row.row);
+    lb_json_put_text(&writer, "source", shown->source != NULL ? shown->source->name : "");
+    lb_json_put_count(&writer, "record", shown->row.record);
+    lb_json_put_text(&writer, "status", lobass_row_status_name(result->scores.status));
+    if (shown->row.status != LOBASS_ROW_DUPLICATE)
+    {
+        lb_json_put_count(&writer, "n_tokens", shown->row.n_scored);
+    }
+    for (size_t i = 0; lobass_row_scores_column(&column, &result->scores, i); i++)
+    {
+        if (column.is_there)
+        {
+            lb_json_put_real(&writer, column.name, column.value);
+        }
+    }
+    if (result->rank > 0)
+    {
+        lb_json_put_count(&writer, "rank", result->rank);
+    }
+    if (result->has_selection)
+    {
+        lb_json_put_boolean(&writer, "selected", result->is_selected);
+    }
+    if (result->reason != NULL)
+    {
+        lb_json_put_text(&writer, "reason", result->reason);
+    }
+    lb_json_close(&writer, '}');
+    if (writer.status == LOBASS_OK)
+    {
+        cli_json_raw(json, "scores", line.data, line.size);
+    }
+    lb_buffer_free(&line);
+}
+
 static void print_json(const cli_shown_row *shown)
 {
     const lobass_row *row = &shown->row;
@@ -85,18 +130,15 @@ static void print_json(const cli_shown_row *shown)
     cli_json_uint(&json, "offset", row->offset);
     cli_json_uint(&json, "size_bytes", row->size_bytes);
     cli_json_text(&json, "hash", hash);
-    cli_json_text(&json, "status", shown->status);
-    cli_json_text(&json, "reason", shown->reason);
+    cli_json_text(&json, "status", lobass_row_status_name(shown->result.scores.status));
+    cli_json_text(&json, "reason", shown->result.reason);
     if (row->status != LOBASS_ROW_DUPLICATE)
     {
         cli_json_uint(&json, "n_tokens", row->n_scored); /* as in the scores: N of the means */
     }
     cli_json_uint(&json, "n_ids", row->n_tokens);
     print_losses(&json, shown);
-    if (shown->scores_line != NULL)
-    {
-        cli_json_raw(&json, "scores", shown->scores_line, shown->scores_size);
-    }
+    print_scores(&json, shown);
     cli_json_array(&json, "tokens");
     for (size_t i = 0; i < row->n_tokens; i++)
     {

@@ -31,35 +31,24 @@ typedef struct row_page
 
 /* ---- header --------------------------------------------------------------------------------- */
 
-static void print_score(const char *name, const json_t *value)
+static void print_scores(const lobass_row_result *result)
 {
-    static const char *const shown_elsewhere[] = {"row",    "source",   "record",   "line",
-                                                  "status", "n_tokens", "n_scored", "reason"};
+    lobass_column column;
 
-    for (size_t i = 0; i < sizeof shown_elsewhere / sizeof shown_elsewhere[0]; i++)
+    for (size_t i = 0; lobass_row_scores_column(&column, &result->scores, i); i++)
     {
-        if (strcmp(name, shown_elsewhere[i]) == 0)
+        if (column.is_there)
         {
-            return;
+            printf("%-*s %.6g\n", LABEL_WIDTH, column.name, column.value);
         }
     }
-    printf("%-*s ", LABEL_WIDTH, name);
-    if (json_is_real(value))
+    if (result->rank > 0)
     {
-        printf("%.6g\n", json_real_value(value));
+        printf("%-*s %llu\n", LABEL_WIDTH, "rank", (unsigned long long)result->rank);
     }
-    else if (json_is_integer(value))
+    if (result->has_selection)
     {
-        printf("%" JSON_INTEGER_FORMAT "\n", json_integer_value(value));
-    }
-    else if (json_is_boolean(value))
-    {
-        printf("%s\n", json_is_true(value) ? "yes" : "no");
-    }
-    else
-    {
-        cli_print_text(stdout, json_is_string(value) ? json_string_value(value) : "?");
-        putchar('\n');
+        printf("%-*s %s\n", LABEL_WIDTH, "selected", result->is_selected ? "yes" : "no");
     }
 }
 
@@ -72,21 +61,15 @@ static void print_header(const cli_shown_row *shown)
     cli_print_text(stdout, shown->source != NULL ? shown->source->name : "?");
     printf(", record %llu, line %llu\n", (unsigned long long)row->record,
            (unsigned long long)row->line);
-    printf("%-*s %s", LABEL_WIDTH, "status", shown->status);
-    if (shown->reason != NULL)
+    printf("%-*s %s", LABEL_WIDTH, "status", lobass_row_status_name(shown->result.scores.status));
+    if (shown->result.reason != NULL)
     {
         fputs(": ", stdout);
-        cli_print_text(stdout, shown->reason);
+        cli_print_text(stdout, shown->result.reason);
     }
     printf("\n%-*s %s", LABEL_WIDTH, "tokens", cli_number(number, row->n_tokens));
     printf(", of which %s are scored\n", cli_number(number, row->n_scored));
-
-    const char *name = NULL;
-    json_t *value = NULL;
-    json_object_foreach(shown->scores, name, value)
-    {
-        print_score(name, value);
-    }
+    print_scores(&shown->result);
 }
 
 /* ---- prompts -------------------------------------------------------------------------------- */
@@ -211,7 +194,7 @@ static void print_token(const row_page *page, size_t at)
 
     printf("%s%6zu %8d  %-8s %4u  %-6s", colour, at, (int)token->id, cli_token_kind(token->flags),
            (unsigned)token->turn, is_scored ? "yes" : "no");
-    for (size_t i = 0; i < shown->info.n_models; i++)
+    for (size_t i = 0; i < shown->n_models; i++)
     {
         bool is_there = is_scored && shown->losses[i] != NULL;
         print_loss(is_there, is_there ? (double)shown->losses[i][token->scored_at] : 0);
@@ -232,7 +215,7 @@ static void print_table(const row_page *page, size_t start, size_t end)
     const cli_shown_row *shown = page->shown;
 
     printf("\n%6s %8s  %-8s %4s  %-6s", "token", "id", "part", "turn", "scored");
-    for (size_t i = 0; i < shown->info.n_models; i++)
+    for (size_t i = 0; i < shown->n_models; i++)
     {
         printf(" %*.*s", LOSS_WIDTH, LOSS_WIDTH, lobass_run_model_at(shown->run, i)->name);
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Collects a row: its tokens, the losses stored for it and its line of scores. The scores come from
- * the library's own table, so that no formula is repeated here.
+ * Collects a row: its tokens, the losses stored for it and its scores.
  */
 #include "shown_row.h"
 
@@ -24,8 +23,7 @@ static lobass_status copy_tokens(cli_shown_row *shown, lobass_error *error)
     size_t n_scored = 0;
 
     shown->tokens = allocate(row->n_tokens, sizeof *shown->tokens);
-    shown->stored_reason = row->reason != NULL ? strdup(row->reason) : NULL;
-    if (shown->tokens == NULL || (row->reason != NULL && shown->stored_reason == NULL))
+    if (shown->tokens == NULL)
     {
         return cli_out_of_memory(error);
     }
@@ -97,12 +95,12 @@ static lobass_status load_values(float ***values, cli_shown_row *shown, uint64_t
 {
     size_t n_scored = shown->row.n_scored;
 
-    *values = allocate(shown->info.n_models, sizeof **values);
+    *values = allocate(shown->n_models, sizeof **values);
     if (*values == NULL)
     {
         return cli_out_of_memory(error);
     }
-    for (size_t i = 0; i < shown->info.n_models && n_scored > 0; i++)
+    for (size_t i = 0; i < shown->n_models && n_scored > 0; i++)
     {
         float *of_model = allocate(n_scored, sizeof *of_model);
         if (of_model == NULL)
@@ -124,89 +122,6 @@ static lobass_status load_values(float ***values, cli_shown_row *shown, uint64_t
     return LOBASS_OK;
 }
 
-/* ---- scores --------------------------------------------------------------------------------- */
-
-/* Takes one line out of the table and stops. */
-typedef struct line_catcher
-{
-    uint64_t wanted, line;
-    char *data;
-    size_t size_bytes, capacity;
-    bool is_complete, has_no_memory;
-} line_catcher;
-
-static bool keep_byte(line_catcher *catcher, char byte)
-{
-    if (catcher->size_bytes == catcher->capacity)
-    {
-        size_t capacity = 2 * catcher->capacity + 512;
-        char *larger = realloc(catcher->data, capacity);
-        if (larger == NULL)
-        {
-            catcher->has_no_memory = true;
-            return false;
-        }
-        catcher->data = larger;
-        catcher->capacity = capacity;
-    }
-    catcher->data[catcher->size_bytes++] = byte;
-    return true;
-}
-
-static bool catch_line(void *context, const char *data, size_t size_bytes)
-{
-    line_catcher *catcher = context;
-
-    for (size_t i = 0; i < size_bytes && !catcher->is_complete; i++)
-    {
-        if (data[i] == '\n')
-        {
-            catcher->is_complete = catcher->line == catcher->wanted;
-            catcher->line++;
-        }
-        else if (catcher->line == catcher->wanted && !keep_byte(catcher, data[i]))
-        {
-            return false;
-        }
-    }
-    return !catcher->is_complete;
-}
-
-static lobass_status load_scores(cli_shown_row *shown, uint64_t row_number, lobass_error *error)
-{
-    line_catcher catcher = {.wanted = row_number};
-    lobass_status status =
-        lobass_run_scores(shown->run, LOBASS_TABLE_JSONL, catch_line, &catcher, error);
-
-    shown->scores_line = catcher.data;
-    shown->scores_size = catcher.size_bytes;
-    if (catcher.has_no_memory)
-    {
-        return cli_out_of_memory(error);
-    }
-    if (catcher.is_complete)
-    {
-        *error = (lobass_error){0}; /* stopping early was our own doing */
-        shown->scores = json_loadb(catcher.data, catcher.size_bytes, 0, NULL);
-        return LOBASS_OK;
-    }
-    return status;
-}
-
-/* The row's status once its losses are known: nonfinite, initial_loss_below_floor, ... */
-static void judge(cli_shown_row *shown)
-{
-    const char *status = json_string_value(json_object_get(shown->scores, "status"));
-
-    shown->status = lobass_row_status_name(shown->row.status);
-    shown->reason = shown->stored_reason;
-    if (status != NULL)
-    {
-        shown->status = status;
-        shown->reason = json_string_value(json_object_get(shown->scores, "reason"));
-    }
-}
-
 /* ---- all of it ------------------------------------------------------------------------------ */
 
 lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_t row_number,
@@ -214,10 +129,6 @@ lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_
 {
     lobass_status status = lobass_run_open(&shown->run, path, error);
 
-    if (status == LOBASS_OK)
-    {
-        status = lobass_run_describe(shown->run, &shown->info, error);
-    }
     if (status == LOBASS_OK)
     {
         status = lobass_run_row(shown->run, row_number, &shown->row, error);
@@ -228,6 +139,10 @@ lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_
     }
     if (status == LOBASS_OK)
     {
+        while (lobass_run_model_at(shown->run, shown->n_models) != NULL)
+        {
+            shown->n_models++;
+        }
         shown->source = lobass_run_source_at(shown->run, shown->row.source);
         status = load_texts(shown, error);
     }
@@ -241,9 +156,8 @@ lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_
     }
     if (status == LOBASS_OK)
     {
-        status = load_scores(shown, row_number, error);
+        status = lobass_run_row_result(shown->run, row_number, &shown->result, error);
     }
-    judge(shown);
     return status;
 }
 
@@ -258,13 +172,10 @@ static void free_values(float **values, size_t n_models)
 
 void cli_shown_row_free(cli_shown_row *shown)
 {
-    free_values(shown->losses, shown->info.n_models);
-    free_values(shown->el2n, shown->info.n_models);
+    free_values(shown->losses, shown->n_models);
+    free_values(shown->el2n, shown->n_models);
     free(shown->tokens);
     free(shown->text);
-    free(shown->stored_reason);
-    free(shown->scores_line);
-    json_decref(shown->scores);
     lobass_run_close(shown->run);
     *shown = (cli_shown_row){0};
 }
@@ -284,7 +195,7 @@ const char *cli_token_kind(uint8_t flags)
 
 const float *cli_losses_find(const cli_shown_row *shown, const char *name)
 {
-    for (size_t i = 0; i < shown->info.n_models; i++)
+    for (size_t i = 0; i < shown->n_models; i++)
     {
         if (strcmp(lobass_run_model_at(shown->run, i)->name, name) == 0)
         {

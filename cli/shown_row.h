@@ -6,8 +6,6 @@
 #ifndef CLI_SHOWN_ROW_H
 #define CLI_SHOWN_ROW_H
 
-#include <jansson.h>
-
 #include "console.h"
 
 typedef struct cli_shown_token
@@ -23,19 +21,14 @@ typedef struct cli_shown_token
 typedef struct cli_shown_row
 {
     lobass_run *run;
-    lobass_run_info info;
-    lobass_row row;      /* its pointers are not to be used: they are copied below */
-    char *stored_reason; /* or NULL */
-    const char *status,
-        *reason; /* as in the scores, which losses may have changed; reason or NULL */
+    size_t n_models; /* that the run was measured under */
+    lobass_row row;  /* its pointers are not to be used: they are copied below */
+    lobass_row_result result;
     const lobass_run_source *source;
     const lobass_tokenizer *tokenizer; /* borrowed from the run */
     cli_shown_token *tokens;           /* [row.n_tokens] */
     char *text;                        /* of all tokens, one after the other */
-    float **losses, **el2n;            /* [info.n_models], each [row.n_scored] or NULL */
-    char *scores_line;                 /* the row's line of lobass_run_scores, no newline */
-    size_t scores_size;
-    json_t *scores; /* the same, read */
+    float **losses, **el2n;            /* [n_models], each [row.n_scored] or NULL */
 } cli_shown_row;
 
 /* Opens the run at PATH and fills SHOWN ({0} before); to be freed in any case. */

@@ -301,6 +301,31 @@ typedef struct lobass_score_info
     lobass_direction direction; /* its own, or LOBASS_DIRECTION_DEFAULT where there is none */
 } lobass_score_info;
 
+/* All scores of one row; has[s] tells whether value[s] exists. */
+typedef struct lobass_row_scores
+{
+    lobass_row_status status; /* the row's own, or what its losses say */
+    bool has_initial, has_reference, has_drops;
+    bool has[LOBASS_SCORE_COUNT];
+    double value[LOBASS_SCORE_COUNT];
+    double initial_loss, reference_loss; /* nats per scored token */
+    /* What end tokens, first tokens of responses (but those that are end tokens) and all others
+     * have of learnability: they add up to it. */
+    double drop_end, drop_first, drop_rest;
+} lobass_row_scores;
+
+typedef struct lobass_column
+{
+    const char *name; /* static */
+    double value;
+    bool is_there; /* else the row does not have it */
+} lobass_column;
+
+/* Losses, scores and drops as they stand side by side in every table, from INDEX 0; false after the
+ * last. The scores `loss` and `length` are the initial loss and the number of scored tokens. */
+LOBASS_API bool lobass_row_scores_column(lobass_column *column, const lobass_row_scores *scores,
+                                         size_t index);
+
 /* The table of scores; static; NULL outside the enumeration. */
 LOBASS_API const lobass_score_info *lobass_score_describe(lobass_score score);
 /* "highest", "lowest", "middle"; static; NULL for LOBASS_DIRECTION_DEFAULT. */
@@ -416,6 +441,19 @@ LOBASS_API lobass_status lobass_run_losses(lobass_run *run, uint64_t row_number,
  * without. */
 LOBASS_API lobass_status lobass_run_el2n(lobass_run *run, uint64_t row_number, size_t model_index,
                                          float *el2n, size_t n_scored, lobass_error *error);
+
+/* What became of a row. */
+typedef struct lobass_row_result
+{
+    lobass_row_scores scores;
+    const char *reason; /* why it cannot be selected, or NULL; lives until the next call */
+    uint64_t rank;      /* by the latest selection, from 1; 0: none */
+    bool has_selection, is_selected;
+} lobass_row_result;
+
+/* From the row's losses alone, by the rules of the latest selection. */
+LOBASS_API lobass_status lobass_run_row_result(lobass_run *run, uint64_t row_number,
+                                               lobass_row_result *result, lobass_error *error);
 
 typedef enum lobass_table_format
 {

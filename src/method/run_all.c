@@ -134,7 +134,7 @@ static lobass_status score_check(lb_store *store, lobass_score by, lobass_error 
 {
     lb_measurement stored;
     bool is_there = false;
-    if (by != LOBASS_SCORE_IFD_LOSS && by != LOBASS_SCORE_IFD_PPL)
+    if ((lb_score_at(by)->needs & LB_NEEDS(LB_OF_UNCONDITIONAL)) == 0)
     {
         return LOBASS_OK;
     }

@@ -27,13 +27,7 @@ const lb_measurement *lb_report_model_find(const lb_report *report, const char *
 
 static void score_recall(lb_report_choice *choice, const char *score, const char *direction)
 {
-    for (int s = 0; s < LOBASS_SCORE_COUNT; s++)
-    {
-        if (strcmp(lobass_score_describe((lobass_score)s)->name, score) == 0)
-        {
-            choice->by = (lobass_score)s;
-        }
-    }
+    (void)lb_score_find(&choice->by, score);
     for (int d = LOBASS_DIRECTION_HIGHEST; d <= LOBASS_DIRECTION_MIDDLE; d++)
     {
         if (strcmp(lobass_direction_name((lobass_direction)d), direction) == 0)
@@ -113,7 +107,7 @@ static void choice_count(lb_report *report)
     for (size_t i = 0; i < choice->n_ranked; i++)
     {
         const uint64_t row = choice->order[i];
-        const lb_row_scores *scores = &report->scores->rows[row];
+        const lobass_row_scores *scores = &report->scores->rows[row];
         if (choice->is_selected[row])
         {
             choice->is_best = choice->is_best && choice->n_selected == i;

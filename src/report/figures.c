@@ -67,7 +67,7 @@ typedef struct source_sums
 static void source_add(lb_source_figures *figures, source_sums *sums, const lb_report *report,
                        size_t row)
 {
-    const lb_row_scores *scores = &report->scores->rows[row];
+    const lobass_row_scores *scores = &report->scores->rows[row];
     const uint64_t n_scored = report->scores->summaries[row].n_scored;
     const bool *is_selected = report->choice.is_selected;
     figures->n_records++;
@@ -223,7 +223,7 @@ lobass_status lb_scores_compare(lb_score_figures **list, size_t *count, const lb
     }
     for (int s = 0; s < LOBASS_SCORE_COUNT; s++)
     {
-        if (s == LOBASS_SCORE_PPL)
+        if (lb_score_at((lobass_score)s)->is_ranked_by_loss)
         {
             continue;
         }
@@ -278,7 +278,7 @@ lb_drop_figures lb_drops_compute(const lb_report *report, const uint64_t *rows, 
     for (size_t i = 0; i < n; i++)
     {
         const size_t row = rows != NULL ? (size_t)rows[i] : i;
-        const lb_row_scores *scores = &report->scores->rows[row];
+        const lobass_row_scores *scores = &report->scores->rows[row];
         if (!scores->has_drops || !lb_row_status_is_selectable(scores->status) ||
             (is_selected != NULL && !is_selected[row]))
         {

@@ -78,7 +78,7 @@ static const quantity quantities[] = {
 /* NaN where the row does not have it. */
 static double value_of(const lb_report *report, size_t q, size_t row)
 {
-    const lb_row_scores *scores = &report->scores->rows[row];
+    const lobass_row_scores *scores = &report->scores->rows[row];
     const double values[N_QUANTITIES] = {
         scores->has_initial ? scores->initial_loss : NAN,
         scores->has_reference ? scores->reference_loss : NAN,

@@ -101,42 +101,25 @@ static lobass_status put_reals(columns *c, const char *key)
                    : LOBASS_OK;
 }
 
-/* What a row has of a column that is no score; NaN: nothing. */
-static double real_of(const lb_row_scores *row, unsigned which)
-{
-    const double values[] = {row->initial_loss, row->reference_loss, row->drop_end, row->drop_first,
-                             row->drop_rest};
-    const bool has[] = {row->has_initial, row->has_reference, row->has_drops, row->has_drops,
-                        row->has_drops};
-    return has[which] ? values[which] : NAN;
-}
-
+/* But for those that have the order of another: that one is enough. */
 static lobass_status put_losses_and_scores(columns *c)
 {
-    static const char *const names[] = {"initial_loss", "reference_loss", "drop_end", "drop_first",
-                                        "drop_rest"};
-    const lb_row_scores *all = c->report->scores->rows;
-    for (unsigned which = 0; which < sizeof names / sizeof *names; which++)
+    const lobass_row_scores *all = c->report->scores->rows;
+    const lobass_row_scores none = {0};
+    lobass_column column;
+    for (size_t at = 0; lobass_row_scores_column(&column, &none, at); at++)
     {
-        for (size_t i = 0; i < c->n; i++)
-        {
-            c->reals[i] = (float)real_of(&all[c->rows[i]], which);
-        }
-        LB_TRY(put_reals(c, names[which]));
-    }
-    for (int s = 0; s < LOBASS_SCORE_COUNT; s++)
-    {
-        /* These are initial_loss, exp() of it, and n_tokens. */
-        if (s == LOBASS_SCORE_LOSS || s == LOBASS_SCORE_PPL || s == LOBASS_SCORE_LENGTH)
+        lobass_score score = LOBASS_SCORE_COUNT;
+        if (lb_score_find(&score, column.name) && lb_score_at(score)->is_ranked_by_loss)
         {
             continue;
         }
         for (size_t i = 0; i < c->n; i++)
         {
-            const lb_row_scores *row = &all[c->rows[i]];
-            c->reals[i] = row->has[s] ? (float)row->value[s] : NAN;
+            (void)lobass_row_scores_column(&column, &all[c->rows[i]], at);
+            c->reals[i] = column.is_there ? (float)column.value : NAN;
         }
-        LB_TRY(put_reals(c, lobass_score_describe((lobass_score)s)->name));
+        LB_TRY(put_reals(c, column.name));
     }
     return LOBASS_OK;
 }

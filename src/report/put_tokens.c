@@ -63,7 +63,7 @@ static lobass_status put_losses(reader *r, const char *name, uint64_t row)
 
 static lobass_status put_row(reader *r, uint64_t number)
 {
-    const lb_row_scores *scores = &r->report->scores->rows[number];
+    const lobass_row_scores *scores = &r->report->scores->rows[number];
     lb_json_writer *json = &r->page->json;
     lobass_row row;
     LB_TRY(lb_store_row_load(&row, r->report->store, number, r->page->error));

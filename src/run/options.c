@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Defaults of the tasks' options, the tables of scores and directions, the reading of amounts, and
+ * Defaults of the tasks' options, the reading of amounts, and
  * what a dtype means on this machine.
  */
 #include "run/run.h"
@@ -74,50 +74,6 @@ lobass_run_options lobass_run_options_default(void)
 
 /* ---- names ------------------------------------------------------------------------------------
  */
-
-const lobass_score_info *lobass_score_describe(lobass_score score)
-{
-    static const lobass_score_info table[LOBASS_SCORE_COUNT] = {
-        [LOBASS_SCORE_LEARNABILITY] = {"learnability", "(L_initial - L_reference) / L_initial",
-                                       LOBASS_DIRECTION_HIGHEST},
-        [LOBASS_SCORE_RHO_SUM] = {"rho_sum",
-                                  "sum over scored tokens of nll_initial - nll_reference",
-                                  LOBASS_DIRECTION_HIGHEST},
-        [LOBASS_SCORE_RHO_MEAN] = {"rho_mean", "L_initial - L_reference", LOBASS_DIRECTION_HIGHEST},
-        [LOBASS_SCORE_LOSS] = {"loss", "L_initial", LOBASS_DIRECTION_DEFAULT},
-        [LOBASS_SCORE_PPL] = {"ppl", "exp(L_initial)", LOBASS_DIRECTION_DEFAULT},
-        [LOBASS_SCORE_IFD_LOSS] = {"ifd_loss",
-                                   "L_initial / L_unconditional, both without end tokens; above 1: "
-                                   "not ranked",
-                                   LOBASS_DIRECTION_HIGHEST},
-        [LOBASS_SCORE_IFD_PPL] = {"ifd_ppl",
-                                  "exp(L_initial) / exp(L_unconditional), both without end tokens; "
-                                  "above 1: not ranked",
-                                  LOBASS_DIRECTION_HIGHEST},
-        [LOBASS_SCORE_EL2N] = {"el2n", "mean over scored tokens of |p_initial - onehot(token)|",
-                               LOBASS_DIRECTION_HIGHEST},
-        [LOBASS_SCORE_LENGTH] = {"length", "number of scored tokens", LOBASS_DIRECTION_HIGHEST},
-        [LOBASS_SCORE_RANDOM] = {"random", "keyed hash of seed and record, in [0, 1)",
-                                 LOBASS_DIRECTION_HIGHEST},
-    };
-    return (unsigned)score < LOBASS_SCORE_COUNT ? &table[score] : NULL;
-}
-
-const char *lobass_direction_name(lobass_direction direction)
-{
-    switch (direction)
-    {
-    case LOBASS_DIRECTION_HIGHEST:
-        return "highest";
-    case LOBASS_DIRECTION_LOWEST:
-        return "lowest";
-    case LOBASS_DIRECTION_MIDDLE:
-        return "middle";
-    case LOBASS_DIRECTION_DEFAULT:
-        break;
-    }
-    return NULL;
-}
 
 const char *lobass_template_name(size_t index)
 {

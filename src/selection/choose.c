@@ -54,21 +54,14 @@ lobass_status lb_direction_resolve(lobass_direction *direction, lobass_score by,
     return LOBASS_OK;
 }
 
-/* exp() keeps the order of the losses but not their range: above 709 nats there is no double. */
 static lobass_score ranking_score(lobass_score by)
 {
-    return by == LOBASS_SCORE_PPL ? LOBASS_SCORE_LOSS : by;
+    return lb_score_at(by)->is_ranked_by_loss ? LOBASS_SCORE_LOSS : by;
 }
 
 static double directed(double value, lobass_direction direction)
 {
     return direction == LOBASS_DIRECTION_HIGHEST ? -value : value;
-}
-
-/* A prompt that makes its response less likely does not fit it. */
-static bool is_misled(const lb_row_scores *row, lobass_score by)
-{
-    return (by == LOBASS_SCORE_IFD_LOSS || by == LOBASS_SCORE_IFD_PPL) && row->value[by] > 1;
 }
 
 static size_t collect(entry *entries, const lb_scores *scores, lobass_score by,
@@ -78,8 +71,10 @@ static size_t collect(entry *entries, const lb_scores *scores, lobass_score by,
     size_t n = 0;
     for (size_t i = 0; i < scores->n_rows; i++)
     {
-        const lb_row_scores *row = &scores->rows[i];
-        if (lb_row_status_is_selectable(row->status) && row->has[by] && !is_misled(row, by))
+        const lobass_row_scores *row = &scores->rows[i];
+        const bool is_ranked =
+            row->has[by] && !(lb_score_at(by)->is_ranked_to_one && row->value[by] > 1);
+        if (lb_row_status_is_selectable(row->status) && is_ranked)
         {
             entries[n].key = directed(row->value[by], direction);
             entries[n].row = i;

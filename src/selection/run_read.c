@@ -23,6 +23,7 @@ struct lobass_run
     char *model_path, *options_json, *tokenization_hash;
     const char *template_name;
     lobass_tokenizer *tokenizer; /* NULL until it is asked for */
+    lb_buffer reason;            /* of the row asked for last */
 };
 
 /* ---- opening ----------------------------------------------------------------------------------
@@ -108,6 +109,7 @@ void lobass_run_close(lobass_run *run)
         return;
     }
     lobass_tokenizer_free(run->tokenizer);
+    lb_buffer_free(&run->reason);
     free(run->model_path);
     free(run->options_json);
     free(run->tokenization_hash);
@@ -349,6 +351,29 @@ lobass_status lobass_run_el2n(lobass_run *run, uint64_t row_number, size_t model
         memcpy(el2n, stored.el2n, n_scored * sizeof *el2n);
     }
     return LOBASS_OK;
+}
+
+static lobass_status row_result_read(lobass_row_result *result, lobass_run *run, uint64_t row,
+                                     lobass_error *error)
+{
+    lb_score_rules rules;
+    LB_TRY(lb_selection_recall(&rules, &result->has_selection, run->store, error));
+    LB_TRY(lb_row_scores_compute(&result->scores, run->store, &rules, row, error));
+    LB_TRY(lb_reason_find(&run->reason, &result->scores, &rules, run->store, row, error));
+    result->reason = run->reason.size > 0 ? run->reason.data : NULL;
+    return result->has_selection ? lb_store_selection_row_load(&result->rank, &result->is_selected,
+                                                               run->store, row, error)
+                                 : LOBASS_OK;
+}
+
+lobass_status lobass_run_row_result(lobass_run *run, uint64_t row_number, lobass_row_result *result,
+                                    lobass_error *error)
+{
+    memset(result, 0, sizeof *result);
+    LB_TRY(lb_store_begin(run->store, error)); /* all of it from one moment */
+    const lobass_status status = row_result_read(result, run, row_number, error);
+    lb_store_rollback(run->store);
+    return status;
 }
 
 lobass_status lobass_run_scores(lobass_run *run, lobass_table_format format, lobass_sink sink,

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of scores, one line a record in the order of the data, as JSON Lines or CSV with the
+ * The file of scores, one line a record in the order of the data, as JSON Lines or CSV with the
  * same columns in the same order:
- *     row, source, record, status, n_tokens (scored tokens, N), initial_loss, reference_loss,
- *     learnability, drop_end, drop_first, drop_rest, rho_sum, rho_mean, ppl, ifd_loss, ifd_ppl,
- *     el2n, random, rank, selected, reason
- * What does not exist is absent in JSON and an empty cell in CSV. The scores `loss` and `length`
- * are initial_loss and n_tokens and are not repeated. Reals read back as the same double.
+ *     row, source, record, status, n_tokens (scored tokens, N), the columns of
+ *     lobass_row_scores_column(), rank, selected, reason
+ * What does not exist is absent in JSON and an empty cell in CSV. Reals read back as the same
+ * double.
  */
 #include "selection/selection.h"
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <string.h>
 
 /* One row's cells. */
@@ -19,59 +17,18 @@ typedef struct cells
 {
     uint64_t row, record;
     const char *source, *reason; /* reason NULL: none */
-    const lb_row_scores *scores;
+    const lobass_row_scores *scores;
     uint64_t n_scored, rank;
     bool has_length; /* a duplicate is not measured: its length is that of the row it repeats */
     bool has_selection, is_selected;
 } cells;
-
-/* A column of numbers: where in lb_row_scores they are, and whether they exist. */
-typedef struct real_column
-{
-    const char *name; /* NULL: the score's own */
-    lobass_score score;
-    size_t value, exists;
-} real_column;
-
-/* clang-format takes the braces of a macro for a block's. */
-/* clang-format off */
-#define MEMBER(name, exists) \
-    {#name, LOBASS_SCORE_COUNT, offsetof(lb_row_scores, name), offsetof(lb_row_scores, exists)}
-#define SCORE(score) \
-    {NULL, score, offsetof(lb_row_scores, value) + (score) * sizeof(double), \
-     offsetof(lb_row_scores, has) + (score) * sizeof(bool)}
-/* clang-format on */
-
-static const real_column columns[] = {
-    MEMBER(initial_loss, has_initial), MEMBER(reference_loss, has_reference),
-    SCORE(LOBASS_SCORE_LEARNABILITY),  MEMBER(drop_end, has_drops),
-    MEMBER(drop_first, has_drops),     MEMBER(drop_rest, has_drops),
-    SCORE(LOBASS_SCORE_RHO_SUM),       SCORE(LOBASS_SCORE_RHO_MEAN),
-    SCORE(LOBASS_SCORE_PPL),           SCORE(LOBASS_SCORE_IFD_LOSS),
-    SCORE(LOBASS_SCORE_IFD_PPL),       SCORE(LOBASS_SCORE_EL2N),
-    SCORE(LOBASS_SCORE_RANDOM),
-};
-#define N_COLUMNS (sizeof columns / sizeof *columns)
-
-static const char *column_name(const real_column *column)
-{
-    return column->name != NULL ? column->name : lobass_score_describe(column->score)->name;
-}
-
-static bool column_read(double *value, const lb_row_scores *row, const real_column *column)
-{
-    const char *bytes = (const char *)row;
-    bool exists = false;
-    memcpy(value, bytes + column->value, sizeof *value);
-    memcpy(&exists, bytes + column->exists, sizeof exists);
-    return exists;
-}
 
 /* ---- JSON Lines -------------------------------------------------------------------------------
  */
 
 static lobass_status line_json(lb_buffer *line, const cells *c, lobass_error *error)
 {
+    lobass_column column;
     lb_json_writer writer = lb_json_writer_begin(line, false, error);
     lb_json_open(&writer, NULL, '{');
     lb_json_put_count(&writer, "row", c->row);
@@ -82,12 +39,11 @@ static lobass_status line_json(lb_buffer *line, const cells *c, lobass_error *er
     {
         lb_json_put_count(&writer, "n_tokens", c->n_scored);
     }
-    for (size_t i = 0; i < N_COLUMNS; i++)
+    for (size_t i = 0; lobass_row_scores_column(&column, c->scores, i); i++)
     {
-        double value = 0;
-        if (column_read(&value, c->scores, &columns[i]))
+        if (column.is_there)
         {
-            lb_json_put_real(&writer, column_name(&columns[i]), value);
+            lb_json_put_real(&writer, column.name, column.value);
         }
     }
     if (c->rank > 0)
@@ -141,16 +97,19 @@ static lobass_status cell_real(lb_buffer *line, bool exists, double value, lobas
 
 static lobass_status header_csv(lb_buffer *line, lobass_error *error)
 {
+    const lobass_row_scores none = {0};
+    lobass_column column;
     LB_TRY(lb_buffer_append_text(line, "row,source,record,status,n_tokens", error));
-    for (size_t i = 0; i < N_COLUMNS; i++)
+    for (size_t i = 0; lobass_row_scores_column(&column, &none, i); i++)
     {
-        LB_TRY(cell_text(line, column_name(&columns[i]), error));
+        LB_TRY(cell_text(line, column.name, error));
     }
     return lb_buffer_append_text(line, ",rank,selected,reason\n", error);
 }
 
 static lobass_status line_csv(lb_buffer *line, const cells *c, lobass_error *error)
 {
+    lobass_column column;
     LB_TRY(lb_buffer_print(line, error, "%" PRIu64, c->row));
     LB_TRY(cell_text(line, c->source, error));
     LB_TRY(lb_buffer_print(line, error, ",%" PRIu64, c->record));
@@ -160,11 +119,9 @@ static lobass_status line_csv(lb_buffer *line, const cells *c, lobass_error *err
     {
         LB_TRY(lb_buffer_print(line, error, "%" PRIu64, c->n_scored));
     }
-    for (size_t i = 0; i < N_COLUMNS; i++)
+    for (size_t i = 0; lobass_row_scores_column(&column, c->scores, i); i++)
     {
-        double value = 0;
-        const bool exists = column_read(&value, c->scores, &columns[i]);
-        LB_TRY(cell_real(line, exists, value, error));
+        LB_TRY(cell_real(line, column.is_there, column.value, error));
     }
     LB_TRY(lb_buffer_append_text(line, ",", error));
     if (c->rank > 0)
@@ -179,37 +136,6 @@ static lobass_status line_csv(lb_buffer *line, const cells *c, lobass_error *err
 
 /* ---- the table --------------------------------------------------------------------------------
  */
-
-/* Why a row is not selectable: what was stored, or what its losses say. */
-static lobass_status reason_find(lb_buffer *reason, const lb_score_table *table, lb_store *store,
-                                 uint64_t row, lobass_error *error)
-{
-    const lb_row_scores *scores = &table->scores->rows[row];
-    const lb_score_rules *rules = &table->scores->rules;
-    lobass_row stored;
-    lb_buffer_clear(reason);
-    if (scores->status == LOBASS_ROW_NONFINITE)
-    {
-        return lb_buffer_append_text(reason, "a token's loss is not a finite number", error);
-    }
-    if (scores->status == LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR)
-    {
-        return lb_buffer_print(reason, error, "the initial loss is below the floor of %g nats",
-                               rules->floor);
-    }
-    if (scores->status == LOBASS_ROW_INITIAL_LOSS_BELOW_MINIMUM)
-    {
-        return lb_buffer_print(reason, error, "the initial loss is below the minimum of %g nats",
-                               rules->min_initial);
-    }
-    if (scores->status == LOBASS_ROW_REFERENCE_LOSS_ABOVE_MAXIMUM)
-    {
-        return lb_buffer_print(reason, error, "the reference loss is above the maximum of %g nats",
-                               rules->max_reference);
-    }
-    LB_TRY(lb_store_row_load(&stored, store, row, error));
-    return lb_buffer_append_text(reason, stored.reason != NULL ? stored.reason : "", error);
-}
 
 static lobass_status send(lb_buffer *line, lobass_sink sink, void *context, lobass_error *error)
 {
@@ -227,7 +153,7 @@ static lobass_status rows_write(const lb_score_table *table, lb_store *store,
     for (uint64_t i = 0; i < table->scores->n_rows; i++)
     {
         const lb_row_summary *summary = &table->scores->summaries[i];
-        const lb_row_scores *scores = &table->scores->rows[i];
+        const lobass_row_scores *scores = &table->scores->rows[i];
         const bool is_new_source = i == 0 || summary->source != (summary - 1)->source;
         record = is_new_source ? 0 : record + 1;
         cells c = {.row = i,
@@ -241,11 +167,8 @@ static lobass_status rows_write(const lb_score_table *table, lb_store *store,
                    .has_selection = table->is_selected != NULL};
         c.rank = table->ranks != NULL ? table->ranks[i] : 0;
         c.is_selected = c.has_selection && table->is_selected[i];
-        if (!lb_row_status_is_selectable(scores->status))
-        {
-            LB_TRY(reason_find(reason, table, store, i, error));
-            c.reason = reason->size > 0 ? reason->data : NULL;
-        }
+        LB_TRY(lb_reason_find(reason, scores, &table->scores->rules, store, i, error));
+        c.reason = reason->size > 0 ? reason->data : NULL;
         LB_TRY(format == LOBASS_TABLE_CSV ? line_csv(line, &c, error) : line_json(line, &c, error));
         LB_TRY(send(line, sink, context, error));
     }

@@ -55,27 +55,31 @@ typedef struct losses_wanted
     char what[48]; /* needs them */
 } losses_wanted;
 
-/* *MEASUREMENT is the caller's to clear in any case. */
-static lobass_status check_measured(const losses_wanted *wanted, const char *name,
-                                    lb_measurement *measurement, lobass_error *error)
+static const char *const model_names[LB_N_SCORE_MODELS] = {
+    [LB_OF_INITIAL] = "initial",
+    [LB_OF_REFERENCE] = "reference",
+    [LB_OF_UNCONDITIONAL] = LB_UNCONDITIONAL,
+};
+
+static lobass_status check_measured(const losses_wanted *wanted, lb_score_model model,
+                                    lobass_error *error)
 {
-    const size_t n_rows = wanted->scores->n_rows;
+    const char *name = model_names[model];
+    const int64_t id = wanted->scores->measurements[model].id;
     lb_loss_totals totals;
     uint64_t n_due = 0;
-    bool is_there = false;
-    LB_TRY(lb_store_measurement_find(measurement, &is_there, wanted->store, name, error));
-    if (!is_there)
+    if (id == 0)
     {
         return lb_fail(error, LOBASS_NOT_FOUND,
                        "%s: %s needs losses under \"%s\", and there are none; expected "
                        "`lobass measure %s MODEL --as %s` before",
                        wanted->path, wanted->what, name, wanted->path, name);
     }
-    for (size_t i = 0; i < n_rows; i++)
+    for (size_t i = 0; i < wanted->scores->n_rows; i++)
     {
         n_due += wanted->scores->summaries[i].n_scored > 0 ? 1 : 0;
     }
-    LB_TRY(lb_store_totals_load(&totals, wanted->store, measurement->id, error));
+    LB_TRY(lb_store_totals_load(&totals, wanted->store, id, error));
     if (totals.n_rows < n_due)
     {
         return lb_fail(error, LOBASS_NOT_FOUND,
@@ -93,7 +97,7 @@ static lobass_status check_el2n(const losses_wanted *wanted, lobass_error *error
     uint64_t n_with = 0;
     for (size_t i = 0; i < wanted->scores->n_rows; i++)
     {
-        const lb_row_scores *row = &wanted->scores->rows[i];
+        const lobass_row_scores *row = &wanted->scores->rows[i];
         n_measured += row->has_initial ? 1 : 0;
         n_with += row->has_initial && row->has[LOBASS_SCORE_EL2N] ? 1 : 0;
     }
@@ -108,11 +112,22 @@ static lobass_status check_el2n(const losses_wanted *wanted, lobass_error *error
     return LOBASS_OK;
 }
 
-/* A drop from one way of computing to another would be that of the rounding. */
-static lobass_status check_alike(const losses_wanted *wanted, const lb_measurement *initial,
-                                 const lb_measurement *other, const lobass_observer *observer,
-                                 lobass_error *error)
+/* With the prompt and without it, the model must be one. A drop from one way of computing to
+ * another would be that of the rounding. */
+static lobass_status check_alike(const losses_wanted *wanted, lb_score_model model,
+                                 const lobass_observer *observer, lobass_error *error)
 {
+    const lb_measurement *initial = &wanted->scores->measurements[LB_OF_INITIAL];
+    const lb_measurement *other = &wanted->scores->measurements[model];
+    if (model == LB_OF_UNCONDITIONAL && strcmp(initial->fingerprint, other->fingerprint) != 0)
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: %s compares \"initial\", measured under %s (fingerprint %s), with "
+                       "\"%s\", measured under %s (fingerprint %s); expected one model: measure "
+                       "one of them again (-f)",
+                       wanted->path, wanted->what, initial->path, initial->fingerprint, other->name,
+                       other->path, other->fingerprint);
+    }
     if (strcmp(initial->dtype, other->dtype) != 0)
     {
         return lb_fail(error, LOBASS_CONFLICT,
@@ -131,86 +146,37 @@ static lobass_status check_alike(const losses_wanted *wanted, const lb_measureme
     return LOBASS_OK;
 }
 
-/* With the prompt and without it, the model must be one. */
-static lobass_status check_same_model(const losses_wanted *wanted, const lb_measurement *initial,
-                                      const lb_measurement *other, lobass_error *error)
-{
-    if (strcmp(initial->fingerprint, other->fingerprint) != 0)
-    {
-        return lb_fail(error, LOBASS_CONFLICT,
-                       "%s: %s compares \"initial\", measured under %s (fingerprint %s), with "
-                       "\"%s\", measured under %s (fingerprint %s); expected one model: measure "
-                       "one of them again (-f)",
-                       wanted->path, wanted->what, initial->path, initial->fingerprint, other->name,
-                       other->path, other->fingerprint);
-    }
-    return LOBASS_OK;
-}
-
 /* The zones look at losses too, whatever the score is. */
 static lobass_status check_zones(losses_wanted *wanted, lobass_error *error)
 {
     const lb_score_rules *rules = &wanted->scores->rules;
-    lb_measurement model = {0};
-    lobass_status status = LOBASS_OK;
     if (rules->min_initial > 0)
     {
         (void)snprintf(wanted->what, sizeof wanted->what, "min initial");
-        status = check_measured(wanted, "initial", &model, error);
-        lb_store_measurement_clear(&model);
+        LB_TRY(check_measured(wanted, LB_OF_INITIAL, error));
     }
-    if (status == LOBASS_OK && isfinite(rules->max_reference))
+    if (isfinite(rules->max_reference))
     {
         (void)snprintf(wanted->what, sizeof wanted->what, "max reference");
-        status = check_measured(wanted, "reference", &model, error);
-        lb_store_measurement_clear(&model);
+        LB_TRY(check_measured(wanted, LB_OF_REFERENCE, error));
     }
-    return status;
+    return LOBASS_OK;
 }
 
 lobass_status lb_losses_check(lb_store *store, const lb_scores *scores, lobass_score by,
                               const lobass_observer *observer, lobass_error *error)
 {
-    static const bool needs_initial[LOBASS_SCORE_COUNT] = {
-        [LOBASS_SCORE_LEARNABILITY] = true, [LOBASS_SCORE_RHO_SUM] = true,
-        [LOBASS_SCORE_RHO_MEAN] = true,     [LOBASS_SCORE_LOSS] = true,
-        [LOBASS_SCORE_PPL] = true,          [LOBASS_SCORE_IFD_LOSS] = true,
-        [LOBASS_SCORE_IFD_PPL] = true,      [LOBASS_SCORE_EL2N] = true,
-    };
-    static const bool needs_reference[LOBASS_SCORE_COUNT] = {
-        [LOBASS_SCORE_LEARNABILITY] = true,
-        [LOBASS_SCORE_RHO_SUM] = true,
-        [LOBASS_SCORE_RHO_MEAN] = true,
-    };
-    const bool needs_unconditional = by == LOBASS_SCORE_IFD_LOSS || by == LOBASS_SCORE_IFD_PPL;
+    const lb_score *score = lb_score_at(by);
     losses_wanted wanted = {.store = store, .scores = scores, .path = lb_store_path(store)};
-    lb_measurement initial = {0};
-    lb_measurement other = {0};
-    lobass_status status = LOBASS_OK;
-    (void)snprintf(wanted.what, sizeof wanted.what, "the score \"%s\"",
-                   lobass_score_describe(by)->name);
-    if (needs_initial[by])
+    (void)snprintf(wanted.what, sizeof wanted.what, "the score \"%s\"", score->info.name);
+    for (int model = 0; model < LB_N_SCORE_MODELS; model++)
     {
-        LB_TRY_GOTO(check_measured(&wanted, "initial", &initial, error));
+        if ((score->needs & LB_NEEDS(model)) != 0)
+        {
+            LB_TRY(check_measured(&wanted, (lb_score_model)model, error));
+            LB_TRY(check_alike(&wanted, (lb_score_model)model, observer, error));
+        }
     }
-    if (by == LOBASS_SCORE_EL2N)
-    {
-        LB_TRY_GOTO(check_el2n(&wanted, error));
-    }
-    if (needs_reference[by])
-    {
-        LB_TRY_GOTO(check_measured(&wanted, "reference", &other, error));
-        LB_TRY_GOTO(check_alike(&wanted, &initial, &other, observer, error));
-    }
-    if (needs_unconditional)
-    {
-        LB_TRY_GOTO(check_measured(&wanted, LB_UNCONDITIONAL, &other, error));
-        LB_TRY_GOTO(check_same_model(&wanted, &initial, &other, error));
-        LB_TRY_GOTO(check_alike(&wanted, &initial, &other, observer, error));
-    }
-    status = check_zones(&wanted, error);
-done:
-    lb_store_measurement_clear(&other);
-    lb_store_measurement_clear(&initial);
-    return status;
+    LB_TRY((score->needs & LB_NEEDS_EL2N) != 0 ? check_el2n(&wanted, error) : LOBASS_OK);
+    return check_zones(&wanted, error);
 }

@@ -1,32 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L7. From stored losses to a file to train on: scores (score.c), what must be there
- * (select_check.c), what is wanted (spec.c, spec_json.c), the choice (choose.c) by source and
- * length (groups.c) without rows that are nearly others (near_duplicates.c), what came of it
- * (select_result.c), the records' own bytes (select_output.c), where they go (select_files.c), the
- * table of scores (score_table.c) and the manifest (manifest.c). select.c puts them together;
- * run_read.c reads them back, and compare.c holds two of them against each other.
+ * L7. From stored losses to a file to train on: the table of scores (scores.c), scores of rows
+ * (score.c), what must be there (select_check.c), what is wanted (spec.c, spec_json.c), the choice
+ * (choose.c) by source and length (groups.c) without rows that are nearly others
+ * (near_duplicates.c), what came of it (select_result.c), the records' own bytes (select_output.c),
+ * where they go (select_files.c), the file of scores (score_table.c) and the manifest (manifest.c).
+ * select.c puts them together; run_read.c reads them back, and compare.c holds two of them against
+ * each other.
  */
 #ifndef LB_SELECTION_H
 #define LB_SELECTION_H
 
 #include "task/task.h"
 
-/* ---- scores (score.c) ------------------------------------------------------------------------ */
+/* ---- the table of scores (scores.c) ---------------------------------------------------------- */
 
-/* All scores of one row; has[s] tells whether value[s] exists. */
-typedef struct lb_row_scores
+/* The measurements that scores are made of. */
+typedef enum lb_score_model
 {
-    double value[LOBASS_SCORE_COUNT];
-    bool has[LOBASS_SCORE_COUNT];
-    double initial_loss, reference_loss;
-    bool has_initial, has_reference;
-    /* What end tokens, first tokens of responses (but those that are end tokens) and all others
-     * have of learnability: they add up to it. */
-    double drop_end, drop_first, drop_rest;
-    bool has_drops;
-    lobass_row_status status; /* the row's own, or what its losses say */
-} lb_row_scores;
+    LB_OF_INITIAL,
+    LB_OF_REFERENCE,
+    LB_OF_UNCONDITIONAL, /* the initial model, responses alone */
+    LB_N_SCORE_MODELS
+} lb_score_model;
+
+/* What a score needs, as bits: losses of these models, and that el2n was stored with them. */
+#define LB_NEEDS(model) (1U << (model))
+#define LB_NEEDS_MODELS (LB_NEEDS(LB_N_SCORE_MODELS) - 1)
+#define LB_NEEDS_EL2N LB_NEEDS(LB_N_SCORE_MODELS)
+
+/* What a scored token is, as the drop is told apart by. */
+typedef enum lb_part
+{
+    LB_PART_END,   /* an end token */
+    LB_PART_FIRST, /* the first token of a response */
+    LB_PART_REST,
+    LB_N_PARTS
+} lb_part;
+
+/* The losses of a row under one model, in nats, and its el2n: NaN where the row has none. */
+typedef struct lb_loss_sums
+{
+    double total, parts[LB_N_PARTS], el2n;
+} lb_loss_sums;
 
 /* What of a selection the scores and statuses depend on; as in lobass_selection_spec. */
 typedef struct lb_score_rules
@@ -37,20 +53,58 @@ typedef struct lb_score_rules
 
 lb_score_rules lb_score_rules_of(const lobass_selection_spec *spec);
 
+/* A row, as scores are computed from it. */
+typedef struct lb_score_input
+{
+    lb_loss_sums sums[LB_N_SCORE_MODELS];
+    unsigned has;               /* LB_NEEDS() of the sums that there are and that may be compared */
+    double n_scored, n_content; /* tokens; those that are no end tokens */
+    const uint64_t *hash;       /* [2] of the record */
+    const lb_score_rules *rules;
+} lb_score_input;
+
+typedef struct lb_score
+{
+    lobass_score_info info;
+    unsigned needs;
+    double (*compute)(const lb_score_input *input); /* not finite: the row does not have it */
+    const char *column;     /* what it is called in tables that have it anyway; NULL: its name */
+    bool is_ranked_by_loss; /* the order is that of the initial losses */
+    bool is_ranked_to_one;  /* a row above 1 has no rank: a prompt that makes its response less
+                               likely does not fit it */
+} lb_score;
+
+/* NULL outside the enumeration. */
+const lb_score *lb_score_at(lobass_score score);
+/* False where no score has that name. */
+bool lb_score_find(lobass_score *score, const char *name);
+/* value and has of ROW. */
+void lb_scores_fill(lobass_row_scores *row, const lb_score_input *input);
+
+/* ---- scores of rows (score.c) ---------------------------------------------------------------- */
+
 typedef struct lb_scores
 {
     lb_score_rules rules;
-    lb_row_scores *rows;       /* [n_rows] */
-    lb_row_summary *summaries; /* [n_rows] */
+    lobass_row_scores *rows;                        /* [n_rows] */
+    lb_measurement measurements[LB_N_SCORE_MODELS]; /* id 0: there is none */
+    lb_row_summary *summaries;                      /* [n_rows] */
     size_t n_rows;
 } lb_scores;
 
-/* From the stored losses of the models "initial", "reference" and "unconditional"; any may be
- * missing. Looks every row up by itself: in the caller's transaction it is from one moment, and
- * faster. */
+/* From the stored losses under "initial", "reference" and "unconditional"; any may be missing.
+ * Looks every row up by itself: in the caller's transaction it is from one moment, and faster. */
 lobass_status lb_scores_compute(lb_scores **scores, lb_store *store, const lb_score_rules *rules,
                                 lobass_error *error);
 void lb_scores_free(lb_scores *scores);
+/* The same of one row. */
+lobass_status lb_row_scores_compute(lobass_row_scores *scores, lb_store *store,
+                                    const lb_score_rules *rules, uint64_t row, lobass_error *error);
+/* Why a row with these scores is not selectable: what was stored, or what its losses say; empty
+ * where it is. */
+lobass_status lb_reason_find(lb_buffer *reason, const lobass_row_scores *scores,
+                             const lb_score_rules *rules, lb_store *store, uint64_t row,
+                             lobass_error *error);
 
 /* ---- what must be there (select_check.c) ----------------------------------------------------- */
 
@@ -241,7 +295,7 @@ lobass_status lb_selection_write(lb_select_output *output, const lb_selection *s
                                  const lb_scores *scores, lb_store *store, lb_stage *stage,
                                  lobass_error *error);
 
-/* ---- the table of scores (score_table.c) ----------------------------------------------------- */
+/* ---- the file of scores (score_table.c) ------------------------------------------------------ */
 
 typedef struct lb_score_table
 {

@@ -101,16 +101,10 @@ static lobass_status by_read(lobass_selection_spec *spec, const json_t *object, 
 {
     const char *text = NULL;
     LB_TRY(text_read(&text, object, where, "by", error));
-    for (int i = 0; i < LOBASS_SCORE_COUNT; i++)
-    {
-        if (strcmp(lobass_score_describe((lobass_score)i)->name, text) == 0)
-        {
-            spec->by = (lobass_score)i;
-            return LOBASS_OK;
-        }
-    }
-    return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"by\": no score is called \"%.100s\"",
-                   where, text);
+    return lb_score_find(&spec->by, text)
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_BAD_FORMAT,
+                         "%s: field \"by\": no score is called \"%.100s\"", where, text);
 }
 
 static lobass_status direction_read(lobass_selection_spec *spec, const json_t *object,

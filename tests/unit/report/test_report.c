@@ -343,7 +343,7 @@ static bool is_near(double found, double expected)
 
 static void test_drops(void **state)
 {
-    lb_row_scores rows[3] = {
+    lobass_row_scores rows[3] = {
         {.drop_end = 0.5, .drop_first = 0.125, .drop_rest = 0.25, .has_drops = true},
         {.drop_end = 0, .drop_first = 0.375, .drop_rest = 0.5, .has_drops = true},
         {.has_drops = false}};

@@ -20,7 +20,7 @@ static char source_names[N_SOURCES][2] = {"a", "b", "c"};
 static const lb_store_source sources[N_SOURCES] = {
     {.name = source_names[0]}, {.name = source_names[1]}, {.name = source_names[2]}};
 
-static lb_row_scores rows[MOST];
+static lobass_row_scores rows[MOST];
 static lb_row_summary summaries[MOST];
 static lb_scores scores = {.rows = rows, .summaries = summaries};
 
@@ -35,7 +35,7 @@ static void rows_make(lb_random *random)
     for (size_t i = 0; i < scores.n_rows; i++)
     {
         const bool is_good = lb_random_below(random, 5) > 0;
-        rows[i] = (lb_row_scores){.status = statuses[lb_random_below(random, is_good ? 2 : 4)]};
+        rows[i] = (lobass_row_scores){.status = statuses[lb_random_below(random, is_good ? 2 : 4)]};
         rows[i].has[LOBASS_SCORE_LOSS] = lb_random_below(random, 8) > 0;
         rows[i].value[LOBASS_SCORE_LOSS] = (double)lb_random_below(random, 12) / 4;
         rows[i].has[LOBASS_SCORE_RANDOM] = true;

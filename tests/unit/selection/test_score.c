@@ -91,7 +91,7 @@ static void test_known_answers(void **state)
         losses_add(store, third, i, alone[i], (size_t)i + 1);
     }
     lb_scores *scores = scores_of(store, 1e-3, 0);
-    const lb_row_scores *rows = scores->rows;
+    const lobass_row_scores *rows = scores->rows;
     assert_true(rows[0].value[LOBASS_SCORE_LEARNABILITY] == 0.25);
     assert_true(rows[0].initial_loss == 2 && rows[0].reference_loss == 1.5);
     /* The reference got worse: below zero. (2 - 2.5) / 2. */
@@ -142,7 +142,7 @@ static void test_whose_drop_it_is(void **state)
     const int64_t second_model = model_add(store, "reference");
     losses_add(store, second_model, 4, reference, 5);
     lb_scores *scores = scores_of(store, 1e-3, 0);
-    const lb_row_scores *row = &scores->rows[4];
+    const lobass_row_scores *row = &scores->rows[4];
     assert_true(row->has_drops);
     assert_true(row->drop_first == (3 + 1) / 8.0);
     assert_true(row->drop_rest == -0.5 / 8);
@@ -183,7 +183,7 @@ static void test_what_does_not_exist(void **state)
     losses_add(store, second, 3, good, 4);
     losses_add(store, second, 4, bad, 5);
     scores = scores_of(store, 1e-3, 0);
-    const lb_row_scores *rows = scores->rows;
+    const lobass_row_scores *rows = scores->rows;
     /* Below the floor: the losses are there, the ratio is not. */
     assert_int_equal(rows[0].status, LOBASS_ROW_INITIAL_LOSS_BELOW_FLOOR);
     assert_true(rows[0].has_initial && rows[0].has_reference);
@@ -325,7 +325,7 @@ static void test_wrong_number_of_losses(void **state)
 static lb_selection *ranked(const double *keys)
 {
     lobass_error error = {0};
-    lb_row_scores *rows = test_calloc(N_RANDOM, sizeof *rows);
+    lobass_row_scores *rows = test_calloc(N_RANDOM, sizeof *rows);
     lb_row_summary *summaries = test_calloc(N_RANDOM, sizeof *summaries);
     lb_selection *selection = NULL;
     const lb_scores scores = {.rows = rows, .summaries = summaries, .n_rows = N_RANDOM};
@@ -381,7 +381,7 @@ static void test_identities(void **state)
     lb_scores *scores = scores_of(store, 1e-3, 0);
     for (size_t i = 0; i < N_RANDOM; i++)
     {
-        const lb_row_scores *row = &scores->rows[i];
+        const lobass_row_scores *row = &scores->rows[i];
         const double initial = row->initial_loss;
         const double reference = row->reference_loss;
         by_initial[i] = row->value[LOBASS_SCORE_LEARNABILITY];

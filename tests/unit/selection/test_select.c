@@ -8,7 +8,7 @@
 
 #define N_ROWS 9
 
-static lb_row_scores rows[N_ROWS];
+static lobass_row_scores rows[N_ROWS];
 static lb_row_summary summaries[N_ROWS];
 static const lb_scores scores = {.rows = rows, .summaries = summaries, .n_rows = N_ROWS};
 
@@ -17,7 +17,7 @@ static void scores_make(const double *values, const uint32_t *lengths)
 {
     for (size_t i = 0; i < N_ROWS; i++)
     {
-        rows[i] = (lb_row_scores){.status = i % 2 == 0 ? LOBASS_ROW_OK : LOBASS_ROW_TRUNCATED};
+        rows[i] = (lobass_row_scores){.status = i % 2 == 0 ? LOBASS_ROW_OK : LOBASS_ROW_TRUNCATED};
         summaries[i] = (lb_row_summary){.n_scored = lengths == NULL ? 1 : lengths[i]};
         for (int s = 0; s < LOBASS_SCORE_COUNT; s++)
         {
@@ -156,7 +156,7 @@ static void test_shares_of_decimals(void **state)
     {
         MOST = 60
     };
-    static lb_row_scores all_rows[MOST];
+    static lobass_row_scores all_rows[MOST];
     static lb_row_summary all_summaries[MOST];
     lobass_error error = {0};
     (void)state;

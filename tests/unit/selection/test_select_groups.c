@@ -15,7 +15,7 @@ static char name_c[] = "c.json";
 static const lb_store_source sources[] = {{.name = name_a}, {.name = name_b}, {.name = name_c}};
 #define N_SOURCES (sizeof sources / sizeof *sources)
 
-static lb_row_scores rows[MOST];
+static lobass_row_scores rows[MOST];
 static lb_row_summary summaries[MOST];
 static lb_scores scores = {.rows = rows, .summaries = summaries};
 
@@ -27,7 +27,7 @@ static void rows_make(const double *values, const double *drawn, const uint32_t 
     scores.n_rows = strlen(of);
     for (size_t i = 0; i < scores.n_rows; i++)
     {
-        rows[i] = (lb_row_scores){.status = LOBASS_ROW_OK};
+        rows[i] = (lobass_row_scores){.status = LOBASS_ROW_OK};
         summaries[i] = (lb_row_summary){.n_scored = lengths == NULL ? 1 : lengths[i],
                                         .source = (uint32_t)(of[i] - 'a')};
         rows[i].has[LOBASS_SCORE_LEARNABILITY] = !isnan(values[i]);

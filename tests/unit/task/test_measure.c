@@ -4,6 +4,7 @@
  * one row; what does not fit the run is refused. And the whole method, stopped in every stage.
  */
 #include "pass/pass.h"
+#include "unit/store/sql.h"
 #include "unit/task/measure_fixture.h"
 
 static lobass_measure_options measure_options(const char *run, const char *model)
@@ -105,6 +106,8 @@ static void test_threads_and_stops(void **state)
     check_refused(lobass_measure(&options, &observer, &part, &error), LOBASS_CANCELLED, &error,
                   "measure initial", "rows");
     assert_in_range(part.n_rows, 1, N_RECORDS - 1);
+    /* What a sum came to on the way does not matter: with the last row it is made again. */
+    sql_run(options.run, "UPDATE measurements SET nll_sum = nll_sum + 1");
     options.n_threads = 1;
     const lobass_measure_result rest = measured(&options);
     assert_int_equal(rest.n_rows + part.n_rows, N_RECORDS);
@@ -399,6 +402,31 @@ static void test_replaced_ends_selection(void **state)
     }
 }
 
+/* Counts of how rows end are told until losses are added that may tell otherwise. */
+static void test_added_ends_counts(void **state)
+{
+    static const char *const names[] = {"other", "reference"};
+    lobass_error error = {0};
+    lb_store *store = NULL;
+    lb_row_counts counts = {.ended = {[LOBASS_ROW_OK] = 10}};
+    (void)state;
+    records_make("ends.jsonl", 10);
+    (void)run_prepare("ends.jsonl", "ends");
+    lobass_measure_options options = measure_options(place("ends"), place("model"));
+    check_ok(lb_store_open(&store, options.run, LB_STORE_WRITE, &error), &error);
+    check_ok(lb_store_ended_save(store, &counts, &error), &error);
+    lb_store_close(store);
+    for (int i = 0; i < 2; i++)
+    {
+        options.name = names[i];
+        (void)measured(&options);
+        check_ok(lb_store_open(&store, options.run, LB_STORE_READ, &error), &error);
+        check_ok(lb_store_counts_load(&counts, store, &error), &error);
+        assert_int_equal(counts.has_ended, i == 0);
+        lb_store_close(store);
+    }
+}
+
 /* Positions that a model never had are not computed. */
 static void test_rows_too_long(void **state)
 {
@@ -557,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_cancelled_while_planning),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_replaced_ends_selection),
+        cmocka_unit_test(test_added_ends_counts),
         cmocka_unit_test(test_rows_too_long),
         cmocka_unit_test(test_describe),
     };
