@@ -96,7 +96,8 @@ void lb_buffer_free(lb_buffer *buffer);
 double lb_real_parse(const char *text, char **end);
 int lb_print(char *text, size_t size_bytes, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-int lb_print_list(char *text, size_t size_bytes, const char *format, va_list arguments);
+int lb_print_list(char *text, size_t size_bytes, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
 
 /* A letter or digit of ASCII; isalnum() asks the locale. */
 static inline bool lb_is_alphanumeric(unsigned char byte)

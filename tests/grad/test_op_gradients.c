@@ -9,6 +9,7 @@
 #include "compute/kernels.h"
 #include "grad/op_kinds.h"
 #include "instruction_sets.h"
+#include "unit/compute/amx_double.h"
 
 enum
 {
@@ -147,14 +148,24 @@ static void check_case(lb_compute *c, const char *products, const op_case *which
     op_data_free(t);
 }
 
+static void check_all(lb_compute *c, const char *products)
+{
+    for (size_t i = 0; i < OP_N_CASES; i++)
+    {
+        check_case(c, products, &op_cases[i]);
+    }
+}
+
 static void check_set(const char *set, void *context)
 {
     lb_compute *c = NULL;
     (void)context;
     assert_int_equal(lb_compute_create(&c, N_THREADS, NULL), LOBASS_OK);
-    for (size_t i = 0; i < OP_N_CASES; i++)
+    check_all(c, set);
+    if (strcmp(set, "plain") == 0)
     {
-        check_case(c, set, &op_cases[i]);
+        c->scratch->tiles = amx_double_set();
+        check_all(c, c->scratch->tiles->name);
     }
     lb_compute_free(c);
 }

@@ -16,6 +16,7 @@
 
 #include "base/number.h"
 #include "compute/cpu/tile.h"
+#include "run_tests.h"
 
 #define TILE_CONFIGURE(config) double_configure(config)
 #define TILE_RELEASE() double_release()

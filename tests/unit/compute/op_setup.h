@@ -6,15 +6,9 @@
 #ifndef OP_SETUP_H
 #define OP_SETUP_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "amx_double.h"
 #include "grad/op_kinds.h"
+#include "run_tests.h"
 
 enum
 {
@@ -39,17 +33,33 @@ static inline bool op_can_run(const lb_tile_set *tiles)
     return tiles == amx_double_set() || lb_tile_at(&cpu, index) != NULL;
 }
 
-/* NULL where this CPU cannot. */
+/* Whether the tests of this run are about a set: any CPU has plain C and AMX over it. */
+static inline bool op_is_wanted(const lb_tile_set *tiles)
+{
+    const char *name = tiles == amx_double_set() ? lb_tile_plain.name : tiles->name;
+    return run_set == NULL || strcmp(run_set, name) == 0;
+}
+
+/* NULL where this CPU cannot, or this run is about another set. */
 static inline lb_compute *op_compute_create(size_t set, unsigned n_threads)
 {
-    if (!op_can_run(op_set(set)))
+    const lb_tile_set *tiles = op_set(set);
+    if (!op_is_wanted(tiles))
     {
-        print_message("%s: this CPU does not have it\n", op_set(set)->name);
+        return NULL;
+    }
+    if (!op_can_run(tiles) && run_set != NULL)
+    {
+        skip_because("this CPU has no %s", tiles->name);
+    }
+    if (!op_can_run(tiles))
+    {
+        print_message("%s: this CPU does not have it\n", tiles->name);
         return NULL;
     }
     lb_compute *c = NULL;
     assert_int_equal(lb_compute_create(&c, n_threads, NULL), LOBASS_OK);
-    c->scratch->tiles = op_set(set);
+    c->scratch->tiles = tiles;
     return c;
 }
 

@@ -184,11 +184,12 @@ static void test_no_gradient_through_parents(void **state)
     lb_compute_free(c);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parents_and_queries),
+        on_each_set(test_parents_and_queries),
         cmocka_unit_test(test_no_gradient_through_parents),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }

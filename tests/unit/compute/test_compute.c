@@ -3,6 +3,7 @@
  * Making a computation: the instructions that the environment leaves, threads, scratch memory that
  * grows once and stays, padding sizes.
  */
+#include "instruction_sets.h"
 #include "op_setup.h"
 
 static void test_threads(void **state)
@@ -47,6 +48,16 @@ static void test_cpu_level(void **state)
     assert_int_equal(lb_compute_create(&c, 1, &error), LOBASS_BAD_ARGUMENT);
     assert_non_null(strstr(error.message, "LOBASS_CPU: found \"sse9\", expected plain, avx2"));
     assert_int_equal(unsetenv("LOBASS_CPU"), 0);
+}
+
+/* What CMakeLists.txt runs by name is there, or a test of one set would run none. */
+static void test_names_of_sets(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_INSTRUCTION_SETS; i++)
+    {
+        assert_string_equal(op_set(i)->name, instruction_sets[i]);
+    }
 }
 
 static void test_rows_padded(void **state)
@@ -141,16 +152,18 @@ static void test_cpu_features_imply_each_other(void **state)
     assert_int_equal(cpu.has_avx512, __builtin_cpu_supports("avx512bw") != 0);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_cpu_level),
+        cmocka_unit_test(test_names_of_sets),
         cmocka_unit_test(test_rows_padded),
-        cmocka_unit_test(test_scratch_stays),
+        on_each_set(test_scratch_stays),
         cmocka_unit_test(test_rope_table_stays),
         cmocka_unit_test(test_scratch_too_large),
         cmocka_unit_test(test_cpu_features_imply_each_other),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }

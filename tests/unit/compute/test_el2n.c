@@ -186,11 +186,12 @@ static void test_nonfinite(void **state)
     for_each_setup(check_nonfinite);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_against_definition),
-        cmocka_unit_test(test_nonfinite),
+        on_each_set(test_against_definition),
+        on_each_set(test_nonfinite),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }

@@ -116,11 +116,12 @@ static void test_rows_do_not_see_each_other(void **state)
     free(alone);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forward_against_double),
-        cmocka_unit_test(test_rows_do_not_see_each_other),
+        on_each_set(test_forward_against_double),
+        on_each_set(test_rows_do_not_see_each_other),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }

@@ -103,11 +103,12 @@ static void test_optimizer_step(void **state)
     free(arrays);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_operations),
+        on_each_set(test_operations),
         cmocka_unit_test(test_optimizer_step),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }

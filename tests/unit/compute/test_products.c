@@ -207,11 +207,12 @@ static void test_packed_weights(void **state)
     }
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_shapes),
-        cmocka_unit_test(test_packed_weights),
+        on_each_set(test_random_shapes),
+        on_each_set(test_packed_weights),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }

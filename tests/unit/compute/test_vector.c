@@ -4,6 +4,7 @@
  * and its ends; sums, maxima, SiLU and bf16 against plain loops at every length around the width of
  * a register, so that no tail is forgotten.
  */
+#include "instruction_sets.h"
 #include "op_setup.h"
 
 enum
@@ -13,14 +14,18 @@ enum
 
 typedef void (*vector_check)(const lb_vector *vector);
 
+static void check_set(const char *set, void *context)
+{
+    const vector_check *check = (const vector_check *)context;
+    lb_cpu cpu;
+    assert_int_equal(lb_cpu_choose(&cpu, NULL), LOBASS_OK);
+    print_message("%s: %s\n", set, lb_vector_choose(&cpu)->name);
+    (*check)(lb_vector_choose(&cpu));
+}
+
 static void for_each_vector(vector_check check)
 {
-    const lb_cpu cpu = lb_cpu_detect();
-    for (size_t i = 0; lb_vector_at(&cpu, i) != NULL; i++)
-    {
-        print_message("%s\n", lb_vector_at(&cpu, i)->name);
-        check(lb_vector_at(&cpu, i));
-    }
+    for_each_set(check_set, &check);
 }
 
 static void check_exponential(const lb_vector *vector)
@@ -148,12 +153,13 @@ static void test_bf16(void **state)
     for_each_vector(check_bf16);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exponential),
-        cmocka_unit_test(test_every_length),
-        cmocka_unit_test(test_bf16),
+        on_each_set(test_exponential),
+        on_each_set(test_every_length),
+        on_each_set(test_bf16),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "compute/cpu/tile.h"
+#include "instruction_sets.h"
 
 enum
 {
@@ -184,23 +184,18 @@ static void check_dtype(lb_dtype dtype, unsigned n_threads)
     }
 }
 
+static void check_set(const char *set, void *context)
+{
+    (void)set;
+    (void)context;
+    check_dtype(LB_F32, 1);
+    check_dtype(LB_BF16, 2);
+}
+
 static void test_every_instruction_set(void **state)
 {
     (void)state;
-    static const char *const levels[] = {"plain", "avx2", "avx512", "avx512_bf16", "amx"};
-    const lb_cpu cpu = lb_cpu_detect();
-    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-    {
-        if (lb_tile_at(&cpu, i) == NULL)
-        {
-            print_message("%s: skipped, this CPU does not have it\n", levels[i]);
-            continue;
-        }
-        assert_int_equal(0, setenv("LOBASS_CPU", levels[i], 1));
-        check_dtype(LB_F32, 1);
-        check_dtype(LB_BF16, 2);
-        assert_int_equal(0, unsetenv("LOBASS_CPU"));
-    }
+    for_each_set(check_set, NULL);
 }
 
 static void test_refused(void **state)
@@ -243,11 +238,12 @@ static void test_refused(void **state)
     lb_model_free(model);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_instruction_set),
+        on_each_set(test_every_instruction_set),
         cmocka_unit_test(test_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }

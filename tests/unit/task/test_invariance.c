@@ -4,17 +4,8 @@
  * any order, with what they have in common computed once, and packed by groups. In fp32 and bf16,
  * with every instruction set that this machine has, without an adapter and with one.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "compute/cpu/tile.h"
 #include "data/data.h"
+#include "instruction_sets.h"
 #include "model/model.h"
 
 enum
@@ -156,15 +147,11 @@ static void adapter_add(lb_model *model, lb_dtype dtype)
 
 /* fp32 with fused multiply-adds is the same arithmetic however wide the registers are: AVX2 and
  * AVX-512 give equal bits, as lb_compute_describe says. */
-static void check_arithmetic(const lb_compute *compute, lb_dtype dtype, const row *rows)
+static void check_arithmetic(const lb_compute *compute, const row *rows)
 {
     static row before[N_ROWS];
     static char description[32];
     char now[32];
-    if (dtype != LB_F32)
-    {
-        return;
-    }
     lb_compute_describe(compute, false, now, sizeof now);
     for (size_t i = 0; strcmp(now, description) == 0 && i < N_ROWS; i++)
     {
@@ -174,11 +161,10 @@ static void check_arithmetic(const lb_compute *compute, lb_dtype dtype, const ro
     memcpy(description, now, sizeof description);
 }
 
-static void check_level(const char *level, lb_dtype dtype)
+static void check_level(lb_dtype dtype)
 {
     static row rows[N_ROWS];
     const lb_config config = small_config();
-    assert_int_equal(setenv("LOBASS_CPU", level, 1), 0);
     rows_make(rows, config.n_vocabulary);
     for (unsigned n_threads = 1; n_threads < 4; n_threads += 2)
     {
@@ -190,7 +176,6 @@ static void check_level(const char *level, lb_dtype dtype)
             LOBASS_OK);
         assert_true(model->parameters[2].matrix.is_packed);
         check_model(model, compute, rows);
-        check_arithmetic(compute, dtype, rows);
         const float without = rows[0].alone[0];
         adapter_add(model, dtype);
         check_model(model, compute, rows);
@@ -198,30 +183,53 @@ static void check_level(const char *level, lb_dtype dtype)
         lb_model_free(model);
         lb_compute_free(compute);
     }
-    assert_int_equal(unsetenv("LOBASS_CPU"), 0);
+}
+
+static void check_set_like_others(const char *set, void *context)
+{
+    static row rows[N_ROWS];
+    const lb_config config = small_config();
+    lb_compute *compute = NULL;
+    lb_model *model = NULL;
+    (void)set;
+    (void)context;
+    rows_make(rows, config.n_vocabulary);
+    assert_int_equal(lb_compute_create(&compute, 1, NULL), LOBASS_OK);
+    assert_int_equal(
+        lb_model_create_uniform(&model, &config, LB_F32, LB_MODEL_SCORE_PACKED, 9, NULL),
+        LOBASS_OK);
+    check_model(model, compute, rows);
+    check_arithmetic(compute, rows);
+    lb_model_free(model);
+    lb_compute_free(compute);
+}
+
+static void test_equal_arithmetic(void **state)
+{
+    (void)state;
+    for_each_set(check_set_like_others, NULL);
+}
+
+static void check_set(const char *set, void *context)
+{
+    (void)set;
+    (void)context;
+    check_level(LB_F32);
+    check_level(LB_BF16);
 }
 
 static void test_every_layout_and_path(void **state)
 {
     (void)state;
-    static const char *const levels[] = {"plain", "avx2", "avx512", "avx512_bf16", "amx"};
-    const lb_cpu cpu = lb_cpu_detect();
-    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
-    {
-        if (lb_tile_at(&cpu, i) == NULL)
-        {
-            print_message("%s: skipped, this CPU does not have it\n", levels[i]);
-            continue;
-        }
-        check_level(levels[i], LB_F32);
-        check_level(levels[i], LB_BF16);
-    }
+    for_each_set(check_set, NULL);
 }
 
-int main(void)
+int main(int n_arguments, char **arguments)
 {
+    (void)n_arguments;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_layout_and_path),
+        on_each_set(test_every_layout_and_path),
+        cmocka_unit_test(test_equal_arithmetic),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests, arguments, NULL, NULL);
 }
