@@ -19,12 +19,13 @@ void cli_option_add(cli_parser *parser, cli_option option)
     if (parser->n_options == parser->capacity)
     {
         parser->capacity = 2 * parser->capacity + 16;
-        parser->options = realloc(parser->options, parser->capacity * sizeof *parser->options);
-    }
-    if (parser->options == NULL)
-    {
-        cli_message("out of memory");
-        exit(CLI_FAILED);
+        cli_option *grown = realloc(parser->options, parser->capacity * sizeof *parser->options);
+        if (grown == NULL)
+        {
+            cli_message("out of memory");
+            exit(CLI_FAILED);
+        }
+        parser->options = grown;
     }
     parser->options[parser->n_options++] = option;
 }
@@ -105,11 +106,17 @@ const char *cli_option_name_at(const cli_option *option, size_t index)
 static int refuse_choice(const cli_parser *parser, const cli_option *option, const char *text)
 {
     char names[256] = "";
+    size_t used = 0;
     const char *name = NULL;
 
     for (size_t i = 0; (name = cli_option_name_at(option, i)) != NULL; i++)
     {
-        cli_text_add(names, sizeof names, "%s%s", i == 0 ? "" : ", ", name);
+        int written = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ", name);
+        if (written < 0 || (size_t)written >= sizeof names - used)
+        {
+            break;
+        }
+        used += (size_t)written;
     }
     return cli_wrong_usage(parser, "option --%s: expected one of %s, found '%s'", option->name,
                            names, text);
