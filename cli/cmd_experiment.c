@@ -207,14 +207,12 @@ typedef struct words
 /* "with commas between: full, learnability, ..."; not the base, which is always there. */
 static const char *arms_help(void)
 {
-    static char text[400];
+    static char text[400] = "with commas between: ";
     const char *name = NULL;
-    int size = snprintf(text, sizeof text, "with commas between: ");
 
-    for (size_t i = 1; (name = lobass_experiment_arm_name(i)) != NULL && size < (int)sizeof text;
-         i++)
+    for (size_t i = 1; (name = lobass_experiment_arm_name(i)) != NULL; i++)
     {
-        size += snprintf(text + size, sizeof text - (size_t)size, "%s%s", i == 1 ? "" : ", ", name);
+        cli_text_add(text, sizeof text, "%s%s", i == 1 ? "" : ", ", name);
     }
     return text;
 }

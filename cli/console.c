@@ -142,6 +142,20 @@ int cli_fail(const lobass_error *error)
     return CLI_FAILED;
 }
 
+void cli_text_add(char *text, size_t size, const char *format, ...)
+{
+    const size_t used = strlen(text);
+    va_list arguments;
+
+    va_start(arguments, format);
+    const int added = vsnprintf(text + used, size - used, format, arguments);
+    va_end(arguments);
+    if (added < 0 || (size_t)added >= size - used)
+    {
+        memcpy(text + size - sizeof "...", "...", sizeof "...");
+    }
+}
+
 /* ---- numbers -------------------------------------------------------------------------------- */
 
 const char *cli_number(char buffer[CLI_NUMBER_SIZE], uint64_t value)

@@ -39,6 +39,9 @@ void cli_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same for a failure of the library; returns the exit code. */
 int cli_fail(const lobass_error *error);
 
+/* Appends to TEXT [size], which is ended; "..." at its end says that not all of it fits. */
+void cli_text_add(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* 1234567 as "1,234,567"; the buffer is returned. */
 #define CLI_NUMBER_SIZE 32
 const char *cli_number(char buffer[CLI_NUMBER_SIZE], uint64_t value);

@@ -106,17 +106,11 @@ const char *cli_option_name_at(const cli_option *option, size_t index)
 static int refuse_choice(const cli_parser *parser, const cli_option *option, const char *text)
 {
     char names[256] = "";
-    size_t used = 0;
     const char *name = NULL;
 
     for (size_t i = 0; (name = cli_option_name_at(option, i)) != NULL; i++)
     {
-        int written = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ", name);
-        if (written < 0 || (size_t)written >= sizeof names - used)
-        {
-            break;
-        }
-        used += (size_t)written;
+        cli_text_add(names, sizeof names, "%s%s", i == 0 ? "" : ", ", name);
     }
     return cli_wrong_usage(parser, "option --%s: expected one of %s, found '%s'", option->name,
                            names, text);

@@ -154,21 +154,18 @@ static void print_wrapped(const char *text, size_t column, size_t indent)
 static void print_option(const cli_option *option)
 {
     char value[ENTRY_SIZE / 2];
-    char entry[ENTRY_SIZE];
+    char entry[ENTRY_SIZE] = "";
     size_t column = print_left(option);
 
     describe_default(value, sizeof value, option);
+    cli_text_add(entry, sizeof entry, "%s", option->help);
     if (option->is_required)
     {
-        snprintf(entry, sizeof entry, "%s (required)", option->help);
+        cli_text_add(entry, sizeof entry, " (required)");
     }
     else if (value[0] != '\0')
     {
-        snprintf(entry, sizeof entry, "%s (default: %s)", option->help, value);
-    }
-    else
-    {
-        snprintf(entry, sizeof entry, "%s", option->help);
+        cli_text_add(entry, sizeof entry, " (default: %s)", value);
     }
     print_wrapped(entry, column, HELP_COLUMN);
 }
@@ -176,16 +173,14 @@ static void print_option(const cli_option *option)
 static void print_idle(const cli_parser *parser)
 {
     char entry[ENTRY_SIZE] = "Taken as by every command, without effect here:";
-    size_t used = strlen(entry);
     bool is_any = false;
 
     for (size_t i = 0; i < parser->n_options; i++)
     {
-        if (parser->options[i].is_idle && used < sizeof entry)
+        if (parser->options[i].is_idle)
         {
-            int written = snprintf(entry + used, sizeof entry - used, "%s --%s", is_any ? "," : "",
-                                   parser->options[i].name);
-            used += written > 0 ? (size_t)written : 0;
+            cli_text_add(entry, sizeof entry, "%s --%s", is_any ? "," : "",
+                         parser->options[i].name);
             is_any = true;
         }
     }

@@ -307,6 +307,15 @@ expect 0 "$LOBASS" judge first.jsonl second.jsonl --url "$url" --model "the judg
 says out '"n_pairs": 3, "n_wins": 1, "n_ties": 0, "n_losses": 1, "n_unreadable": 0, "n_failed": 0, "n_without_text": 1'
 lacks out '"source"'
 
+# Sources that differ at their ends alone are two, however long their names are.
+long=$(head -c 300 /dev/zero | tr '\0' x)
+for name in first second; do
+    printf '{"prompt": "%s", "text": "%s", "source": "%s"}\n' p ab "${long}1" q ab "${long}2" >"$name.jsonl"
+done
+expect 0 "$LOBASS" judge first.jsonl second.jsonl --url "$url" --model "the judge" -o names -q --json
+says out "{\"source\": \"${long}1\", \"n_pairs\": 1,"
+says out "{\"source\": \"${long}2\", \"n_pairs\": 1,"
+
 # ---- usage
 for bad in http://me:word@host/v1 https:/me:word@host "http://host/v1?key=zz" ftp://host/v1 http:///v1 "http://a b/v1"; do
     expect 1 "$LOBASS" judge a.jsonl b.jsonl --url "$bad" --model m -o never -q

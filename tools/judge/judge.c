@@ -444,6 +444,7 @@ lobass_status lb_judge_run(const lb_judge_options *options, const lobass_observe
 void lb_judge_result_free(lb_judge_result *result)
 {
     free(result->sources);
+    lb_arena_free(&result->names);
     free(result->summary);
     *result = (lb_judge_result){0};
 }

@@ -35,7 +35,7 @@ typedef struct lb_judge_options
  * counts of pairs add up to n_pairs. */
 typedef struct lb_verdicts
 {
-    char name[256];
+    const char *name;
     uint64_t n_pairs;
     uint64_t n_wins, n_ties, n_losses; /* of the first model. Each pair is asked in both orders: win
                                           and win, or win and tie, are a win; win and loss, or tie
@@ -53,6 +53,7 @@ typedef struct lb_verdicts
 typedef struct lb_judge_result
 {
     lb_verdicts *sources; /* [n_sources], where the objects of `first` have a "source"; owned */
+    lb_arena names;       /* of the sources */
     size_t n_sources;
     lb_verdicts total; /* its name is "all" */
     uint64_t n_asked;  /* questions of this call */

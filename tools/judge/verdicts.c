@@ -55,7 +55,7 @@ static lobass_status source_find(lb_verdicts **found, lb_judge_result *result, s
 {
     for (size_t i = 0; i < result->n_sources; i++)
     {
-        if (strncmp(result->sources[i].name, name, sizeof result->sources[i].name - 1) == 0)
+        if (strcmp(result->sources[i].name, name) == 0)
         {
             *found = &result->sources[i];
             return LOBASS_OK;
@@ -65,10 +65,11 @@ static lobass_status source_find(lb_verdicts **found, lb_judge_result *result, s
     LB_TRY(
         lb_list_reserve(&sources, capacity, result->n_sources + 1, sizeof *result->sources, error));
     result->sources = sources;
-    *found = &result->sources[result->n_sources++];
-    **found = (lb_verdicts){0};
-    (void)snprintf((*found)->name, sizeof(*found)->name, "%s", name);
-    return LOBASS_OK;
+    name = lb_arena_text(&result->names, name, strlen(name), error);
+    *found = &result->sources[result->n_sources];
+    **found = (lb_verdicts){.name = name};
+    result->n_sources += name != NULL;
+    return name == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 
 lobass_status lb_verdicts_count(lb_judge_result *result, const lb_text_pairs *pairs,
@@ -96,7 +97,7 @@ lobass_status lb_verdicts_count(lb_judge_result *result, const lb_text_pairs *pa
     {
         sum_up(&result->sources[i]);
     }
-    (void)snprintf(result->total.name, sizeof result->total.name, "all");
+    result->total.name = "all";
     sum_up(&result->total);
     return LOBASS_OK;
 }

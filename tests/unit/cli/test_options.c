@@ -66,9 +66,24 @@ static void test_too_many_texts(void **state)
     cli_parser_free(&parser);
 }
 
+/* What does not fit in a text is told. */
+static void test_text_is_cut_visibly(void **state)
+{
+    char text[12] = "";
+    (void)state;
+    cli_text_add(text, sizeof text, "%s", "alpha");
+    cli_text_add(text, sizeof text, ", %s", "beta");
+    assert_string_equal(text, "alpha, beta");
+    cli_text_add(text, sizeof text, ", %s", "gamma");
+    assert_string_equal(text, "alpha, b...");
+    cli_text_add(text, sizeof text, ", %s", "delta");
+    assert_string_equal(text, "alpha, b...");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_many_options),
-                                       cmocka_unit_test(test_too_many_texts)};
+                                       cmocka_unit_test(test_too_many_texts),
+                                       cmocka_unit_test(test_text_is_cut_visibly)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
