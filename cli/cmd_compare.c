@@ -212,53 +212,54 @@ static void print_result(const void *given, const void *made)
 /* ---- for programs ----------------------------------------------------------------------------
  */
 
-static void put_overlap(cli_json *json, const lobass_overlap *overlap)
+static void put_overlap(lb_json_writer *json, const lobass_overlap *overlap)
 {
-    cli_json_uint(json, "first", overlap->n_selected[0]);
-    cli_json_uint(json, "second", overlap->n_selected[1]);
-    cli_json_uint(json, "both", overlap->n_common);
-    cli_json_real(json, "overlap", overlap->share);
-    cli_json_real(json, "overlap_by_chance", overlap->share_by_chance);
-    cli_json_real(json, "jaccard", overlap->jaccard);
+    lb_json_put_count(json, "first", overlap->n_selected[0]);
+    lb_json_put_count(json, "second", overlap->n_selected[1]);
+    lb_json_put_count(json, "both", overlap->n_common);
+    lb_json_put_real(json, "overlap", overlap->share);
+    lb_json_put_real(json, "overlap_by_chance", overlap->share_by_chance);
+    lb_json_put_real(json, "jaccard", overlap->jaccard);
 }
 
-static void put_agreement(cli_json *json, const char *amount, const lobass_agreement *agreement)
+static void put_agreement(lb_json_writer *json, const char *amount,
+                          const lobass_agreement *agreement)
 {
-    cli_json_uint(json, "records", agreement->n_records);
-    cli_json_object(json, "ranked");
-    cli_json_uint(json, "first", agreement->n_ranked[0]);
-    cli_json_uint(json, "second", agreement->n_ranked[1]);
-    cli_json_uint(json, "both", agreement->n_ranked_common);
-    cli_json_end(json);
-    cli_json_real(json, "spearman", agreement->spearman);
-    cli_json_real(json, "kendall", agreement->kendall);
-    cli_json_object(json, "selected");
-    cli_json_text(json, "amount", amount);
+    lb_json_put_count(json, "records", agreement->n_records);
+    lb_json_open(json, "ranked", '{');
+    lb_json_put_count(json, "first", agreement->n_ranked[0]);
+    lb_json_put_count(json, "second", agreement->n_ranked[1]);
+    lb_json_put_count(json, "both", agreement->n_ranked_common);
+    lb_json_close(json);
+    lb_json_put_real(json, "spearman", agreement->spearman);
+    lb_json_put_real(json, "kendall", agreement->kendall);
+    lb_json_open(json, "selected", '{');
+    lb_json_put_text(json, "amount", amount);
     put_overlap(json, &agreement->overlap);
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
-static void put_statuses(cli_json *json, const lobass_comparison *comparison)
+static void put_statuses(lb_json_writer *json, const lobass_comparison *comparison)
 {
-    cli_json_array(json, "status_changes");
+    lb_json_open(json, "status_changes", '[');
     for (unsigned i = 0; i < LOBASS_ROW_STATUS_COUNT; i++)
     {
         for (unsigned j = 0; j < LOBASS_ROW_STATUS_COUNT; j++)
         {
             if (i != j && comparison->statuses[i][j] > 0)
             {
-                cli_json_object(json, NULL);
-                cli_json_text(json, "first", lobass_row_status_name((lobass_row_status)i));
-                cli_json_text(json, "second", lobass_row_status_name((lobass_row_status)j));
-                cli_json_uint(json, "records", comparison->statuses[i][j]);
-                cli_json_end(json);
+                lb_json_open(json, NULL, '{');
+                lb_json_put_text(json, "first", lobass_row_status_name((lobass_row_status)i));
+                lb_json_put_text(json, "second", lobass_row_status_name((lobass_row_status)j));
+                lb_json_put_count(json, "records", comparison->statuses[i][j]);
+                lb_json_close(json);
             }
         }
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
-static void put_alone(cli_json *json, const lobass_comparison *comparison)
+static void put_alone(lb_json_writer *json, const lobass_comparison *comparison)
 {
     static const char *const names[2] = {"first_alone", "second_alone"};
     static const char *const row_names[2] = {"row", "second_row"};
@@ -266,47 +267,47 @@ static void put_alone(cli_json *json, const lobass_comparison *comparison)
 
     for (int side = 0; side < 2; side++)
     {
-        cli_json_array(json, names[side]);
+        lb_json_open(json, names[side], '[');
         for (size_t i = 0; i < comparison->n_alone[side]; i++)
         {
             const lobass_compare_row *row = &comparison->alone[side][i];
-            cli_json_object(json, NULL);
+            lb_json_open(json, NULL, '{');
             for (int of = 0; of < 2; of++)
             {
-                cli_json_uint(json, row_names[of], row->rows[of]);
+                lb_json_put_count(json, row_names[of], row->rows[of]);
             }
             for (int of = 0; of < 2; of++)
             {
                 if (row->ranks[of] > 0)
                 {
-                    cli_json_uint(json, rank_names[of], row->ranks[of]);
+                    lb_json_put_count(json, rank_names[of], row->ranks[of]);
                 }
             }
-            cli_json_end(json);
+            lb_json_close(json);
         }
-        cli_json_end(json);
+        lb_json_close(json);
     }
 }
 
-static void put_sides(cli_json *json, const lobass_compare_options *options,
+static void put_sides(lb_json_writer *json, const lobass_compare_options *options,
                       const lobass_comparison *comparison)
 {
     for (int side = 0; side < 2; side++)
     {
-        cli_json_object(json, sides[side]);
-        cli_json_text(json, "run", options->sides[side].run);
-        cli_json_text(json, "score", score_name(options, side));
-        cli_json_text(json, "direction", lobass_direction_name(comparison->directions[side]));
-        cli_json_end(json);
+        lb_json_open(json, sides[side], '{');
+        lb_json_put_text(json, "run", options->sides[side].run);
+        lb_json_put_text(json, "score", score_name(options, side));
+        lb_json_put_text(json, "direction", lobass_direction_name(comparison->directions[side]));
+        lb_json_close(json);
     }
-    cli_json_real(json, "floor", options->floor);
+    lb_json_put_real(json, "floor", options->floor);
     if (options->min_initial > 0)
     {
-        cli_json_real(json, "min_initial", options->min_initial);
+        lb_json_put_real(json, "min_initial", options->min_initial);
     }
-    cli_json_real(json, "max_reference", options->max_reference);
+    lb_json_put_real(json, "max_reference", options->max_reference);
     cli_seed_json(json, options->seed);
-    cli_json_bool(json, "same_order", comparison->has_same_order);
+    lb_json_put_boolean(json, "same_order", comparison->has_same_order);
 }
 
 static void print_json(const void *given, const void *made)
@@ -314,33 +315,33 @@ static void print_json(const void *given, const void *made)
     const lobass_compare_options *options = given;
     const lobass_comparison *comparison = *(lobass_comparison *const *)made;
     char amount[AMOUNT_SIZE];
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
     cli_amount_text(amount, sizeof amount, &options->amount);
-    cli_json_object(&json, NULL);
+    lb_json_open(&json, NULL, '{');
     put_sides(&json, options, comparison);
     put_agreement(&json, amount, &comparison->whole);
-    cli_json_array(&json, "depths");
+    lb_json_open(&json, "depths", '[');
     for (size_t i = 0; i < LOBASS_COMPARE_DEPTHS; i++)
     {
-        cli_json_object(&json, NULL);
-        cli_json_real(&json, "fraction", comparison->depths[i].fraction);
+        lb_json_open(&json, NULL, '{');
+        lb_json_put_real(&json, "fraction", comparison->depths[i].fraction);
         put_overlap(&json, &comparison->depths[i].overlap);
-        cli_json_end(&json);
+        lb_json_close(&json);
     }
-    cli_json_end(&json);
+    lb_json_close(&json);
     put_statuses(&json, comparison);
-    cli_json_array(&json, "sources");
+    lb_json_open(&json, "sources", '[');
     for (size_t i = 0; i < comparison->n_sources; i++)
     {
-        cli_json_object(&json, NULL);
-        cli_json_text(&json, "name", comparison->sources[i].name);
+        lb_json_open(&json, NULL, '{');
+        lb_json_put_text(&json, "name", comparison->sources[i].name);
         put_agreement(&json, amount, &comparison->sources[i].agreement);
-        cli_json_end(&json);
+        lb_json_close(&json);
     }
-    cli_json_end(&json);
+    lb_json_close(&json);
     put_alone(&json, comparison);
-    cli_json_end(&json);
+    cli_json_print(&json);
 }
 
 /* ---- the command ------------------------------------------------------------------------------

@@ -112,27 +112,27 @@ static void print_result(const void *given, const void *made)
 
 /* ---- for programs --------------------------------------------------------------------------- */
 
-static void put_evaluation(cli_json *json, const lobass_evaluation *of)
+static void put_evaluation(lb_json_writer *json, const lobass_evaluation *of)
 {
-    cli_json_uint(json, "rows", of->n_rows);
-    cli_json_uint(json, "tokens_scored", of->n_scored_tokens);
-    cli_json_uint(json, "bytes", of->n_bytes);
-    cli_json_real(json, "sum_nll", of->sum_nll);
-    cli_json_real(json, "loss", lobass_evaluation_loss(of));
-    cli_json_real(json, "bits_per_byte", lobass_evaluation_bits_per_byte(of));
+    lb_json_put_count(json, "rows", of->n_rows);
+    lb_json_put_count(json, "tokens_scored", of->n_scored_tokens);
+    lb_json_put_count(json, "bytes", of->n_bytes);
+    lb_json_put_real(json, "sum_nll", of->sum_nll);
+    lb_json_put_real(json, "loss", lobass_evaluation_loss(of));
+    lb_json_put_real(json, "bits_per_byte", lobass_evaluation_bits_per_byte(of));
 }
 
-static void put_accuracy(cli_json *json, const lobass_accuracy *of)
+static void put_accuracy(lb_json_writer *json, const lobass_accuracy *of)
 {
-    cli_json_object(json, "exact_match");
-    cli_json_uint(json, "records", of->n_records);
-    cli_json_uint(json, "n_answers", of->n_answers);
-    cli_json_uint(json, "n_correct", of->n_correct);
-    cli_json_uint(json, "n_unanswered", of->n_unanswered);
-    cli_json_real(json, "accuracy", of->share);
-    cli_json_real(json, "low", of->low);
-    cli_json_real(json, "high", of->high);
-    cli_json_end(json);
+    lb_json_open(json, "exact_match", '{');
+    lb_json_put_count(json, "records", of->n_records);
+    lb_json_put_count(json, "n_answers", of->n_answers);
+    lb_json_put_count(json, "n_correct", of->n_correct);
+    lb_json_put_count(json, "n_unanswered", of->n_unanswered);
+    lb_json_put_real(json, "accuracy", of->share);
+    lb_json_put_real(json, "low", of->low);
+    lb_json_put_real(json, "high", of->high);
+    lb_json_close(json);
 }
 
 static void print_json(const void *given, const void *made)
@@ -140,37 +140,37 @@ static void print_json(const void *given, const void *made)
     const evaluate_options *options = given;
     const evaluate_result *result = made;
     const lobass_evaluate_result *loss = &result->loss;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "model", options->loss.model);
-    cli_json_text(&json, "adapter", options->loss.adapter);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "model", options->loss.model);
+    lb_json_put_text(&json, "adapter", options->loss.adapter);
     cli_statuses_json(&json, loss->statuses, loss->n_records);
     put_evaluation(&json, &loss->total);
     if (options->has_answers)
     {
         put_accuracy(&json, &result->answers.total);
     }
-    cli_json_object(&json, "sources");
+    lb_json_open(&json, "sources", '{');
     for (size_t i = 0; i < loss->n_sources; i++)
     {
-        cli_json_object(&json, loss->sources[i].name);
+        lb_json_open(&json, loss->sources[i].name, '{');
         put_evaluation(&json, &loss->sources[i]);
         if (options->has_answers)
         {
             put_accuracy(&json, &result->answers.sources[i]);
         }
-        cli_json_end(&json);
+        lb_json_close(&json);
     }
-    cli_json_end(&json);
-    cli_json_object(&json, "elapsed_seconds");
-    cli_json_real(&json, "evaluate", loss->elapsed_seconds);
+    lb_json_close(&json);
+    lb_json_open(&json, "elapsed_seconds", '{');
+    lb_json_put_real(&json, "evaluate", loss->elapsed_seconds);
     if (options->has_answers)
     {
-        cli_json_real(&json, "exact_match", result->answers.elapsed_seconds);
+        lb_json_put_real(&json, "exact_match", result->answers.elapsed_seconds);
     }
-    cli_json_end(&json);
-    cli_json_end(&json);
+    lb_json_close(&json);
+    cli_json_print(&json);
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */

@@ -33,7 +33,7 @@ static void print_harmless(const char *text, size_t size_bytes)
     while (at < size_bytes)
     {
         uint32_t code = 0;
-        size_t size = cli_utf8_decode(&code, text + at, size_bytes - at);
+        size_t size = lb_utf8_take(&code, text + at, size_bytes - at);
         size = size > 0 ? size : 1;
         if (code == '\n' || code == '\t')
         {
@@ -79,26 +79,26 @@ static double mean_loss(const lobass_generation *generation)
     return sum / (double)generation->n_tokens; /* NaN for none */
 }
 
-static void put_generation(cli_json *json, const lobass_generation *generation)
+static void put_generation(lb_json_writer *json, const lobass_generation *generation)
 {
-    cli_json_uint(json, "row", generation->row);
-    cli_json_bytes(json, "prompt", generation->prompt, generation->prompt_size);
+    lb_json_put_count(json, "row", generation->row);
+    lb_json_put_bytes(json, "prompt", generation->prompt, generation->prompt_size);
     if (generation->reason != NULL)
     {
-        cli_json_text(json, "error", generation->reason);
+        lb_json_put_text(json, "error", generation->reason);
         return;
     }
-    cli_json_bytes(json, "text", generation->text, generation->text_size);
-    cli_json_uint(json, "prompt_tokens", generation->n_prompt_tokens);
-    cli_json_uint(json, "tokens", generation->n_tokens);
-    cli_json_real(json, "loss", mean_loss(generation));
-    cli_json_text(json, "stopped", lobass_stop_name(generation->stop));
+    lb_json_put_bytes(json, "text", generation->text, generation->text_size);
+    lb_json_put_count(json, "prompt_tokens", generation->n_prompt_tokens);
+    lb_json_put_count(json, "tokens", generation->n_tokens);
+    lb_json_put_real(json, "loss", mean_loss(generation));
+    lb_json_put_text(json, "stopped", lobass_stop_name(generation->stop));
 }
 
 static bool print_done(void *context, const lobass_generation *generation)
 {
     output *out = context;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
     if (!out->is_lines && !out->is_json)
     {
@@ -106,14 +106,14 @@ static bool print_done(void *context, const lobass_generation *generation)
         out->has_text = false;
         return fflush(stdout) == 0;
     }
-    cli_json_object(&json, NULL);
+    lb_json_open(&json, NULL, '{');
     if (out->is_json)
     {
-        cli_json_text(&json, "model", out->options->model);
-        cli_json_text(&json, "adapter", out->options->adapter);
+        lb_json_put_text(&json, "model", out->options->model);
+        lb_json_put_text(&json, "adapter", out->options->adapter);
     }
     put_generation(&json, generation);
-    cli_json_end(&json);
+    cli_json_print(&json);
     return ferror(stdout) == 0;
 }
 

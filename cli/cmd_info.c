@@ -34,27 +34,27 @@ static void print_model(const char *path, const lobass_model_info *info)
 
 static void print_model_json(const char *path, const lobass_model_info *info)
 {
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "model", path);
-    cli_json_text(&json, "architecture", info->architecture);
-    cli_json_uint(&json, "parameters", info->n_parameters);
-    cli_json_uint(&json, "weight_bytes", info->weight_bytes);
-    cli_json_text(&json, "dtype", info->dtype);
-    cli_json_uint(&json, "layers", info->n_layers);
-    cli_json_uint(&json, "d_model", info->d_model);
-    cli_json_uint(&json, "d_ffn", info->d_ffn);
-    cli_json_uint(&json, "heads", info->n_heads);
-    cli_json_uint(&json, "kv_heads", info->n_kv_heads);
-    cli_json_uint(&json, "head_size", info->head_size);
-    cli_json_uint(&json, "vocabulary", info->n_vocabulary);
-    cli_json_uint(&json, "max_length", info->max_length);
-    cli_json_bool(&json, "tied_head", info->has_tied_head);
-    cli_json_real(&json, "rope_theta", info->rope_theta);
-    cli_json_text(&json, "rope_scaling", info->rope_scaling);
-    cli_json_text(&json, "fingerprint", info->fingerprint);
-    cli_json_end(&json);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "model", path);
+    lb_json_put_text(&json, "architecture", info->architecture);
+    lb_json_put_count(&json, "parameters", info->n_parameters);
+    lb_json_put_count(&json, "weight_bytes", info->weight_bytes);
+    lb_json_put_text(&json, "dtype", info->dtype);
+    lb_json_put_count(&json, "layers", info->n_layers);
+    lb_json_put_count(&json, "d_model", info->d_model);
+    lb_json_put_count(&json, "d_ffn", info->d_ffn);
+    lb_json_put_count(&json, "heads", info->n_heads);
+    lb_json_put_count(&json, "kv_heads", info->n_kv_heads);
+    lb_json_put_count(&json, "head_size", info->head_size);
+    lb_json_put_count(&json, "vocabulary", info->n_vocabulary);
+    lb_json_put_count(&json, "max_length", info->max_length);
+    lb_json_put_boolean(&json, "tied_head", info->has_tied_head);
+    lb_json_put_real(&json, "rope_theta", info->rope_theta);
+    lb_json_put_text(&json, "rope_scaling", info->rope_scaling);
+    lb_json_put_text(&json, "fingerprint", info->fingerprint);
+    cli_json_print(&json);
 }
 
 static int describe_model(const char *path, bool is_json)
@@ -99,22 +99,22 @@ static void print_adapter(const char *path, const lobass_adapter_info *info)
 
 static void print_adapter_json(const char *path, const lobass_adapter_info *info)
 {
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "adapter", path);
-    cli_json_text(&json, "type", "LORA");
-    cli_json_uint(&json, "rank", info->rank);
-    cli_json_real(&json, "alpha", info->alpha);
-    cli_json_real(&json, "scale", info->scale);
-    cli_json_text(&json, "targets", info->targets);
-    cli_json_uint(&json, "matrices", info->n_matrices);
-    cli_json_uint(&json, "parameters", info->n_parameters);
-    cli_json_uint(&json, "weight_bytes", info->weight_bytes);
-    cli_json_text(&json, "dtype", info->dtype);
-    cli_json_text(&json, "base_model", info->base[0] != '\0' ? info->base : NULL);
-    cli_json_text(&json, "fingerprint", info->fingerprint);
-    cli_json_end(&json);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "adapter", path);
+    lb_json_put_text(&json, "type", "LORA");
+    lb_json_put_count(&json, "rank", info->rank);
+    lb_json_put_real(&json, "alpha", info->alpha);
+    lb_json_put_real(&json, "scale", info->scale);
+    lb_json_put_text(&json, "targets", info->targets);
+    lb_json_put_count(&json, "matrices", info->n_matrices);
+    lb_json_put_count(&json, "parameters", info->n_parameters);
+    lb_json_put_count(&json, "weight_bytes", info->weight_bytes);
+    lb_json_put_text(&json, "dtype", info->dtype);
+    lb_json_put_text(&json, "base_model", info->base[0] != '\0' ? info->base : NULL);
+    lb_json_put_text(&json, "fingerprint", info->fingerprint);
+    cli_json_print(&json);
 }
 
 static int describe_adapter(const char *path, bool is_json)
@@ -198,61 +198,61 @@ static void print_run(const shown_run *shown)
            info->has_selection ? cli_number(number, info->n_selected) : "nothing yet");
 }
 
-static void print_run_lists(cli_json *json, const shown_run *shown)
+static void print_run_lists(lb_json_writer *json, const shown_run *shown)
 {
     const lobass_run *run = shown->run;
     const lobass_run_info *info = &shown->info;
 
-    cli_json_array(json, "sources");
+    lb_json_open(json, "sources", '[');
     for (size_t i = 0; i < info->n_sources; i++)
     {
         const lobass_run_source *source = lobass_run_source_at(run, i);
-        cli_json_object(json, NULL);
-        cli_json_text(json, "name", source->name);
-        cli_json_text(json, "path", source->path);
-        cli_json_uint(json, "records", source->n_records);
-        cli_json_end(json);
+        lb_json_open(json, NULL, '{');
+        lb_json_put_text(json, "name", source->name);
+        lb_json_put_text(json, "path", source->path);
+        lb_json_put_count(json, "records", source->n_records);
+        lb_json_close(json);
     }
-    cli_json_end(json);
-    cli_json_array(json, "models");
+    lb_json_close(json);
+    lb_json_open(json, "models", '[');
     for (size_t i = 0; i < info->n_models; i++)
     {
         const lobass_run_model *model = lobass_run_model_at(run, i);
-        cli_json_object(json, NULL);
-        cli_json_text(json, "name", model->name);
-        cli_json_text(json, "path", model->path);
-        cli_json_text(json, "adapter", model->adapter);
-        cli_json_text(json, "fingerprint", model->fingerprint);
-        cli_json_text(json, "dtype", model->dtype);
-        cli_json_uint(json, "rows", shown->totals[i].n_rows);
-        cli_json_uint(json, "rows_due", shown->totals[i].n_rows_due);
-        cli_json_real(json, "mean_loss", shown->totals[i].mean_loss);
-        cli_json_end(json);
+        lb_json_open(json, NULL, '{');
+        lb_json_put_text(json, "name", model->name);
+        lb_json_put_text(json, "path", model->path);
+        lb_json_put_text(json, "adapter", model->adapter);
+        lb_json_put_text(json, "fingerprint", model->fingerprint);
+        lb_json_put_text(json, "dtype", model->dtype);
+        lb_json_put_count(json, "rows", shown->totals[i].n_rows);
+        lb_json_put_count(json, "rows_due", shown->totals[i].n_rows_due);
+        lb_json_put_real(json, "mean_loss", shown->totals[i].mean_loss);
+        lb_json_close(json);
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
 static void print_run_json(const shown_run *shown)
 {
     const lobass_run_info *info = &shown->info;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "run", info->path);
-    cli_json_text(&json, "model", info->model_path);
-    cli_json_text(&json, "template", info->template_name);
-    cli_json_text(&json, "tokenization_hash", info->tokenization_hash);
-    cli_json_raw(&json, "options", info->options_json, strlen(info->options_json));
-    cli_json_bool(&json, "prepared", info->is_prepared);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "run", info->path);
+    lb_json_put_text(&json, "model", info->model_path);
+    lb_json_put_text(&json, "template", info->template_name);
+    lb_json_put_text(&json, "tokenization_hash", info->tokenization_hash);
+    lb_json_put_value(&json, "options", info->options_json);
+    lb_json_put_boolean(&json, "prepared", info->is_prepared);
     cli_statuses_json(&json, info->statuses, info->n_records);
-    cli_json_uint(&json, "tokens", info->n_tokens);
-    cli_json_uint(&json, "tokens_scored", info->n_scored_tokens);
+    lb_json_put_count(&json, "tokens", info->n_tokens);
+    lb_json_put_count(&json, "tokens_scored", info->n_scored_tokens);
     if (info->has_selection)
     {
-        cli_json_uint(&json, "selected", info->n_selected);
+        lb_json_put_count(&json, "selected", info->n_selected);
     }
     print_run_lists(&json, shown);
-    cli_json_end(&json);
+    cli_json_print(&json);
 }
 
 static lobass_status read_run(shown_run *shown, const char *path, lobass_error *error)

@@ -12,14 +12,14 @@ typedef struct init_options
 
 static void print_json(const init_options *options, const lobass_model_info *info)
 {
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "output", options->output);
-    cli_json_text(&json, "architecture", info->architecture);
-    cli_json_uint(&json, "parameters", info->n_parameters);
-    cli_json_text(&json, "fingerprint", info->fingerprint);
-    cli_json_end(&json);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "output", options->output);
+    lb_json_put_text(&json, "architecture", info->architecture);
+    lb_json_put_count(&json, "parameters", info->n_parameters);
+    lb_json_put_text(&json, "fingerprint", info->fingerprint);
+    cli_json_print(&json);
 }
 
 static int init(const init_options *options, const cli_common *common)

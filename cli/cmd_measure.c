@@ -37,29 +37,29 @@ static void print_json(const void *given, const void *made)
 {
     const lobass_measure_options *options = given;
     const lobass_measure_result *result = made;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "run", options->run);
-    cli_json_text(&json, "model", options->model);
-    cli_json_text(&json, "adapter", options->adapter);
-    cli_json_text(&json, "name", options->name);
-    cli_json_uint(&json, "rows", result->n_rows);
-    cli_json_uint(&json, "rows_total", result->n_rows_total);
-    cli_json_uint(&json, "tokens", result->n_tokens);
-    cli_json_uint(&json, "tokens_scored", result->n_scored_tokens);
-    cli_json_uint(&json, "rows_nonfinite", result->n_nonfinite);
-    cli_json_real(&json, "mean_loss", result->mean_loss);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "run", options->run);
+    lb_json_put_text(&json, "model", options->model);
+    lb_json_put_text(&json, "adapter", options->adapter);
+    lb_json_put_text(&json, "name", options->name);
+    lb_json_put_count(&json, "rows", result->n_rows);
+    lb_json_put_count(&json, "rows_total", result->n_rows_total);
+    lb_json_put_count(&json, "tokens", result->n_tokens);
+    lb_json_put_count(&json, "tokens_scored", result->n_scored_tokens);
+    lb_json_put_count(&json, "rows_nonfinite", result->n_nonfinite);
+    lb_json_put_real(&json, "mean_loss", result->mean_loss);
     if (options->verify > 0)
     {
-        cli_json_uint(&json, "rows_verified", result->n_verified);
-        cli_json_uint(&json, "rows_different", result->n_different);
-        cli_json_real(&json, "largest_difference", result->largest_difference);
+        lb_json_put_count(&json, "rows_verified", result->n_verified);
+        lb_json_put_count(&json, "rows_different", result->n_different);
+        lb_json_put_real(&json, "largest_difference", result->largest_difference);
     }
-    cli_json_object(&json, "elapsed_seconds");
-    cli_json_real(&json, "measure", result->elapsed_seconds);
-    cli_json_end(&json);
-    cli_json_end(&json);
+    lb_json_open(&json, "elapsed_seconds", '{');
+    lb_json_put_real(&json, "measure", result->elapsed_seconds);
+    lb_json_close(&json);
+    cli_json_print(&json);
 }
 
 static lobass_status call_library(const void *options, const lobass_observer *observer,

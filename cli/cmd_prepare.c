@@ -23,17 +23,17 @@ static void print_json(const void *given, const void *made)
 {
     const lobass_prepare_options *options = given;
     const lobass_prepare_result *result = made;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "run", options->run);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "run", options->run);
     cli_statuses_json(&json, result->statuses, result->n_records);
-    cli_json_uint(&json, "tokens", result->n_tokens);
-    cli_json_uint(&json, "tokens_scored", result->n_scored_tokens);
-    cli_json_object(&json, "elapsed_seconds");
-    cli_json_real(&json, "prepare", result->elapsed_seconds);
-    cli_json_end(&json);
-    cli_json_end(&json);
+    lb_json_put_count(&json, "tokens", result->n_tokens);
+    lb_json_put_count(&json, "tokens_scored", result->n_scored_tokens);
+    lb_json_open(&json, "elapsed_seconds", '{');
+    lb_json_put_real(&json, "prepare", result->elapsed_seconds);
+    lb_json_close(&json);
+    cli_json_print(&json);
 }
 
 static lobass_status call_library(const void *options, const lobass_observer *observer,

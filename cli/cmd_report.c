@@ -30,19 +30,19 @@ static void print_json(const void *given, const void *made)
 {
     const lobass_report_options *options = given;
     const lobass_report_result *result = made;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "run", options->run);
-    cli_json_uint(&json, "records", result->n_records);
-    cli_json_uint(&json, "rows", result->n_rows);
-    cli_json_uint(&json, "selected", result->n_selected);
-    cli_json_uint(&json, "size_bytes", result->size_bytes);
-    cli_json_text(&json, "output", result->output);
-    cli_json_object(&json, "elapsed_seconds");
-    cli_json_real(&json, "report", result->elapsed_seconds);
-    cli_json_end(&json);
-    cli_json_end(&json);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "run", options->run);
+    lb_json_put_count(&json, "records", result->n_records);
+    lb_json_put_count(&json, "rows", result->n_rows);
+    lb_json_put_count(&json, "selected", result->n_selected);
+    lb_json_put_count(&json, "size_bytes", result->size_bytes);
+    lb_json_put_text(&json, "output", result->output);
+    lb_json_open(&json, "elapsed_seconds", '{');
+    lb_json_put_real(&json, "report", result->elapsed_seconds);
+    lb_json_close(&json);
+    cli_json_print(&json);
 }
 
 int cmd_report(const cli_call *call)

@@ -24,35 +24,35 @@ static void print_result(const void *given, const void *made)
     cli_field_print("run", options->prepare.run);
 }
 
-static void print_seconds(cli_json *json, const lobass_run_result *result)
+static void print_seconds(lb_json_writer *json, const lobass_run_result *result)
 {
-    cli_json_object(json, "elapsed_seconds");
-    cli_json_real(json, "prepare", result->prepare.elapsed_seconds);
-    cli_json_real(json, "measure_initial", result->initial.elapsed_seconds);
-    cli_json_real(json, "train_reference", result->train.elapsed_seconds);
-    cli_json_real(json, "measure_reference", result->reference.elapsed_seconds);
-    cli_json_real(json, "select", result->select.elapsed_seconds);
-    cli_json_end(json);
+    lb_json_open(json, "elapsed_seconds", '{');
+    lb_json_put_real(json, "prepare", result->prepare.elapsed_seconds);
+    lb_json_put_real(json, "measure_initial", result->initial.elapsed_seconds);
+    lb_json_put_real(json, "train_reference", result->train.elapsed_seconds);
+    lb_json_put_real(json, "measure_reference", result->reference.elapsed_seconds);
+    lb_json_put_real(json, "select", result->select.elapsed_seconds);
+    lb_json_close(json);
 }
 
 static void print_json(const void *given, const void *made)
 {
     const lobass_run_options *options = given;
     const lobass_run_result *result = made;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "run", options->prepare.run);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "run", options->prepare.run);
     cli_sources_json(&json, &result->select);
     cli_statuses_json(&json, result->select.statuses, result->select.n_records);
-    cli_json_uint(&json, "tokens", result->prepare.n_tokens);
-    cli_json_uint(&json, "tokens_scored", result->prepare.n_scored_tokens);
-    cli_json_real(&json, "initial_loss", result->initial.mean_loss);
-    cli_json_real(&json, "reference_loss", result->reference.mean_loss);
+    lb_json_put_count(&json, "tokens", result->prepare.n_tokens);
+    lb_json_put_count(&json, "tokens_scored", result->prepare.n_scored_tokens);
+    lb_json_put_real(&json, "initial_loss", result->initial.mean_loss);
+    lb_json_put_real(&json, "reference_loss", result->reference.mean_loss);
     cli_recipe_json(&json, &options->train);
     cli_selection_json(&json, &options->select, &result->select);
     print_seconds(&json, result);
-    cli_json_end(&json);
+    cli_json_print(&json);
 }
 
 static lobass_status call_library(const void *options, const lobass_observer *observer,

@@ -62,10 +62,11 @@ static int print_scores(const char *path, lobass_table_format format, bool is_js
 
     if (status == LOBASS_OK && is_json)
     {
-        cli_json json = {.file = stdout};
-        cli_json_object(&json, NULL);
-        cli_json_text(&json, "run", path);
-        fputs(", \"scores\": [", stdout);
+        lb_json_writer json = cli_json_begin();
+        lb_json_open(&json, NULL, '{');
+        lb_json_put_text(&json, "run", path);
+        lb_json_open(&json, "scores", '[');
+        cli_json_flush(&json);
     }
     if (status == LOBASS_OK)
     {

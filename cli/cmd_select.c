@@ -117,19 +117,19 @@ static void print_result(const void *given, const void *made)
     }
 }
 
-static void print_selections(cli_json *json, const selecting *wanted,
+static void print_selections(lb_json_writer *json, const selecting *wanted,
                              const lobass_select_result *results)
 {
-    cli_json_array(json, "selections");
+    lb_json_open(json, "selections", '[');
     for (size_t i = 0; i < wanted->amounts.count; i++)
     {
-        cli_json_object(json, NULL);
-        cli_json_text(json, "amount", wanted->amounts.texts[i]);
+        lb_json_open(json, NULL, '{');
+        lb_json_put_text(json, "amount", wanted->amounts.texts[i]);
         cli_sources_json(json, &results[i]);
         cli_selection_json(json, &wanted->options, &results[i]);
-        cli_json_end(json);
+        lb_json_close(json);
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
 static void print_json(const void *given, const void *made)
@@ -138,16 +138,16 @@ static void print_json(const void *given, const void *made)
     const lobass_select_result *results = ((const selected *)made)->results;
     const bool has_several = wanted->amounts.count > 1;
     double seconds = 0;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "run", wanted->options.run);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "run", wanted->options.run);
     if (!has_several)
     {
         cli_sources_json(&json, &results[0]);
     }
     cli_statuses_json(&json, results[0].statuses, results[0].n_records);
-    cli_json_uint(&json, "tokens_scored", ((const selected *)made)->n_scored);
+    lb_json_put_count(&json, "tokens_scored", ((const selected *)made)->n_scored);
     if (!has_several)
     {
         cli_selection_json(&json, &wanted->options, &results[0]);
@@ -160,10 +160,10 @@ static void print_json(const void *given, const void *made)
     {
         seconds += results[i].elapsed_seconds;
     }
-    cli_json_object(&json, "elapsed_seconds");
-    cli_json_real(&json, "select", seconds);
-    cli_json_end(&json);
-    cli_json_end(&json);
+    lb_json_open(&json, "elapsed_seconds", '{');
+    lb_json_put_real(&json, "select", seconds);
+    lb_json_close(&json);
+    cli_json_print(&json);
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */

@@ -22,130 +22,121 @@ static double mean_of(const float *losses, size_t n_losses)
     return sum / (double)n_losses;
 }
 
-static void print_losses(cli_json *json, const cli_shown_row *shown)
+static void print_losses(lb_json_writer *json, const cli_shown_row *shown)
 {
-    cli_json_object(json, "losses");
+    lb_json_open(json, "losses", '{');
     for (size_t i = 0; i < shown->n_models; i++)
     {
         if (shown->losses[i] != NULL)
         {
-            cli_json_real(json, lobass_run_model_at(shown->run, i)->name,
-                          mean_of(shown->losses[i], shown->row.n_scored));
+            lb_json_put_real(json, lobass_run_model_at(shown->run, i)->name,
+                             mean_of(shown->losses[i], shown->row.n_scored));
         }
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
 /* What every model that has them says of a scored token. */
-static void print_values(cli_json *json, const char *name, const cli_shown_row *shown,
+static void print_values(lb_json_writer *json, const char *name, const cli_shown_row *shown,
                          float *const *values, size_t scored_at)
 {
-    cli_json_object(json, name);
+    lb_json_open(json, name, '{');
     for (size_t i = 0; i < shown->n_models; i++)
     {
         if (values[i] != NULL)
         {
-            cli_json_float(json, lobass_run_model_at(shown->run, i)->name, values[i][scored_at]);
+            lb_json_put_float(json, lobass_run_model_at(shown->run, i)->name, values[i][scored_at]);
         }
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
-static void print_token(cli_json *json, const cli_shown_row *shown, const cli_shown_token *token)
+static void print_token(lb_json_writer *json, const cli_shown_row *shown,
+                        const cli_shown_token *token)
 {
     bool is_scored = (token->flags & LOBASS_TOKEN_SCORED) != 0;
 
-    cli_json_object(json, NULL);
-    cli_json_int(json, "id", token->id);
-    cli_json_text(json, "piece", lobass_tokenizer_piece(shown->tokenizer, token->id));
-    cli_json_bytes(json, "text", token->text, token->size_bytes);
-    cli_json_text(json, "kind", cli_token_kind(token->flags));
-    cli_json_uint(json, "turn", token->turn);
-    cli_json_bool(json, "scored", is_scored);
+    lb_json_open(json, NULL, '{');
+    lb_json_put_integer(json, "id", token->id);
+    lb_json_put_text(json, "piece", lobass_tokenizer_piece(shown->tokenizer, token->id));
+    lb_json_put_bytes(json, "text", token->text, token->size_bytes);
+    lb_json_put_text(json, "kind", cli_token_kind(token->flags));
+    lb_json_put_count(json, "turn", token->turn);
+    lb_json_put_boolean(json, "scored", is_scored);
     if (is_scored)
     {
         print_values(json, "losses", shown, shown->losses, token->scored_at);
         print_values(json, "el2n", shown, shown->el2n, token->scored_at);
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
 /* The row's line of `lobass scores`. */
-static void print_scores(cli_json *json, const cli_shown_row *shown)
+static void print_scores(lb_json_writer *json, const cli_shown_row *shown)
 {
     const lobass_row_result *result = &shown->result;
     lobass_column column;
-    lb_buffer line = {0};
-    lb_json_writer writer = lb_json_writer_begin(&line, false, NULL);
 
-    lb_json_open(&writer, NULL, '{');
-    lb_json_put_count(&writer, "row", shown->row.row);
-    lb_json_put_text(&writer, "source", shown->source != NULL ? shown->source->name : "");
-    lb_json_put_count(&writer, "record", shown->row.record);
-    lb_json_put_text(&writer, "status", lobass_row_status_name(result->scores.status));
+    lb_json_open(json, "scores", '{');
+    lb_json_put_count(json, "row", shown->row.row);
+    lb_json_put_text(json, "source", shown->source != NULL ? shown->source->name : "");
+    lb_json_put_count(json, "record", shown->row.record);
+    lb_json_put_text(json, "status", lobass_row_status_name(result->scores.status));
     if (shown->row.status != LOBASS_ROW_DUPLICATE)
     {
-        lb_json_put_count(&writer, "n_tokens", shown->row.n_scored);
+        lb_json_put_count(json, "n_tokens", shown->row.n_scored);
     }
     for (size_t i = 0; lobass_row_scores_column(&column, &result->scores, i); i++)
     {
         if (column.is_there)
         {
-            lb_json_put_real(&writer, column.name, column.value);
+            lb_json_put_real(json, column.name, column.value);
         }
     }
     if (result->rank > 0)
     {
-        lb_json_put_count(&writer, "rank", result->rank);
+        lb_json_put_count(json, "rank", result->rank);
     }
     if (result->has_selection)
     {
-        lb_json_put_boolean(&writer, "selected", result->is_selected);
+        lb_json_put_boolean(json, "selected", result->is_selected);
     }
-    if (result->reason != NULL)
-    {
-        lb_json_put_text(&writer, "reason", result->reason);
-    }
-    lb_json_close(&writer, '}');
-    if (writer.status == LOBASS_OK)
-    {
-        cli_json_raw(json, "scores", line.data, line.size);
-    }
-    lb_buffer_free(&line);
+    lb_json_put_text(json, "reason", result->reason);
+    lb_json_close(json);
 }
 
 static void print_json(const cli_shown_row *shown)
 {
     const lobass_row *row = &shown->row;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
     char hash[33];
 
     snprintf(hash, sizeof hash, "%016llx%016llx", (unsigned long long)row->hash[0],
              (unsigned long long)row->hash[1]);
-    cli_json_object(&json, NULL);
-    cli_json_uint(&json, "row", row->row);
-    cli_json_text(&json, "source", shown->source != NULL ? shown->source->name : NULL);
-    cli_json_uint(&json, "record", row->record);
-    cli_json_uint(&json, "line", row->line);
-    cli_json_uint(&json, "offset", row->offset);
-    cli_json_uint(&json, "size_bytes", row->size_bytes);
-    cli_json_text(&json, "hash", hash);
-    cli_json_text(&json, "status", lobass_row_status_name(shown->result.scores.status));
-    cli_json_text(&json, "reason", shown->result.reason);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_count(&json, "row", row->row);
+    lb_json_put_text(&json, "source", shown->source != NULL ? shown->source->name : NULL);
+    lb_json_put_count(&json, "record", row->record);
+    lb_json_put_count(&json, "line", row->line);
+    lb_json_put_count(&json, "offset", row->offset);
+    lb_json_put_count(&json, "size_bytes", row->size_bytes);
+    lb_json_put_text(&json, "hash", hash);
+    lb_json_put_text(&json, "status", lobass_row_status_name(shown->result.scores.status));
+    lb_json_put_text(&json, "reason", shown->result.reason);
     if (row->status != LOBASS_ROW_DUPLICATE)
     {
-        cli_json_uint(&json, "n_tokens", row->n_scored); /* as in the scores: N of the means */
+        lb_json_put_count(&json, "n_tokens", row->n_scored); /* as in the scores: N of the means */
     }
-    cli_json_uint(&json, "n_ids", row->n_tokens);
+    lb_json_put_count(&json, "n_ids", row->n_tokens);
     print_losses(&json, shown);
     print_scores(&json, shown);
-    cli_json_array(&json, "tokens");
+    lb_json_open(&json, "tokens", '[');
     for (size_t i = 0; i < row->n_tokens; i++)
     {
         print_token(&json, shown, &shown->tokens[i]);
     }
-    cli_json_end(&json);
-    cli_json_end(&json);
+    lb_json_close(&json);
+    cli_json_print(&json);
 }
 
 static int show(const char *path, uint64_t row_number, bool is_whole, bool is_json)

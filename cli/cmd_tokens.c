@@ -43,18 +43,18 @@ static int print_columns(const lobass_tokenizer *tokenizer, const int32_t *ids, 
 
 static int print_json(const lobass_tokenizer *tokenizer, const int32_t *ids, size_t n_ids)
 {
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
     lobass_error error = {0};
 
-    cli_json_object(&json, NULL);
-    cli_json_uint(&json, "n_tokens", n_ids);
-    cli_json_array(&json, "ids");
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_count(&json, "n_tokens", n_ids);
+    lb_json_open(&json, "ids", '[');
     for (size_t i = 0; i < n_ids; i++)
     {
-        cli_json_int(&json, NULL, ids[i]);
+        lb_json_put_integer(&json, NULL, ids[i]);
     }
-    cli_json_end(&json);
-    cli_json_array(&json, "tokens");
+    lb_json_close(&json);
+    lb_json_open(&json, "tokens", '[');
     for (size_t i = 0; i < n_ids; i++)
     {
         char *text = NULL;
@@ -63,15 +63,15 @@ static int print_json(const lobass_tokenizer *tokenizer, const int32_t *ids, siz
         {
             return cli_fail(&error);
         }
-        cli_json_object(&json, NULL);
-        cli_json_int(&json, "id", ids[i]);
-        cli_json_text(&json, "piece", piece_of(tokenizer, ids[i]));
-        cli_json_bytes(&json, "text", text, size);
-        cli_json_end(&json);
+        lb_json_open(&json, NULL, '{');
+        lb_json_put_integer(&json, "id", ids[i]);
+        lb_json_put_text(&json, "piece", piece_of(tokenizer, ids[i]));
+        lb_json_put_bytes(&json, "text", text, size);
+        lb_json_close(&json);
         free(text);
     }
-    cli_json_end(&json);
-    cli_json_end(&json);
+    lb_json_close(&json);
+    cli_json_print(&json);
     return cli_finish(CLI_DONE);
 }
 
@@ -114,7 +114,7 @@ static int print_line_ids(const lobass_tokenizer *tokenizer, const json_t *text,
     int32_t *ids = NULL;
     size_t n_ids = 0;
     lobass_error error = {0};
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
     if (lobass_tokenizer_encode(&ids, &n_ids, tokenizer, json_string_value(text),
                                 json_string_length(text), &error) != LOBASS_OK)
@@ -122,14 +122,14 @@ static int print_line_ids(const lobass_tokenizer *tokenizer, const json_t *text,
         cli_message("%s:%zu: %s", name, number, error.message);
         return CLI_FAILED;
     }
-    cli_json_object(&json, NULL);
-    cli_json_array(&json, "ids");
+    lb_json_open(&json, NULL, '{');
+    lb_json_open(&json, "ids", '[');
     for (size_t i = 0; i < n_ids; i++)
     {
-        cli_json_int(&json, NULL, ids[i]);
+        lb_json_put_integer(&json, NULL, ids[i]);
     }
-    cli_json_end(&json);
-    cli_json_end(&json);
+    lb_json_close(&json);
+    cli_json_print(&json);
     free(ids);
     return -1;
 }

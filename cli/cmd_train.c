@@ -41,25 +41,25 @@ static void print_json(const void *given, const void *made)
 {
     const lobass_train_options *options = given;
     const lobass_train_result *result = made;
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "model", options->model);
-    cli_json_text(&json, "run", options->run);
-    cli_json_text(&json, "output", options->output);
-    cli_json_uint(&json, "rows", result->n_rows);
-    cli_json_uint(&json, "steps", result->n_steps);
-    cli_json_uint(&json, "tokens", result->n_tokens);
-    cli_json_uint(&json, "tokens_scored", result->n_scored_tokens);
-    cli_json_real(&json, "first_loss", result->first_loss);
-    cli_json_real(&json, "last_loss", result->last_loss);
-    cli_json_real(&json, "held_out_loss", result->held_out_loss);
-    cli_json_real(&json, "held_out_bits_per_byte", result->held_out_bits_per_byte);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "model", options->model);
+    lb_json_put_text(&json, "run", options->run);
+    lb_json_put_text(&json, "output", options->output);
+    lb_json_put_count(&json, "rows", result->n_rows);
+    lb_json_put_count(&json, "steps", result->n_steps);
+    lb_json_put_count(&json, "tokens", result->n_tokens);
+    lb_json_put_count(&json, "tokens_scored", result->n_scored_tokens);
+    lb_json_put_real(&json, "first_loss", result->first_loss);
+    lb_json_put_real(&json, "last_loss", result->last_loss);
+    lb_json_put_real(&json, "held_out_loss", result->held_out_loss);
+    lb_json_put_real(&json, "held_out_bits_per_byte", result->held_out_bits_per_byte);
     cli_recipe_json(&json, options);
-    cli_json_object(&json, "elapsed_seconds");
-    cli_json_real(&json, "train", result->elapsed_seconds);
-    cli_json_end(&json);
-    cli_json_end(&json);
+    lb_json_open(&json, "elapsed_seconds", '{');
+    lb_json_put_real(&json, "train", result->elapsed_seconds);
+    lb_json_close(&json);
+    cli_json_print(&json);
 }
 
 static lobass_status call_library(const void *options, const lobass_observer *observer,

@@ -23,58 +23,6 @@ static atomic_bool interrupted;
 
 /* ---- text ----------------------------------------------------------------------------------- */
 
-size_t cli_utf8_decode(uint32_t *code, const char *data, size_t size_bytes)
-{
-    static const struct
-    {
-        unsigned char mask, lead;
-        uint32_t lowest;
-    } forms[] = {{0x80, 0x00, 0}, {0xE0, 0xC0, 0x80}, {0xF0, 0xE0, 0x800}, {0xF8, 0xF0, 0x10000}};
-    const unsigned char *bytes = (const unsigned char *)data;
-
-    for (size_t n_more = 0; n_more < sizeof forms / sizeof forms[0]; n_more++)
-    {
-        if (n_more >= size_bytes || (bytes[0] & forms[n_more].mask) != forms[n_more].lead)
-        {
-            continue;
-        }
-        uint32_t value = bytes[0] & (unsigned char)~forms[n_more].mask;
-        for (size_t i = 1; i <= n_more; i++)
-        {
-            if ((bytes[i] & 0xC0) != 0x80)
-            {
-                return 0;
-            }
-            value = (value << 6) | (bytes[i] & 0x3FU);
-        }
-        bool is_surrogate = value >= 0xD800 && value <= 0xDFFF;
-        if (value < forms[n_more].lowest || value > 0x10FFFF || is_surrogate)
-        {
-            return 0;
-        }
-        *code = value;
-        return n_more + 1;
-    }
-    return 0;
-}
-
-bool cli_code_is_unsafe(uint32_t code)
-{
-    static const uint32_t ranges[][2] = {
-        {0x00, 0x1F},     {0x7F, 0x9F},     {0x061C, 0x061C}, {0x200B, 0x200F}, {0x2028, 0x202E},
-        {0x2060, 0x206F}, {0xFEFF, 0xFEFF}, {0xFFF9, 0xFFFB}, {0xFFFE, 0xFFFF}, {0xE0000, 0xE007F},
-    };
-
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-    {
-        if (code >= ranges[i][0] && code <= ranges[i][1])
-        {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void print_unsafe(FILE *file, uint32_t code)
 {
     switch (code)
@@ -98,13 +46,13 @@ void cli_print_visible(FILE *file, const char *data, size_t size_bytes)
     for (size_t i = 0; i < size_bytes;)
     {
         uint32_t code = 0;
-        size_t length = cli_utf8_decode(&code, data + i, size_bytes - i);
+        size_t length = lb_utf8_take(&code, data + i, size_bytes - i);
         if (length == 0)
         {
             fprintf(file, "\\x%02x", (unsigned)(unsigned char)data[i]);
             length = 1;
         }
-        else if (cli_code_is_unsafe(code))
+        else if (lb_code_is_unsafe(code))
         {
             print_unsafe(file, code);
         }

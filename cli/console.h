@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "lobass.h"
+#include "base/base.h"
 
 /* What the command exits with; docs/CLI.md promises these. */
 enum
@@ -23,11 +23,6 @@ enum
     CLI_WRONG_USAGE = 2,
     CLI_INTERRUPTED = 130
 };
-
-/* Takes one code point off DATA; returns its length in bytes, 0 where the bytes are not UTF-8. */
-size_t cli_utf8_decode(uint32_t *code, const char *data, size_t size_bytes);
-/* Control characters, bidirectional overrides and invisible separators. */
-bool cli_code_is_unsafe(uint32_t code);
 
 /* Prints DATA with everything unsafe made visible: \n as U+23CE, \t, \r, \xNN for other control
  * characters and for bytes that are not UTF-8, \u{NNNN} for the rest. */

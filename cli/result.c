@@ -35,16 +35,16 @@ void cli_statuses_print(const uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64
     printf("%*s  records\n", COUNT_WIDTH, cli_number(number, n_records));
 }
 
-void cli_statuses_json(cli_json *json, const uint64_t statuses[LOBASS_ROW_STATUS_COUNT],
+void cli_statuses_json(lb_json_writer *json, const uint64_t statuses[LOBASS_ROW_STATUS_COUNT],
                        uint64_t n_records)
 {
-    cli_json_uint(json, "records", n_records);
-    cli_json_object(json, "statuses");
+    lb_json_put_count(json, "records", n_records);
+    lb_json_open(json, "statuses", '{');
     for (unsigned i = 0; i < LOBASS_ROW_STATUS_COUNT; i++)
     {
-        cli_json_uint(json, lobass_row_status_name((lobass_row_status)i), statuses[i]);
+        lb_json_put_count(json, lobass_row_status_name((lobass_row_status)i), statuses[i]);
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
 /* ---- selection ------------------------------------------------------------------------------ */
@@ -148,98 +148,98 @@ void cli_selection_print(const lobass_select_options *options, const lobass_sele
     }
 }
 
-void cli_seed_json(cli_json *json, uint64_t seed)
+void cli_seed_json(lb_json_writer *json, uint64_t seed)
 {
     char text[CLI_NUMBER_SIZE];
 
     snprintf(text, sizeof text, "%llu", (unsigned long long)seed);
-    cli_json_text(json, "seed", text);
+    lb_json_put_text(json, "seed", text);
 }
 
-static void strata_json(cli_json *json, const lobass_select_result *result)
+static void strata_json(lb_json_writer *json, const lobass_select_result *result)
 {
-    cli_json_array(json, "strata");
+    lb_json_open(json, "strata", '[');
     for (size_t i = 0; i < result->n_strata; i++)
     {
         const lobass_stratum *stratum = &result->strata[i];
-        cli_json_object(json, NULL);
-        cli_json_uint(json, "shortest", stratum->shortest);
-        cli_json_uint(json, "longest", stratum->longest);
-        cli_json_uint(json, "rows", stratum->n_rows);
-        cli_json_uint(json, "selectable", stratum->n_selectable);
-        cli_json_uint(json, "selected", stratum->n_selected);
-        cli_json_uint(json, "selected_tokens_scored", stratum->n_selected_tokens);
-        cli_json_end(json);
+        lb_json_open(json, NULL, '{');
+        lb_json_put_count(json, "shortest", stratum->shortest);
+        lb_json_put_count(json, "longest", stratum->longest);
+        lb_json_put_count(json, "rows", stratum->n_rows);
+        lb_json_put_count(json, "selectable", stratum->n_selectable);
+        lb_json_put_count(json, "selected", stratum->n_selected);
+        lb_json_put_count(json, "selected_tokens_scored", stratum->n_selected_tokens);
+        lb_json_close(json);
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
-void cli_sources_json(cli_json *json, const lobass_select_result *result)
+void cli_sources_json(lb_json_writer *json, const lobass_select_result *result)
 {
-    cli_json_array(json, "sources");
+    lb_json_open(json, "sources", '[');
     for (size_t i = 0; i < result->n_sources; i++)
     {
         const lobass_selected_source *source = &result->sources[i];
-        cli_json_object(json, NULL);
-        cli_json_text(json, "name", source->name);
-        cli_json_uint(json, "records", source->n_records);
-        cli_json_uint(json, "selected", source->n_selected);
-        cli_json_real(json, "share_of_records", share(source->n_selected, source->n_records));
-        cli_json_real(json, "share_of_selection", share(source->n_selected, result->n_selected));
-        cli_json_uint(json, "selected_tokens_scored", source->n_selected_tokens);
-        cli_json_real(json, "share_of_tokens",
-                      share(source->n_selected_tokens, result->n_selected_tokens));
-        cli_json_end(json);
+        lb_json_open(json, NULL, '{');
+        lb_json_put_text(json, "name", source->name);
+        lb_json_put_count(json, "records", source->n_records);
+        lb_json_put_count(json, "selected", source->n_selected);
+        lb_json_put_real(json, "share_of_records", share(source->n_selected, source->n_records));
+        lb_json_put_real(json, "share_of_selection", share(source->n_selected, result->n_selected));
+        lb_json_put_count(json, "selected_tokens_scored", source->n_selected_tokens);
+        lb_json_put_real(json, "share_of_tokens",
+                         share(source->n_selected_tokens, result->n_selected_tokens));
+        lb_json_close(json);
     }
-    cli_json_end(json);
+    lb_json_close(json);
     if (result->n_strata > 0)
     {
         strata_json(json, result);
     }
 }
 
-void cli_selection_json(cli_json *json, const lobass_select_options *options,
+void cli_selection_json(lb_json_writer *json, const lobass_select_options *options,
                         const lobass_select_result *result)
 {
-    cli_json_uint(json, "selected", result->n_selected);
-    cli_json_uint(json, "selected_tokens_scored", result->n_selected_tokens);
+    lb_json_put_count(json, "selected", result->n_selected);
+    lb_json_put_count(json, "selected_tokens_scored", result->n_selected_tokens);
     if (options->spec.near_duplicates > 0)
     {
-        cli_json_uint(json, "near_duplicates", result->n_near_duplicates);
+        lb_json_put_count(json, "near_duplicates", result->n_near_duplicates);
     }
-    cli_json_text(json, "score", score_name(options->spec.by));
-    cli_json_text(json, "direction", direction_name(result));
-    cli_json_real(json, "cut", result->cut);
+    lb_json_put_text(json, "score", score_name(options->spec.by));
+    lb_json_put_text(json, "direction", direction_name(result));
+    lb_json_put_real(json, "cut", result->cut);
     cli_seed_json(json, options->spec.seed);
-    cli_json_text(json, "output", result->output);
+    lb_json_put_text(json, "output", result->output);
 }
 
 /* ---- training ------------------------------------------------------------------------------- */
 
-void cli_recipe_json(cli_json *json, const lobass_train_options *options)
+void cli_recipe_json(lb_json_writer *json, const lobass_train_options *options)
 {
-    cli_json_object(json, "recipe");
+    lb_json_open(json, "recipe", '{');
     if (options->n_steps > 0)
     {
-        cli_json_uint(json, "steps", options->n_steps);
+        lb_json_put_count(json, "steps", options->n_steps);
     }
     else
     {
-        cli_json_uint(json, "epochs", options->n_epochs);
+        lb_json_put_count(json, "epochs", options->n_epochs);
     }
-    cli_json_uint(json, "batch_size", options->batch_size);
-    cli_json_real(json, "learning_rate", options->learning_rate);
-    cli_json_real(json, "warmup", options->warmup_ratio);
-    cli_json_real(json, "weight_decay", options->weight_decay);
-    cli_json_real(json, "clip", options->clip);
+    lb_json_put_count(json, "batch_size", options->batch_size);
+    lb_json_put_real(json, "learning_rate", options->learning_rate);
+    lb_json_put_real(json, "warmup", options->warmup_ratio);
+    lb_json_put_real(json, "weight_decay", options->weight_decay);
+    lb_json_put_real(json, "clip", options->clip);
     cli_seed_json(json, options->seed);
     if (options->lora.rank > 0)
     {
-        cli_json_uint(json, "lora_rank", options->lora.rank);
-        cli_json_real(json, "lora_alpha", options->lora.alpha);
-        cli_json_text(json, "lora_targets", options->lora.targets);
+        lb_json_put_count(json, "lora_rank", options->lora.rank);
+        lb_json_put_real(json, "lora_alpha", options->lora.alpha);
+        lb_json_put_text(json, "lora_targets", options->lora.targets);
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
 /* ---- command line --------------------------------------------------------------------------- */

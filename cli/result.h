@@ -12,20 +12,20 @@
 /* A table that adds up: one line a status that occurs, then the sum. */
 void cli_statuses_print(const uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64_t n_records);
 /* "records" and "statuses". */
-void cli_statuses_json(cli_json *json, const uint64_t statuses[LOBASS_ROW_STATUS_COUNT],
+void cli_statuses_json(lb_json_writer *json, const uint64_t statuses[LOBASS_ROW_STATUS_COUNT],
                        uint64_t n_records);
 
 void cli_selection_print(const lobass_select_options *options, const lobass_select_result *result);
 /* "sources" and, where there are any, "strata". */
-void cli_sources_json(cli_json *json, const lobass_select_result *result);
+void cli_sources_json(lb_json_writer *json, const lobass_select_result *result);
 /* "selected", "selected_tokens_scored", "score", "direction", "cut", "seed", "output". */
-void cli_selection_json(cli_json *json, const lobass_select_options *options,
+void cli_selection_json(lb_json_writer *json, const lobass_select_options *options,
                         const lobass_select_result *result);
 /* "seed", as text: the largest seeds do not survive most readers of JSON as numbers. */
-void cli_seed_json(cli_json *json, uint64_t seed);
+void cli_seed_json(lb_json_writer *json, uint64_t seed);
 
 /* What a training used, as the member "recipe". */
-void cli_recipe_json(cli_json *json, const lobass_train_options *options);
+void cli_recipe_json(lb_json_writer *json, const lobass_train_options *options);
 
 /* A label of fixed width, then a path or text made harmless. */
 void cli_field_print(const char *label, const char *text);

@@ -89,6 +89,30 @@ lobass_status lb_buffer_print(lb_buffer *buffer, lobass_error *error, const char
 void lb_buffer_clear(lb_buffer *buffer); /* keeps the memory */
 void lb_buffer_free(lb_buffer *buffer);
 
+/* ---- UTF-8 (utf8.c) -------------------------------------------------------------------------- */
+
+#define LB_UTF8_MAX 4 /* bytes of a character */
+
+/* The length of the character at TEXT, of at most SIZE_BYTES (1 at least); 0 where there is none:
+ * *N_BAD is then how many bytes form the maximal ill-formed part. */
+size_t lb_utf8_look(const char *text, size_t size_bytes, size_t *n_bad);
+/* The same, and the character; 0 where there is none. */
+size_t lb_utf8_take(uint32_t *code_point, const char *text, size_t size_bytes);
+/* The offset of the first byte that is not part of valid UTF-8; SIZE_BYTES if there is none. */
+size_t lb_utf8_valid_size(const char *text, size_t size_bytes);
+/* Both want valid UTF-8 and at least one code point; they return its length in bytes. */
+size_t lb_utf8_length(const char *text);
+size_t lb_utf8_decode(const char *text, uint32_t *code_point);
+/* Where the code point before TEXT[OFFSET] begins; OFFSET > 0. */
+size_t lb_utf8_previous(const char *text, size_t offset);
+size_t lb_utf8_encode(char text[LB_UTF8_MAX], uint32_t code_point);
+/* Appends BYTES with each maximal ill-formed part replaced by U+FFFD. */
+lobass_status lb_utf8_append_lossy(lb_buffer *buffer, const char *bytes, size_t size_bytes,
+                                   lobass_error *error);
+/* Control characters, bidirectional overrides, invisible separators: no terminal should see them.
+ */
+bool lb_code_is_unsafe(uint32_t code_point);
+
 /* ---- numbers as text (print.c) ----------------------------------------------------------------
  */
 

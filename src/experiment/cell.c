@@ -108,11 +108,11 @@ static lobass_status cell_record(const lb_cell *cell, const lb_setting *setting,
             lb_json_open(&writer, NULL, '{');
             lb_json_put_count(&writer, "n_answers", cell->matches[i].n_answers);
             lb_json_put_count(&writer, "n_correct", cell->matches[i].n_correct);
-            lb_json_close(&writer, '}');
+            lb_json_close(&writer);
         }
-        lb_json_close(&writer, ']');
+        lb_json_close(&writer);
     }
-    lb_json_close(&writer, '}');
+    lb_json_close(&writer);
     LB_TRY_GOTO(writer.status);
     LB_TRY_GOTO(lb_store_open(&store, setting->held_out, LB_STORE_WRITE, error));
     status = lb_store_fact_save(store, fact, text.data, error);

@@ -66,9 +66,9 @@ static void put_sources(lb_json_writer *writer, const lobass_experiment *experim
         lb_json_put_count(writer, "rows", source->n_rows);
         lb_json_put_count(writer, "tokens", source->n_tokens);
         lb_json_put_count(writer, "in_run", source->n_in_run);
-        lb_json_close(writer, '}');
+        lb_json_close(writer);
     }
-    lb_json_close(writer, ']');
+    lb_json_close(writer);
 }
 
 /* Each once, in the order of the table. */
@@ -94,9 +94,9 @@ static void put_arms(lb_json_writer *writer, const lb_plan_of_cells *plan)
             lb_json_put_text(writer, "score", lobass_score_describe(arm->by)->name);
             lb_json_put_text(writer, "direction", lobass_direction_name(arm->direction));
         }
-        lb_json_close(writer, '}');
+        lb_json_close(writer);
     }
-    lb_json_close(writer, ']');
+    lb_json_close(writer);
 }
 
 static void put_group_name(lb_json_writer *writer, const lobass_experiment_group *group)
@@ -136,12 +136,12 @@ static void put_cells(lb_json_writer *writer, const lobass_experiment *experimen
                 lb_json_put_count(writer, "n_answers", cell->matches[s].n_answers);
                 lb_json_put_count(writer, "n_correct", cell->matches[s].n_correct);
             }
-            lb_json_close(writer, '}');
+            lb_json_close(writer);
         }
-        lb_json_close(writer, ']');
-        lb_json_close(writer, '}');
+        lb_json_close(writer);
+        lb_json_close(writer);
     }
-    lb_json_close(writer, ']');
+    lb_json_close(writer);
 }
 
 static void put_summaries(lb_json_writer *writer, const lobass_experiment *experiment)
@@ -159,9 +159,9 @@ static void put_summaries(lb_json_writer *writer, const lobass_experiment *exper
         lb_json_put_count(writer, "n_seeds", group->n_seeds);
         put_interval(writer, loss_keys, &experiment->losses[i]);
         put_interval(writer, accuracy_keys, &experiment->accuracies[i]);
-        lb_json_close(writer, '}');
+        lb_json_close(writer);
     }
-    lb_json_close(writer, ']');
+    lb_json_close(writer);
 }
 
 static void put_comparisons(lb_json_writer *writer, const lobass_experiment *experiment)
@@ -179,9 +179,9 @@ static void put_comparisons(lb_json_writer *writer, const lobass_experiment *exp
         lb_json_put_real(writer, "p", comparison->p);
         lb_json_put_real(writer, "p_holm", comparison->p_holm);
         lb_json_put_count(writer, "n_rows", comparison->n_rows);
-        lb_json_close(writer, '}');
+        lb_json_close(writer);
     }
-    lb_json_close(writer, ']');
+    lb_json_close(writer);
 }
 
 static lobass_status experiment_print(lb_buffer *text, bool is_indented,
@@ -197,7 +197,7 @@ static lobass_status experiment_print(lb_buffer *text, bool is_indented,
     put_cells(&writer, experiment, plan, setting->options->matches);
     put_summaries(&writer, experiment);
     put_comparisons(&writer, experiment);
-    lb_json_close(&writer, '}');
+    lb_json_close(&writer);
     return writer.status;
 }
 

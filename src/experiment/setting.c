@@ -267,7 +267,7 @@ static lobass_status common_print(char **text, const lb_setting *s, lobass_error
     lb_json_open(&writer, NULL, '{');
     lb_json_put_text(&writer, "base", s->fingerprint);
     lb_json_put_value(&writer, "recipe", printed);
-    lb_json_close(&writer, '}');
+    lb_json_close(&writer);
     free(printed);
     *text = buffer.data;
     return writer.status;

@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "base/base.h"
-#include "format/json_writer.h"
+#include "format/json_write.h"
 #include "format/value.h"
 
 /* ---- JSON (json.c) -------------------------------------------------------------------------- */

@@ -58,38 +58,19 @@ static void copy_plain(reader *r)
     }
 }
 
-/* One character of two to four bytes, if it is well formed (Unicode, table 3-7). */
+/* One character of two to four bytes, if it is well formed. */
 static bool copy_wide(reader *r)
 {
-    static const struct
-    {
-        unsigned char from, to, least, most, n_more; /* first byte; second byte */
-    } forms[] = {{0xC2, 0xDF, 0x80, 0xBF, 1}, {0xE0, 0xE0, 0xA0, 0xBF, 2},
-                 {0xE1, 0xEC, 0x80, 0xBF, 2}, {0xED, 0xED, 0x80, 0x9F, 2},
-                 {0xEE, 0xEF, 0x80, 0xBF, 2}, {0xF0, 0xF0, 0x90, 0xBF, 3},
-                 {0xF1, 0xF3, 0x80, 0xBF, 3}, {0xF4, 0xF4, 0x80, 0x8F, 3}};
-    const unsigned char *at = r->at;
-    size_t form = 0;
-    while (form < sizeof forms / sizeof *forms && (*at < forms[form].from || *at > forms[form].to))
-    {
-        form++;
-    }
-    if (form == sizeof forms / sizeof *forms || r->end - at <= forms[form].n_more ||
-        at[1] < forms[form].least || at[1] > forms[form].most)
+    size_t n_bad = 0;
+    if (*r->at < 0x80) /* a control character */
     {
         return false;
     }
-    for (size_t i = 2; i <= forms[form].n_more; i++)
-    {
-        if ((at[i] & 0xC0U) != 0x80U)
-        {
-            return false;
-        }
-    }
-    memcpy(r->out, at, 1U + forms[form].n_more);
-    r->out += 1 + forms[form].n_more;
-    r->at += 1 + forms[form].n_more;
-    return true;
+    const size_t size = lb_utf8_look((const char *)r->at, (size_t)(r->end - r->at), &n_bad);
+    memcpy(r->out, r->at, size);
+    r->out += size;
+    r->at += size;
+    return size > 0;
 }
 
 static bool hex_read(reader *r, uint32_t *unit)

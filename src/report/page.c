@@ -109,7 +109,7 @@ lobass_status lb_page_put_column(lb_page *page, const char *key, const char *typ
     LB_TRY(json->status);
     LB_TRY(append_base64(&page->text, values, size_bytes, page->error));
     LB_TRY(lb_buffer_append_text(&page->text, "\"", page->error));
-    lb_json_close(json, '}');
+    lb_json_close(json);
     return lb_page_flush(page);
 }
 

@@ -28,9 +28,9 @@ static void put_statuses(lb_json_writer *json, const lb_scores *scores)
         lb_json_put_text(json, "name", lobass_row_status_name((lobass_row_status)s));
         lb_json_put_count(json, "records", counts[s]);
         lb_json_put_boolean(json, "selectable", lb_row_status_is_selectable((lobass_row_status)s));
-        lb_json_close(json, '}');
+        lb_json_close(json);
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
 }
 
 static lobass_status put_sources(lb_page *page, const lb_report *report)
@@ -51,9 +51,9 @@ static lobass_status put_sources(lb_page *page, const lb_report *report)
         lb_json_put_real(json, "initial_loss", figures[s].initial_loss);
         lb_json_put_real(json, "reference_loss", figures[s].reference_loss);
         lb_json_put_real(json, "learnability", figures[s].learnability);
-        lb_json_close(json, '}');
+        lb_json_close(json);
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
     free(figures);
     return lb_page_flush(page);
 }
@@ -95,7 +95,7 @@ static void put_counts(lb_json_writer *json, const char *key, const uint64_t *co
     {
         lb_json_put_count(json, NULL, counts[i]);
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
 }
 
 static void put_histogram(lb_page *page, const lb_report *report, size_t q, double *values,
@@ -132,7 +132,7 @@ static void put_histogram(lb_page *page, const lb_report *report, size_t q, doub
     lb_json_put_real(json, "most", values[n - 1]);
     put_counts(json, "all", histogram.all, histogram.n_bins);
     put_counts(json, "selected", histogram.selected, histogram.n_bins);
-    lb_json_close(json, '}');
+    lb_json_close(json);
 }
 
 static lobass_status put_histograms(lb_page *page, const lb_report *report)
@@ -150,7 +150,7 @@ static lobass_status put_histograms(lb_page *page, const lb_report *report)
     {
         put_histogram(page, report, q, values, selected);
     }
-    lb_json_close(&page->json, ']');
+    lb_json_close(&page->json);
     free(selected);
     free(values);
     return lb_page_flush(page);
@@ -182,8 +182,8 @@ static void put_score(lb_json_writer *json, const lb_report *report,
             lb_json_put_real(json, NULL, figures->by_source[s]);
         }
     }
-    lb_json_close(json, ']');
-    lb_json_close(json, '}');
+    lb_json_close(json);
+    lb_json_close(json);
 }
 
 /* Of the run's own selection first, then of each score's; a square, by rows. */
@@ -210,9 +210,9 @@ static void put_overlap(lb_json_writer *json, const lb_report *report, const lb_
                 lb_json_put_real(json, NULL, jaccard);
             }
         }
-        lb_json_close(json, ']');
+        lb_json_close(json);
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
 }
 
 static lobass_status put_scores(lb_page *page, const lb_report *report)
@@ -226,13 +226,13 @@ static lobass_status put_scores(lb_page *page, const lb_report *report)
     {
         lb_json_put_text(json, NULL, lobass_score_describe((lobass_score)s)->name);
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
     lb_json_open(json, "scores", '[');
     for (size_t i = 0; i < count; i++)
     {
         put_score(json, report, &list[i]);
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
     put_overlap(json, report, list, count);
     lb_score_figures_free(list, count);
     return lb_page_flush(page);
@@ -251,7 +251,7 @@ static void put_drops(lb_json_writer *json, const char *group, const lb_drop_fig
     lb_json_put_real(json, "first", drops->first);
     lb_json_put_real(json, "rest", drops->rest);
     lb_json_put_count(json, "mostly_end", drops->n_mostly_end);
-    lb_json_close(json, '}');
+    lb_json_close(json);
 }
 
 /* Of all rows, of the selected ones, and of each tenth of the ranking. */
@@ -279,7 +279,7 @@ static void put_attribution(lb_json_writer *json, const lb_report *report)
         drops = lb_drops_compute(report, choice->order + first, (tenth + 1) * n / 10 - first, NULL);
         put_drops(json, group, &drops);
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
 }
 
 lobass_status lb_put_figures(lb_page *page, const lb_report *report)

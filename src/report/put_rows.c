@@ -222,7 +222,7 @@ static lobass_status put_texts(const columns *c, excerpts *e, lb_stage *stage)
         LB_TRY(excerpts_of_row(e, c->rows[i]));
         LB_TRY(lb_stage_advance(stage, i + 1, 0, NAN, c->page->error));
     }
-    lb_json_close(&c->page->json, ']');
+    lb_json_close(&c->page->json);
     return lb_stage_end(stage, c->page->error);
 }
 
@@ -244,11 +244,11 @@ static lobass_status put_reasons(const columns *c)
             lb_json_open(json, NULL, '[');
             lb_json_put_count(json, NULL, i);
             lb_json_put_text(json, NULL, row.reason);
-            lb_json_close(json, ']');
+            lb_json_close(json);
             LB_TRY(lb_page_flush(c->page));
         }
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
     return json->status;
 }
 
@@ -274,10 +274,10 @@ static lobass_status put_columns(columns *c, excerpts *e, lb_stage *stage)
     LB_TRY(put_places(c));
     LB_TRY(put_choice(c));
     LB_TRY(put_losses_and_scores(c));
-    lb_json_close(json, '}');
+    lb_json_close(json);
     LB_TRY(put_reasons(c));
     LB_TRY(put_texts(c, e, stage));
-    lb_json_close(json, '}');
+    lb_json_close(json);
     return json->status;
 }
 

@@ -49,7 +49,7 @@ static lobass_status put_model(lb_page *page, const lb_report *report, const lb_
     {
         lb_json_put_text(json, "adapter", model->adapter);
     }
-    lb_json_close(json, '}');
+    lb_json_close(json);
     return json->status;
 }
 
@@ -69,7 +69,7 @@ static lobass_status put_training(lb_page *page, const lb_report *report)
     lb_json_put_count(json, "steps", result.n_steps);
     lb_json_put_real(json, "first_loss", result.first_loss);
     lb_json_put_real(json, "last_loss", result.last_loss);
-    lb_json_close(json, '}');
+    lb_json_close(json);
     return json->status;
 }
 
@@ -152,7 +152,7 @@ static lobass_status put_selection(lb_page *page, const lb_report *report)
     lb_json_put_real(json, "floor", report->rules.floor);
     lb_json_put_seed(json, "seed", report->rules.seed);
     lb_json_put_value(json, "recorded", report->selection_json);
-    lb_json_close(json, '}');
+    lb_json_close(json);
     return json->status;
 }
 
@@ -228,7 +228,7 @@ static lobass_status put_experiment(lb_page *page, const lb_report *report)
         lb_json_put_value(&page->json, keys[i], text);
         free(text);
     }
-    lb_json_close(&page->json, '}');
+    lb_json_close(&page->json);
     status = page->json.status;
 done:
     json_decref(found);
@@ -257,7 +257,7 @@ lobass_status lb_put_run(lb_page *page, const lb_report *report)
     {
         LB_TRY(put_model(page, report, &report->models[i], counts.n_due));
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
     LB_TRY(put_training(page, report));
     LB_TRY(put_selection(page, report));
     return put_experiment(page, report);

@@ -33,7 +33,7 @@ static lobass_status put_pieces(reader *r, const lobass_row *row)
         lb_json_put_bytes(json, NULL, text, size);
         free(text);
     }
-    lb_json_close(json, ']');
+    lb_json_close(json);
     return json->status;
 }
 
@@ -91,7 +91,7 @@ static lobass_status put_row(reader *r, uint64_t number)
     LB_TRY(put_pieces(r, &row));
     LB_TRY(put_losses(r, "initial", number));
     LB_TRY(put_losses(r, LB_RUN_REFERENCE, number));
-    lb_json_close(json, '}');
+    lb_json_close(json);
     return lb_page_flush(r->page);
 }
 
@@ -107,7 +107,7 @@ static lobass_status put_list(reader *r, const char *key, size_t first)
     {
         LB_TRY(put_row(r, choice->order[i]));
     }
-    lb_json_close(&r->page->json, ']');
+    lb_json_close(&r->page->json);
     return r->page->json.status;
 }
 
@@ -137,6 +137,6 @@ lobass_status lb_put_readings(lb_page *page, const lb_report *report,
     LB_TRY(put_list(&r, "top", 0));
     LB_TRY(put_list(&r, "cut", cut > N_READ / 2 ? cut - N_READ / 2 : 0));
     LB_TRY(put_list(&r, "bottom", n > N_READ ? n - N_READ : 0));
-    lb_json_close(&page->json, '}');
+    lb_json_close(&page->json);
     return page->json.status;
 }

@@ -39,7 +39,7 @@ static lobass_status put_all(lb_page *page, const lb_report *report,
     LB_TRY_GOTO(lb_put_figures(page, report));
     LB_TRY_GOTO(lb_put_readings(page, report, tokenizer));
     LB_TRY_GOTO(lb_put_rows(page, report, tokenizer, options->n_rows, observer, &result->n_rows));
-    lb_json_close(&page->json, '}');
+    lb_json_close(&page->json);
     status = lb_page_commit(page);
 done:
     lobass_tokenizer_free(tokenizer);

@@ -70,7 +70,7 @@ lobass_status lb_format_options_to_json(char **text, const lobass_format_options
         lb_json_put_text(&writer, "scored", scored_names[options->scored]);
         lb_json_put_boolean(&writer, "cuts_windows", options->cuts_windows);
     }
-    lb_json_close(&writer, '}');
+    lb_json_close(&writer);
     return hand_over(text, &buffer, writer.status);
 }
 

@@ -32,7 +32,7 @@ static void recipe_put(lb_json_writer *writer, const lobass_train_options *optio
         lb_json_put_real(writer, "lora_alpha", lora->alpha);
         lb_json_put_text(writer, "lora_targets", targets);
     }
-    lb_json_close(writer, '}');
+    lb_json_close(writer);
 }
 
 lobass_status lb_recipe_to_json(char **text, const lobass_train_options *options, lb_dtype dtype,

@@ -56,7 +56,7 @@ lobass_status lb_selection_to_json(char **text, const lobass_select_options *opt
     put_choice(&writer, options);
     lb_json_put_seed(&writer, "seed", options->spec.seed);
     lb_json_put_text(&writer, "output", output);
-    lb_json_close(&writer, '}');
+    lb_json_close(&writer);
     if (writer.status != LOBASS_OK)
     {
         lb_buffer_free(&buffer);
@@ -171,9 +171,9 @@ static lobass_status put_sources(lb_json_writer *writer, const lb_scores *scores
             LB_TRY_GOTO(lb_fail_errno(error, sources[i].path, "look at"));
         }
         lb_json_put_text(writer, "records_hash", hash);
-        lb_json_close(writer, '}');
+        lb_json_close(writer);
     }
-    lb_json_close(writer, ']');
+    lb_json_close(writer);
     status = writer->status;
 done:
     lb_store_sources_free(sources, n_sources);
@@ -189,7 +189,7 @@ static lobass_status put_arithmetic(lb_json_writer *writer, const lb_measurement
     lb_json_open(&line, NULL, '{');
     lb_json_put_text(&line, "backend", measurement->arithmetic);
     lb_json_put_count(&line, "threads", measurement->n_threads);
-    lb_json_close(&line, '}');
+    lb_json_close(&line);
     if (line.status == LOBASS_OK)
     {
         lb_json_put_value(writer, "measured_with", text.data);
@@ -218,9 +218,9 @@ static lobass_status put_models(lb_json_writer *writer, const lb_measurement *me
         {
             lb_json_put_text(writer, "adapter", measurement->adapter);
         }
-        lb_json_close(writer, '}');
+        lb_json_close(writer);
     }
-    lb_json_close(writer, ']');
+    lb_json_close(writer);
     return writer->status;
 }
 
@@ -241,7 +241,7 @@ static lobass_status put_training(lb_json_writer *writer, lb_store *store, lobas
     lb_json_put_count(writer, "tokens_scored", result.n_scored_tokens);
     lb_json_put_real(writer, "first_loss", result.first_loss);
     lb_json_put_real(writer, "last_loss", result.last_loss);
-    lb_json_close(writer, '}');
+    lb_json_close(writer);
     return writer->status;
 }
 
@@ -266,7 +266,7 @@ static void put_selection(lb_json_writer *writer, const lb_manifest *manifest)
     lb_select_result_put(writer, manifest->result);
     lb_json_put_text(writer, "output", manifest->result->output);
     lb_json_put_text(writer, "output_hash", hash);
-    lb_json_close(writer, '}');
+    lb_json_close(writer);
 }
 
 static lobass_status put_machine(lb_json_writer *writer, lobass_error *error)
@@ -284,7 +284,7 @@ static lobass_status put_machine(lb_json_writer *writer, lobass_error *error)
     lb_json_put_boolean(writer, "avx512", cpu.has_avx512);
     lb_json_put_boolean(writer, "avx512_bf16", cpu.has_avx512_bf16);
     lb_json_put_boolean(writer, "amx_bf16", cpu.has_amx_bf16);
-    lb_json_close(writer, '}');
+    lb_json_close(writer);
     return writer->status;
 }
 
@@ -305,7 +305,7 @@ static lobass_status put_elapsed(lb_json_writer *writer, const lb_manifest *mani
     }
     LB_TRY(put_seconds(writer, store, "train reference", error));
     lb_json_put_real(writer, "select", manifest->result->elapsed_seconds);
-    lb_json_close(writer, '}');
+    lb_json_close(writer);
     return writer->status;
 }
 
@@ -321,7 +321,7 @@ static lobass_status put_counts(lb_json_writer *writer, const lobass_select_resu
         lb_json_put_count(writer, lobass_row_status_name((lobass_row_status)i),
                           result->statuses[i]);
     }
-    lb_json_close(writer, '}');
+    lb_json_close(writer);
     return writer->status;
 }
 
@@ -350,7 +350,7 @@ static lobass_status put_all(lb_json_writer *writer, const lb_manifest *manifest
     put_selection(writer, manifest);
     LB_TRY_GOTO(put_machine(writer, error));
     LB_TRY_GOTO(put_elapsed(writer, manifest, measurements, n, store, error));
-    lb_json_close(writer, '}');
+    lb_json_close(writer);
     status = writer->status;
 done:
     lb_store_measurements_free(measurements, n);

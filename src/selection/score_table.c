@@ -58,7 +58,7 @@ static lobass_status line_json(lb_buffer *line, const cells *c, lobass_error *er
     {
         lb_json_put_text(&writer, "reason", c->reason);
     }
-    lb_json_close(&writer, '}');
+    lb_json_close(&writer);
     LB_TRY(writer.status);
     return lb_buffer_append_text(line, "\n", error);
 }

@@ -124,9 +124,9 @@ void lb_select_result_put(lb_json_writer *writer, const lobass_select_result *re
         put_share(writer, "share_of_selection", source->n_selected, result->n_selected);
         lb_json_put_count(writer, "selected_tokens", source->n_selected_tokens);
         put_share(writer, "share_of_tokens", source->n_selected_tokens, result->n_selected_tokens);
-        lb_json_close(writer, '}');
+        lb_json_close(writer);
     }
-    lb_json_close(writer, ']');
+    lb_json_close(writer);
     if (result->n_strata == 0)
     {
         return;
@@ -142,7 +142,7 @@ void lb_select_result_put(lb_json_writer *writer, const lobass_select_result *re
         lb_json_put_count(writer, "selectable", stratum->n_selectable);
         lb_json_put_count(writer, "selected", stratum->n_selected);
         lb_json_put_count(writer, "selected_tokens", stratum->n_selected_tokens);
-        lb_json_close(writer, '}');
+        lb_json_close(writer);
     }
-    lb_json_close(writer, ']');
+    lb_json_close(writer);
 }

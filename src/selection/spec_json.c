@@ -68,9 +68,9 @@ void lb_selection_spec_put(lb_json_writer *writer, const char *key,
             lb_json_put_text(writer, "name", spec->quotas[i].name);
             put_amount(writer, "amount", spec->quotas[i].amount);
             lb_json_put_boolean(writer, "random", spec->quotas[i].is_random);
-            lb_json_close(writer, '}');
+            lb_json_close(writer);
         }
-        lb_json_close(writer, ']');
+        lb_json_close(writer);
     }
     if (spec->n_strata > 0)
     {
@@ -80,7 +80,7 @@ void lb_selection_spec_put(lb_json_writer *writer, const char *key,
     {
         lb_json_put_real(writer, "near_duplicates", spec->near_duplicates);
     }
-    lb_json_close(writer, '}');
+    lb_json_close(writer);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------

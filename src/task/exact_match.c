@@ -63,7 +63,7 @@ static lobass_status prediction_write(matcher *m, const lobass_generation *g, bo
             lb_json_put_text(&json, "stopped", lobass_stop_name(g->stop));
         }
     }
-    lb_json_close(&json, '}');
+    lb_json_close(&json);
     LB_TRY(json.status);
     LB_TRY(lb_buffer_append_text(&m->line, "\n", error));
     return lb_output_write(m->output, m->line.data, m->line.size, error);

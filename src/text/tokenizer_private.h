@@ -18,20 +18,6 @@
 
 /* ---- code points (unicode.c) ----------------------------------------------------------------- */
 
-#define LB_UTF8_MAX 4
-
-/* The offset of the first byte that is not part of valid UTF-8; SIZE_BYTES if there is none. */
-size_t lb_utf8_valid_size(const char *text, size_t size_bytes);
-/* Both want valid UTF-8 and at least one code point; they return its length in bytes. */
-size_t lb_utf8_length(const char *text);
-size_t lb_utf8_decode(const char *text, uint32_t *code_point);
-/* Where the code point before TEXT[OFFSET] begins; OFFSET > 0. */
-size_t lb_utf8_previous(const char *text, size_t offset);
-size_t lb_utf8_encode(char text[LB_UTF8_MAX], uint32_t code_point);
-/* Appends BYTES with each maximal ill-formed part replaced by U+FFFD. */
-lobass_status lb_utf8_append_lossy(lb_buffer *buffer, const char *bytes, size_t size_bytes,
-                                   lobass_error *error);
-
 /* The character classes of Rust's standard library and regex crate, on which the Hugging Face
  * library stands. */
 bool lb_char_is_space(uint32_t code_point);       /* White_Space */

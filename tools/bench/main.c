@@ -78,24 +78,24 @@ static void print_result(const lb_bench_options *options, const lb_bench_result 
     print_rate("train", &result->train);
 }
 
-static void print_lengths_json(cli_json *json, const lb_bench_options *options, unsigned part)
+static void print_lengths_json(lb_json_writer *json, const lb_bench_options *options, unsigned part)
 {
     uint32_t *lengths = NULL;
     size_t count = 0;
 
     if (lb_bench_lengths(options, part, &lengths, &count, NULL) == LOBASS_OK)
     {
-        cli_json_array(json, "row_lengths");
+        lb_json_open(json, "row_lengths", '[');
         for (size_t i = 0; i < count; i++)
         {
-            cli_json_uint(json, NULL, lengths[i]);
+            lb_json_put_count(json, NULL, lengths[i]);
         }
-        cli_json_end(json);
+        lb_json_close(json);
     }
     free(lengths);
 }
 
-static void print_rate_json(cli_json *json, const lb_bench_options *options, unsigned part,
+static void print_rate_json(lb_json_writer *json, const lb_bench_options *options, unsigned part,
                             const lb_bench_rate *rate)
 {
     const char *name = part == LB_BENCH_TRAIN ? "train" : "forward";
@@ -111,60 +111,60 @@ static void print_rate_json(cli_json *json, const lb_bench_options *options, uns
     for (size_t i = 0; i < sizeof rates / sizeof rates[0]; i++)
     {
         snprintf(key, sizeof key, "%s_%s", name, rates[i].suffix);
-        cli_json_real(json, key, rates[i].value);
+        lb_json_put_real(json, key, rates[i].value);
     }
     if (rate->n_turns == 0 && rate->skipped[0] == '\0')
     {
         return; /* not asked for */
     }
-    cli_json_object(json, name);
+    lb_json_open(json, name, '{');
     if (rate->skipped[0] != '\0')
     {
-        cli_json_text(json, "skipped", rate->skipped);
+        lb_json_put_text(json, "skipped", rate->skipped);
     }
     else
     {
-        cli_json_text(json, "backend", rate->backend);
-        cli_json_uint(json, "turns", rate->n_turns);
-        cli_json_uint(json, "rows", rate->n_rows);
-        cli_json_uint(json, "tokens", rate->n_tokens);
-        cli_json_uint(json, "tokens_scored", rate->n_scored_tokens);
-        cli_json_uint(json, "peak_rss_bytes", rate->peak_rss_bytes);
+        lb_json_put_text(json, "backend", rate->backend);
+        lb_json_put_count(json, "turns", rate->n_turns);
+        lb_json_put_count(json, "rows", rate->n_rows);
+        lb_json_put_count(json, "tokens", rate->n_tokens);
+        lb_json_put_count(json, "tokens_scored", rate->n_scored_tokens);
+        lb_json_put_count(json, "peak_rss_bytes", rate->peak_rss_bytes);
         print_lengths_json(json, options, part);
     }
-    cli_json_end(json);
+    lb_json_close(json);
 }
 
-static void print_machine_json(cli_json *json, const lb_machine *machine)
+static void print_machine_json(lb_json_writer *json, const lb_machine *machine)
 {
-    cli_json_object(json, "cpu");
-    cli_json_text(json, "name", machine->cpu);
+    lb_json_open(json, "cpu", '{');
+    lb_json_put_text(json, "name", machine->cpu);
     for (size_t i = 0; i < N_FEATURES; i++)
     {
-        cli_json_bool(json, features[i].name, has_feature(machine, i));
+        lb_json_put_boolean(json, features[i].name, has_feature(machine, i));
     }
-    cli_json_uint(json, "processors", machine->n_processors);
-    cli_json_uint(json, "memory_bytes", machine->memory_bytes);
-    cli_json_end(json);
+    lb_json_put_count(json, "processors", machine->n_processors);
+    lb_json_put_count(json, "memory_bytes", machine->memory_bytes);
+    lb_json_close(json);
 }
 
 static void print_json(const lb_bench_options *options, const lb_bench_result *result)
 {
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "shape", options->shape);
-    cli_json_text(&json, "dtype", dtype_name(result->dtype));
-    cli_json_uint(&json, "threads", result->n_threads);
-    cli_json_text(&json, "scored", options->is_response_only ? "response" : "all");
-    cli_json_uint(&json, "pack_tokens", result->pack_tokens);
-    cli_json_uint(&json, "parameters", result->n_parameters);
-    cli_json_uint(&json, "weight_bytes", result->weight_bytes);
-    cli_json_uint(&json, "peak_rss_bytes", result->peak_rss_bytes);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "shape", options->shape);
+    lb_json_put_text(&json, "dtype", dtype_name(result->dtype));
+    lb_json_put_count(&json, "threads", result->n_threads);
+    lb_json_put_text(&json, "scored", options->is_response_only ? "response" : "all");
+    lb_json_put_count(&json, "pack_tokens", result->pack_tokens);
+    lb_json_put_count(&json, "parameters", result->n_parameters);
+    lb_json_put_count(&json, "weight_bytes", result->weight_bytes);
+    lb_json_put_count(&json, "peak_rss_bytes", result->peak_rss_bytes);
     print_machine_json(&json, &result->machine);
     print_rate_json(&json, options, LB_BENCH_FORWARD, &result->forward);
     print_rate_json(&json, options, LB_BENCH_TRAIN, &result->train);
-    cli_json_end(&json);
+    cli_json_print(&json);
 }
 
 /* ---- what a run would take ------------------------------------------------------------------ */
@@ -228,35 +228,35 @@ static void print_estimate(const lobass_run_options *options, const lobass_estim
 
 static void print_estimate_json(const lobass_run_options *options, const lobass_estimate *estimate)
 {
-    cli_json json = {.file = stdout};
+    lb_json_writer json = cli_json_begin();
     estimate_seconds seconds[N_ESTIMATE_SECONDS];
 
-    cli_json_object(&json, NULL);
-    cli_json_text(&json, "model", options->prepare.model);
+    lb_json_open(&json, NULL, '{');
+    lb_json_put_text(&json, "model", options->prepare.model);
     cli_statuses_json(&json, estimate->statuses, estimate->n_records);
-    cli_json_uint(&json, "tokens", estimate->n_tokens);
-    cli_json_uint(&json, "tokens_scored", estimate->n_scored_tokens);
-    cli_json_text(&json, "dtype", dtype_name(estimate->dtype));
-    cli_json_uint(&json, "threads", estimate->n_threads);
-    cli_json_real(&json, "measure_tokens_per_second", estimate->measure_tokens_per_second);
-    cli_json_real(&json, "train_tokens_per_second", estimate->train_tokens_per_second);
+    lb_json_put_count(&json, "tokens", estimate->n_tokens);
+    lb_json_put_count(&json, "tokens_scored", estimate->n_scored_tokens);
+    lb_json_put_text(&json, "dtype", dtype_name(estimate->dtype));
+    lb_json_put_count(&json, "threads", estimate->n_threads);
+    lb_json_put_real(&json, "measure_tokens_per_second", estimate->measure_tokens_per_second);
+    lb_json_put_real(&json, "train_tokens_per_second", estimate->train_tokens_per_second);
     cli_recipe_json(&json, &options->train);
-    cli_json_uint(&json, "trained_rows", estimate->n_trained_rows);
-    cli_json_uint(&json, "steps", estimate->n_steps);
-    cli_json_object(&json, "estimated_seconds");
+    lb_json_put_count(&json, "trained_rows", estimate->n_trained_rows);
+    lb_json_put_count(&json, "steps", estimate->n_steps);
+    lb_json_open(&json, "estimated_seconds", '{');
     list_seconds(seconds, estimate);
     for (size_t i = 0; i < N_ESTIMATE_SECONDS; i++)
     {
-        cli_json_real(&json, seconds[i].key, seconds[i].value);
+        lb_json_put_real(&json, seconds[i].key, seconds[i].value);
     }
-    cli_json_end(&json);
+    lb_json_close(&json);
     if (estimate->train_skipped[0] != '\0')
     {
-        cli_json_text(&json, "train_skipped", estimate->train_skipped);
+        lb_json_put_text(&json, "train_skipped", estimate->train_skipped);
     }
-    cli_json_uint(&json, "measure_rss_bytes", estimate->measure_rss_bytes);
-    cli_json_uint(&json, "peak_rss_bytes", estimate->peak_rss_bytes);
-    cli_json_end(&json);
+    lb_json_put_count(&json, "measure_rss_bytes", estimate->measure_rss_bytes);
+    lb_json_put_count(&json, "peak_rss_bytes", estimate->peak_rss_bytes);
+    cli_json_print(&json);
 }
 
 static int estimate_run(const lobass_run_options *options, double seconds, const cli_common *common)

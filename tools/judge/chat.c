@@ -42,7 +42,7 @@ static void put_message(lb_json_writer *json, const char *role, const char *text
     lb_json_open(json, NULL, '{');
     lb_json_put_text(json, "role", role);
     lb_json_put_bytes(json, "content", text, size);
-    lb_json_close(json, '}');
+    lb_json_close(json);
 }
 
 static lobass_status append_part(lb_buffer *text, const char *title, const lb_written *part,
@@ -69,8 +69,8 @@ lobass_status lb_chat_request(lb_buffer *body, const char *model, const char *to
     lb_json_open(&json, "messages", '[');
     put_message(&json, "system", told, strlen(told));
     put_message(&json, "user", text.data, text.size);
-    lb_json_close(&json, ']');
-    lb_json_close(&json, '}');
+    lb_json_close(&json);
+    lb_json_close(&json);
     status = json.status;
 done:
     lb_buffer_free(&text);

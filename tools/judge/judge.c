@@ -69,7 +69,7 @@ static lobass_status about_make(judge *j, lobass_error *error)
     lb_json_put_text(&json, "model", j->options->model);
     lb_hash_text(lb_hash_bytes(j->instructions.data, j->instructions.size, 0), hash);
     lb_json_put_text(&json, "instructions", hash);
-    lb_json_close(&json, '}');
+    lb_json_close(&json);
     return json.status;
 }
 
@@ -380,10 +380,10 @@ static lobass_status summary_write(judge *j, lobass_error *error)
         lb_json_open(&json, NULL, '{');
         lb_json_put_text(&json, "source", j->result->sources[i].name);
         put_verdicts(&json, &j->result->sources[i]);
-        lb_json_close(&json, '}');
+        lb_json_close(&json);
     }
-    lb_json_close(&json, ']');
-    lb_json_close(&json, '}');
+    lb_json_close(&json);
+    lb_json_close(&json);
     j->result->summary = line.data;
     LB_TRY(json.status);
     LB_TRY(lb_buffer_append_text(&line, "\n", error));

@@ -266,15 +266,59 @@ static void test_reals_in_a_comma_locale(void **state)
     comma_locale_leave();
 }
 
+/* A document on one line; and indented, as a terminal may show it. */
+static void test_documents(void **state)
+{
+    static const char *const expected[] = {
+        "{\"a\": [1, -2, true, \"1\"], \"b\": {}, \"c\": [], \"d\": 0.1, \"e\": 10.0, \"f\": "
+        "[{\"g\": "
+        "\"\x7F\xE2\x80\xAE\xF3\xA0\x80\x81\\u001b\\n\"}]}",
+        "{\n  \"a\": [\n    1,\n    -2,\n    true,\n    \"1\"\n  ],\n  \"b\": {},\n  \"c\": [],\n  "
+        "\"d\": 0.1,\n  \"e\": 10.0,\n  \"f\": [\n    {\n      \"g\": "
+        "\"\\u007f\\u202e\\udb40\\udc01\\u001b\\n\"\n    }\n  ]\n}",
+    };
+    (void)state;
+    for (int i = 0; i < 2; i++)
+    {
+        lb_buffer buffer = {0};
+        lb_json_writer writer = lb_json_writer_begin(&buffer, i == 1, NULL);
+        writer.is_shown = i == 1;
+        lb_json_open(&writer, NULL, '{');
+        lb_json_open(&writer, "a", '[');
+        lb_json_put_count(&writer, NULL, 1);
+        lb_json_put_integer(&writer, NULL, -2);
+        lb_json_put_boolean(&writer, NULL, true);
+        lb_json_put_seed(&writer, NULL, 1);
+        lb_json_close(&writer);
+        lb_json_open(&writer, "b", '{');
+        lb_json_close(&writer);
+        lb_json_open(&writer, "c", '[');
+        lb_json_close(&writer);
+        lb_json_put_float(&writer, "d", 0.1F);
+        lb_json_put_real(&writer, "e", 10);
+        lb_json_put_real(&writer, "absent", NAN);
+        lb_json_put_text(&writer, "absent", NULL);
+        lb_json_open(&writer, "f", '[');
+        lb_json_open(&writer, NULL, '{');
+        lb_json_put_text(&writer, "g", "\x7F\xE2\x80\xAE\xF3\xA0\x80\x81\x1B\n");
+        lb_json_close(&writer);
+        lb_json_close(&writer);
+        lb_json_close(&writer);
+        assert_int_equal(writer.status, LOBASS_OK);
+        assert_string_equal(buffer.data, expected[i]);
+        lb_buffer_free(&buffer);
+    }
+}
+
 int main(int n_arguments, char **arguments)
 {
     (void)n_arguments;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),           cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_large_integers),  cmocka_unit_test(test_load),
-        cmocka_unit_test(test_fields),          cmocka_unit_test(test_ill_typed_fields),
-        cmocka_unit_test(test_write_text),      cmocka_unit_test(test_write_reals),
-        may_skip(test_reals_in_a_comma_locale),
+        cmocka_unit_test(test_parse),          cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_large_integers), cmocka_unit_test(test_load),
+        cmocka_unit_test(test_fields),         cmocka_unit_test(test_ill_typed_fields),
+        cmocka_unit_test(test_write_text),     cmocka_unit_test(test_write_reals),
+        cmocka_unit_test(test_documents),      may_skip(test_reals_in_a_comma_locale),
     };
     return RUN_TESTS(tests, arguments, scratch_setup, scratch_teardown);
 }
