@@ -11,26 +11,8 @@
 
 #include "model/program.h"
 
-#define ALIGNMENT_BYTES 64
-
 static const bool has_decay[LB_TENSOR_ROLES] = {
     [LB_TENSOR_MATRIX] = true, [LB_TENSOR_EMBEDDING] = true, [LB_TENSOR_HEAD] = true};
-
-lobass_status lb_layout_reserve(size_t *size_bytes, size_t count, size_t element_bytes,
-                                size_t *offset, lobass_error *error)
-{
-    size_t bytes = 0;
-    size_t end = 0;
-    if (!lb_size_multiply(count, element_bytes, &bytes) ||
-        !lb_size_add(bytes, ALIGNMENT_BYTES - 1, &bytes) ||
-        !lb_size_add(*size_bytes, bytes / ALIGNMENT_BYTES * ALIGNMENT_BYTES, &end))
-    {
-        return lb_fail_memory(error, SIZE_MAX);
-    }
-    *offset = *size_bytes;
-    *size_bytes = end;
-    return LOBASS_OK;
-}
 
 /* What the parameters of one part are made with. */
 typedef struct naming

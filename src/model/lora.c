@@ -130,41 +130,6 @@ static lobass_status shapes_set(lb_lora *lora, const lb_model *model, const bool
     return LOBASS_OK;
 }
 
-/* Masters, and with COMPUTE_DTYPE bf16 working copies, all zero. With MEMORY NULL only the size is
- * added up. */
-static lobass_status values_place(lb_lora *lora, lb_dtype compute_dtype, size_t *size_bytes,
-                                  lobass_error *error)
-{
-    char *memory = lora->memory;
-    for (size_t i = 0; i < lora->n_parameters; i++)
-    {
-        lb_parameter *parameter = &lora->parameters[i];
-        size_t master = 0;
-        size_t working = 0;
-        LB_TRY(lb_layout_reserve(size_bytes, parameter->count, sizeof(float), &master, error));
-        if (compute_dtype == LB_BF16)
-        {
-            LB_TRY(
-                lb_layout_reserve(size_bytes, parameter->count, sizeof(uint16_t), &working, error));
-        }
-        if (memory == NULL)
-        {
-            continue;
-        }
-        parameter->master = (float *)(void *)(memory + master);
-        if (compute_dtype == LB_BF16)
-        {
-            parameter->working = (uint16_t *)(void *)(memory + working);
-            parameter->matrix.bf16 = parameter->working;
-        }
-        else
-        {
-            parameter->matrix.fp32 = parameter->master;
-        }
-    }
-    return LOBASS_OK;
-}
-
 void lb_lora_free(lb_lora *lora)
 {
     if (lora == NULL)
@@ -181,7 +146,6 @@ lobass_status lb_lora_attach(lb_model *model, const lb_lora_settings *settings,
                              const bool *is_adapted, lb_dtype compute_dtype, lobass_error *error)
 {
     lobass_status status = LOBASS_OUT_OF_MEMORY;
-    size_t size_bytes = 0;
     lb_lora *made = lb_alloc(1, sizeof *made, error);
     if (made == NULL)
     {
@@ -199,15 +163,9 @@ lobass_status lb_lora_attach(lb_model *model, const lb_lora_settings *settings,
         goto done;
     }
     LB_TRY_GOTO(shapes_set(made, model, is_adapted, error));
-    LB_TRY_GOTO(values_place(made, compute_dtype, &size_bytes, error));
-    made->memory = lb_alloc(size_bytes, 1, error);
-    if (made->memory == NULL)
-    {
-        status = LOBASS_OUT_OF_MEMORY;
-        goto done;
-    }
-    size_bytes = 0;
-    LB_TRY_GOTO(values_place(made, compute_dtype, &size_bytes, error));
+    LB_TRY_GOTO(lb_values_create(&made->memory,
+                                 (lb_parameter_list){made->parameters, made->n_parameters},
+                                 compute_dtype, LB_MODEL_TRAIN, error));
     lb_lora_free(model->lora);
     model->lora = made;
     made = NULL;

@@ -46,7 +46,8 @@ const char *lb_config_architecture(const lb_config *config); /* "LlamaForCausalL
 /* frequencies[head_size / 2], radians per position, with the scaling applied. */
 void lb_config_frequencies(const lb_config *config, float *frequencies);
 
-/* ---- weights (weights.c, weights_save.c) -------------------------------------------------------
+/* ---- weights (weights.c, weights_random.c, weights_save.c)
+ * ----------------------------------------
  */
 
 /* What a tensor is to the model: its table says so, and everything else follows from it. */

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values of the parameters: from safetensors files, or random. For scoring, matrices are packed for
- * the products, or, where a backend wants them as they are, used where they lie in the mapped file
- * if its dtype is the compute dtype; everything else is converted once into one allocation. For
- * training, every parameter has an fp32 master, and in bf16 every matrix has a rounded working copy
- * beside it. Norm gains and biases are fp32 always: they are small, and rounding them moves the
- * loss. Names and shapes come from layout.c.
+ * Values of the parameters, from safetensors files. For scoring, matrices are packed for the
+ * products, or used where they lie in the mapped file if its dtype is the compute dtype; everything
+ * else is converted once into memory of values.c. Names and shapes come from layout.c.
  */
 #include "model/weights.h"
 
@@ -19,17 +16,6 @@
 /* Of a file, read before its pages are let go of. */
 #define RELEASED_BYTES ((ptrdiff_t)16 << 20)
 #define REFRESH_COUNT ((size_t)1 << 16)
-
-#define NO_SLOT SIZE_MAX
-
-/* Where a parameter's values come from and go to. */
-typedef struct plan_entry
-{
-    const lb_tensor *tensor;
-    size_t master, working; /* offsets in the memory block; NO_SLOT: none. Scoring: working only */
-    lb_dtype dtype;         /* of the values computed with */
-    bool is_packed;
-} plan_entry;
 
 void lb_model_free(lb_model *model)
 {
@@ -107,53 +93,34 @@ static lobass_status open_files(lb_model *model, const lb_weight_files *files, l
     return LOBASS_OK;
 }
 
-static bool is_mappable(const plan_entry *entry)
-{
-    return entry->tensor->dtype == entry->dtype &&
-           (uintptr_t)entry->tensor->data % lb_dtype_size(entry->dtype) == 0;
-}
-
 bool lb_model_packs(const lb_model *model, const lb_parameter *parameter, lb_model_use use)
 {
     return use == LB_MODEL_SCORE_PACKED && parameter->n_dims == 2 &&
-           (parameter != model->embedding || model->config.has_tied_head);
+           (parameter != model->embedding || parameter == model->head);
 }
 
-/* Finds and checks every tensor and lays out the memory block. */
-static lobass_status plan_values(const lb_model *model, const lb_weight_files *files,
-                                 plan_entry *plan, lb_dtype compute_dtype, lb_model_use use,
-                                 size_t *size_bytes, lobass_error *error)
+/* Finds and checks every tensor. What can be used where it lies is, and takes no memory. */
+static lobass_status find_tensors(const lb_model *model, const lb_weight_files *files,
+                                  const lb_tensor **tensors, lb_dtype compute_dtype,
+                                  lb_model_use use, lobass_error *error)
 {
-    *size_bytes = 0;
     for (size_t i = 0; i < model->n_parameters; i++)
     {
-        const lb_parameter *parameter = &model->parameters[i];
-        plan_entry *entry = &plan[i];
+        lb_parameter *parameter = &model->parameters[i];
+        const lb_dtype dtype = parameter->n_dims == 2 ? compute_dtype : LB_F32;
         size_t file = 0;
         LB_TRY(lb_weight_files_locate(files, parameter->name, &file, error));
-        LB_TRY(lb_safetensors_find(model->storage->files[file], parameter->name, &entry->tensor,
-                                   error));
-        LB_TRY(lb_parameter_check_shape(parameter, entry->tensor, files->paths[file], "config.json",
+        LB_TRY(
+            lb_safetensors_find(model->storage->files[file], parameter->name, &tensors[i], error));
+        LB_TRY(lb_parameter_check_shape(parameter, tensors[i], files->paths[file], "config.json",
                                         error));
-        entry->dtype = parameter->n_dims == 2 ? compute_dtype : LB_F32;
-        entry->master = NO_SLOT;
-        entry->working = NO_SLOT;
-        entry->is_packed = lb_model_packs(model, parameter, use);
-        size_t count = parameter->count;
-        if (entry->is_packed)
+        parameter->stored_dtype = tensors[i]->dtype;
+        parameter->matrix.is_packed = lb_model_packs(model, parameter, use);
+        if (use != LB_MODEL_TRAIN && !parameter->matrix.is_packed && tensors[i]->dtype == dtype &&
+            (uintptr_t)tensors[i]->data % lb_dtype_size(dtype) == 0)
         {
-            LB_TRY(lb_packed_count(&count, parameter->matrix.n_out, parameter->matrix.n_in, error));
-        }
-        if (use == LB_MODEL_TRAIN)
-        {
-            LB_TRY(lb_layout_reserve(size_bytes, parameter->count, sizeof(float), &entry->master,
-                                     error));
-        }
-        if (use == LB_MODEL_TRAIN ? entry->dtype != LB_F32
-                                  : entry->is_packed || !is_mappable(entry))
-        {
-            LB_TRY(lb_layout_reserve(size_bytes, count, lb_dtype_size(entry->dtype),
-                                     &entry->working, error));
+            parameter->matrix.fp32 = dtype == LB_F32 ? (const void *)tensors[i]->data : NULL;
+            parameter->matrix.bf16 = dtype == LB_F32 ? NULL : (const void *)tensors[i]->data;
         }
     }
     return LOBASS_OK;
@@ -182,23 +149,16 @@ static void convert(void *target, lb_dtype dtype, const lb_tensor *tensor)
     }
 }
 
-static void set_values(lb_parameter *parameter, lb_dtype dtype, const void *values)
-{
-    parameter->matrix.fp32 = dtype == LB_F32 ? values : NULL;
-    parameter->matrix.bf16 = dtype == LB_F32 ? NULL : values;
-}
-
 /* Panel after panel: the rows of one are converted, then packed, and the file's pages let go. */
-static lobass_status pack(lb_parameter *parameter, const plan_entry *entry, char *panels,
+static lobass_status pack(const lb_parameter *parameter, const lb_tensor *tensor,
                           lobass_error *error)
 {
+    const lb_dtype dtype = parameter->matrix.bf16 != NULL ? LB_BF16 : LB_F32;
     const size_t n_in = parameter->matrix.n_in;
     const size_t n_rows = lb_packed_rows();
-    const size_t element_bytes = lb_dtype_size(entry->dtype);
-    const unsigned char *kept =
-        entry->tensor->data; /* what was read and not let go of begins here */
-    lb_tensor part = *entry->tensor;
-    char *rows = lb_alloc(n_rows * n_in, element_bytes, error);
+    const unsigned char *kept = tensor->data; /* what was read and not let go of begins here */
+    lb_tensor part = *tensor;
+    char *rows = lb_alloc(n_rows * n_in, lb_dtype_size(dtype), error);
     if (rows == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
@@ -208,11 +168,11 @@ static lobass_status pack(lb_parameter *parameter, const plan_entry *entry, char
         const size_t left = parameter->matrix.n_out - row;
         lb_matrix piece = {.n_out = left < n_rows ? left : n_rows, .n_in = n_in};
         part.n_elements = piece.n_out * n_in;
-        part.data = entry->tensor->data + row * n_in * lb_dtype_size(part.dtype);
-        convert(rows, entry->dtype, &part);
-        piece.fp32 = entry->dtype == LB_F32 ? (const float *)(const void *)rows : NULL;
-        piece.bf16 = entry->dtype == LB_F32 ? NULL : (const uint16_t *)(const void *)rows;
-        lb_weights_pack(panels, &piece, row);
+        part.data = tensor->data + row * n_in * lb_dtype_size(part.dtype);
+        convert(rows, dtype, &part);
+        piece.fp32 = dtype == LB_F32 ? (const float *)(const void *)rows : NULL;
+        piece.bf16 = dtype == LB_F32 ? NULL : (const uint16_t *)(const void *)rows;
+        lb_weights_pack(lb_parameter_memory(parameter), &piece, row);
         if (part.data + part.n_elements * lb_dtype_size(part.dtype) - kept > RELEASED_BYTES)
         {
             lb_mapping_release(kept, (size_t)(part.data - kept));
@@ -220,40 +180,26 @@ static lobass_status pack(lb_parameter *parameter, const plan_entry *entry, char
         }
     }
     free(rows);
-    lb_mapping_release(kept, entry->tensor->n_elements * lb_dtype_size(entry->tensor->dtype) -
-                                 (size_t)(kept - entry->tensor->data));
-    set_values(parameter, entry->dtype, panels);
-    parameter->matrix.is_packed = true;
+    lb_mapping_release(kept, tensor->n_elements * lb_dtype_size(tensor->dtype) -
+                                 (size_t)(kept - tensor->data));
     return LOBASS_OK;
 }
 
-/* Points the parameter at its values, converting those that were planned to be. */
-static lobass_status fill(lb_parameter *parameter, const plan_entry *entry, char *memory,
+static lobass_status fill(const lb_parameter *parameter, const lb_tensor *tensor,
                           lobass_error *error)
 {
-    if (entry->is_packed)
+    if (parameter->matrix.is_packed)
     {
-        return pack(parameter, entry, memory + entry->working, error);
+        return pack(parameter, tensor, error);
     }
-    if (entry->master != NO_SLOT)
+    if (parameter->master != NULL) /* and a working copy follows from it */
     {
-        parameter->master = (float *)(void *)(memory + entry->master);
-        convert(parameter->master, LB_F32, entry->tensor);
-        set_values(parameter, LB_F32, parameter->master);
-        if (entry->working != NO_SLOT)
-        {
-            parameter->working = (uint16_t *)(void *)(memory + entry->working);
-            set_values(parameter, LB_BF16, parameter->working);
-        }
+        convert(parameter->master, LB_F32, tensor);
     }
-    else if (entry->working != NO_SLOT)
+    else if (lb_parameter_memory(parameter) != (const void *)tensor->data)
     {
-        convert(memory + entry->working, entry->dtype, entry->tensor);
-        set_values(parameter, entry->dtype, memory + entry->working);
-    }
-    else
-    {
-        set_values(parameter, entry->dtype, entry->tensor->data);
+        convert(lb_parameter_memory(parameter), parameter->matrix.bf16 != NULL ? LB_BF16 : LB_F32,
+                tensor);
     }
     return LOBASS_OK;
 }
@@ -262,30 +208,25 @@ static lobass_status load_values(lb_model *model, const lb_weight_files *files,
                                  lb_dtype compute_dtype, lb_model_use use, lobass_error *error)
 {
     LB_TRY(open_files(model, files, error));
-    plan_entry *plan = lb_alloc(model->n_parameters, sizeof *plan, error);
-    if (plan == NULL)
+    const lb_tensor **tensors = lb_alloc(model->n_parameters, sizeof *tensors, error);
+    if (tensors == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
     lobass_status status = LOBASS_OK;
-    size_t size_bytes = 0;
-    LB_TRY_GOTO(plan_values(model, files, plan, compute_dtype, use, &size_bytes, error));
-    LB_TRY_GOTO(lb_weights_check_unused(model, files, plan[0].tensor, error));
-    model->storage->memory = lb_alloc(size_bytes, 1, error);
-    if (model->storage->memory == NULL)
-    {
-        status = LOBASS_OUT_OF_MEMORY;
-        goto done;
-    }
+    LB_TRY_GOTO(find_tensors(model, files, tensors, compute_dtype, use, error));
+    LB_TRY_GOTO(lb_weights_check_unused(model, files, tensors[0], error));
+    LB_TRY_GOTO(lb_values_create(&model->storage->memory,
+                                 (lb_parameter_list){model->parameters, model->n_parameters},
+                                 compute_dtype, use, error));
     for (size_t i = 0; i < model->n_parameters; i++)
     {
-        LB_TRY_GOTO(fill(&model->parameters[i], &plan[i], model->storage->memory, error));
-        model->parameters[i].stored_dtype = plan[i].tensor->dtype;
+        LB_TRY_GOTO(fill(&model->parameters[i], tensors[i], error));
     }
-    model->stored_dtype = plan[0].tensor->dtype;
+    model->stored_dtype = tensors[0]->dtype;
     lb_model_refresh(model);
 done:
-    free(plan);
+    free(tensors);
     return status;
 }
 
@@ -325,63 +266,6 @@ lobass_status lb_model_load(lb_model **model, const char *folder, lb_dtype compu
 done:
     lb_model_free(loaded);
     lb_weight_files_free(&files);
-    return status;
-}
-
-static void randomize(lb_parameter *parameter, double deviation, lb_random *random)
-{
-    for (size_t i = 0; i < parameter->count; i++)
-    {
-        if (parameter->n_dims == 2)
-        {
-            parameter->master[i] = (float)(deviation * lb_random_normal(random));
-        }
-        else
-        {
-            parameter->master[i] = parameter->role == LB_TENSOR_GAIN ? 1.0F : 0.0F;
-        }
-    }
-}
-
-lobass_status lb_model_create_random(lb_model **model, const lb_config *config, uint64_t seed,
-                                     lobass_error *error)
-{
-    *model = NULL;
-    lb_model *made = NULL;
-    LB_TRY(lb_model_create_layout(&made, config, error));
-    lobass_status status = LOBASS_OK;
-    size_t size_bytes = 0;
-    size_t offset = 0;
-    for (size_t i = 0; i < made->n_parameters; i++)
-    {
-        LB_TRY_GOTO(lb_layout_reserve(&size_bytes, made->parameters[i].count, sizeof(float),
-                                      &offset, error));
-    }
-    char *memory = lb_alloc(size_bytes, 1, error);
-    made->storage->memory = memory;
-    if (memory == NULL)
-    {
-        status = LOBASS_OUT_OF_MEMORY;
-        goto done;
-    }
-    lb_random random;
-    lb_random_init(&random, seed);
-    size_bytes = 0;
-    for (size_t i = 0; i < made->n_parameters; i++)
-    {
-        lb_parameter *parameter = &made->parameters[i];
-        LB_TRY_GOTO(
-            lb_layout_reserve(&size_bytes, parameter->count, sizeof(float), &offset, error));
-        parameter->master = (float *)(void *)(memory + offset);
-        set_values(parameter, LB_F32, parameter->master);
-        randomize(parameter, config->initializer_range, &random);
-        parameter->stored_dtype = config->torch_dtype;
-    }
-    made->stored_dtype = config->torch_dtype;
-    *model = made;
-    made = NULL;
-done:
-    lb_model_free(made);
     return status;
 }
 

@@ -27,6 +27,13 @@ bool lb_model_packs(const lb_model *model, const lb_parameter *parameter, lb_mod
 lobass_status lb_layout_reserve(size_t *size_bytes, size_t count, size_t element_bytes,
                                 size_t *offset, lobass_error *error);
 
+/* MEMORY, to be released with free(), for the values of PARAMETERS, all zero: of those that have
+ * none yet, and packed where that is set. */
+lobass_status lb_values_create(void **memory, lb_parameter_list parameters, lb_dtype compute_dtype,
+                               lb_model_use use, lobass_error *error);
+/* The values that are computed with. */
+void *lb_parameter_memory(const lb_parameter *parameter);
+
 /* The weight files of a folder in the order of their names, and which tensor is where. */
 typedef struct lb_weight_files
 {

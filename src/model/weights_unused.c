@@ -12,16 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_NAME "lm_head.weight"
+#include "model/program.h"
 
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool begins(const char *name, const char *with)
-{
-    return strncmp(name, with, strlen(with)) == 0;
 }
 
 static bool ends(const char *name, const char *with)
@@ -31,27 +26,51 @@ static bool ends(const char *name, const char *with)
     return size >= n && strcmp(name + size - n, with) == 0;
 }
 
-static bool is_of_decoder(const char *name)
+/* Whether a tensor begins as one of the family's rules does ("model."), and is a weight or a bias.
+ */
+static bool is_of_decoder(const lb_architecture *family, const char *name)
 {
-    return (begins(name, "model.") || begins(name, "lm_head.")) &&
-           (ends(name, ".weight") || ends(name, ".bias"));
+    bool begins = false;
+    for (size_t k = 0; k < family->n_parts; k++)
+    {
+        const lb_part *part = &family->parts[k];
+        for (size_t r = 0; r < part->n_rules && !begins; r++)
+        {
+            const char *known = part->prefix[0] != '\0' ? part->prefix : part->rules[r].name;
+            begins = strncmp(name, known, strcspn(known, ".") + 1) == 0;
+        }
+    }
+    return begins && (ends(name, ".weight") || ends(name, ".bias"));
+}
+
+/* Of the head that there would be if it were not tied. */
+static bool is_head(const lb_architecture *family, const char *name)
+{
+    const lb_part *part = &family->parts[family->n_parts - 1];
+    bool found = false;
+    for (size_t r = 0; r < part->n_rules; r++)
+    {
+        const lb_tensor_rule *rule = &part->rules[r];
+        found = found || (rule->role == LB_TENSOR_HEAD && strcmp(rule->name, name) == 0);
+    }
+    return found;
 }
 
 /* Where weights are tied the embedding is used as the head; a head of its own must say the same. */
-static lobass_status check_tied_head(const lb_safetensors *file, const char *path,
+static lobass_status check_tied_head(const lb_safetensors *file, const char *path, const char *name,
                                      const lb_tensor *embedding, lobass_error *error)
 {
     const lb_tensor *head = NULL;
-    LB_TRY(lb_safetensors_find(file, HEAD_NAME, &head, error));
+    LB_TRY(lb_safetensors_find(file, name, &head, error));
     const bool is_same =
         head->dtype == embedding->dtype && head->n_elements == embedding->n_elements &&
         memcmp(head->data, embedding->data, head->n_elements * lb_dtype_size(head->dtype)) == 0;
     return is_same ? LOBASS_OK
                    : lb_fail(error, LOBASS_BAD_FORMAT,
-                             "%s: tensor \"" HEAD_NAME "\": differs from the embedding, and "
+                             "%s: tensor \"%s\": differs from the embedding, and "
                              "config.json has \"tie_word_embeddings\": true; expected the same "
                              "values or none",
-                             path);
+                             path, name);
 }
 
 static lobass_status check_file(const lb_model *model, const char *const *taken,
@@ -61,14 +80,14 @@ static lobass_status check_file(const lb_model *model, const char *const *taken,
     const char *name = NULL;
     for (size_t i = 0; (name = lb_safetensors_name_at(file, i)) != NULL; i++)
     {
-        if (!is_of_decoder(name) ||
+        if (!is_of_decoder(model->config.family, name) ||
             bsearch(&name, taken, model->n_parameters, sizeof *taken, compare_names) != NULL)
         {
             continue;
         }
-        if (strcmp(name, HEAD_NAME) == 0)
+        if (is_head(model->config.family, name))
         {
-            LB_TRY(check_tied_head(file, path, embedding, error));
+            LB_TRY(check_tied_head(file, path, name, embedding, error));
             continue;
         }
         return lb_fail(error, LOBASS_BAD_FORMAT,
