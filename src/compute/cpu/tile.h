@@ -42,14 +42,23 @@ typedef enum lb_tile_values
 typedef void (*lb_tile_function)(float *c, size_t ldc, const void *left, const void *right,
                                  size_t n_inner, size_t n_rows, size_t n_columns, bool is_added);
 
+/* Rows of a packed left operand against one panel. */
+typedef struct lb_tile_strip
+{
+    const char *left; /* the first row; blocks of the inner dimension are BLOCK_ROWS rows apart */
+    size_t block_rows;
+    const char *right; /* the panel, from the first value of N_INNER on */
+    float *c;          /* [n_rows, n_columns], rows LDC apart */
+    size_t ldc, n_rows, n_columns, n_inner;
+    bool is_added;
+} lb_tile_strip;
+
 typedef struct lb_tile_kernel
 {
     lb_tile_function multiply;
-    /* Around calls of it on one thread, close by: NULL, or tile registers are made and given up, so
-     * that no thread waits, ends or changes place with any in use. */
-    void (*begin)(void), (*end)(void);
+    /* All tiles of a strip; where it is NULL, each is one call of the function above. */
+    void (*multiply_strip)(const struct lb_tile_strip *strip);
     size_t tile_rows;
-    size_t row_multiple; /* that tiles are best cut at */
     lb_tile_values left;
 } lb_tile_kernel;
 
@@ -72,17 +81,6 @@ static inline size_t lb_tile_depth(lb_tile_values left)
 {
     return left == LB_TILE_BF16 ? LB_TILE_DEPTH_BYTES / 2 : LB_TILE_DEPTH_BYTES / 4;
 }
-
-/* Rows of a packed left operand against one panel. */
-typedef struct lb_tile_strip
-{
-    const char *left; /* the first row; blocks of the inner dimension are BLOCK_ROWS rows apart */
-    size_t block_rows;
-    const char *right; /* the panel, from the first value of N_INNER on */
-    float *c;          /* [n_rows, n_columns], rows LDC apart */
-    size_t ldc, n_rows, n_columns, n_inner;
-    bool is_added;
-} lb_tile_strip;
 
 /* Goes over the rows tile by tile, as even as tiles can be (tile_gemm.c). */
 void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip);

@@ -28,16 +28,11 @@
 
 TILE_FUNCTION(multiply_fp32, step_fp32, 1)
 
-const lb_tile_set lb_tile_amx = {.name = "amx",
-                                 .fp32 = {.multiply = multiply_fp32,
-                                          .tile_rows = LB_MOST_TILE_ROWS,
-                                          .row_multiple = 1,
-                                          .left = LB_TILE_FP32},
-                                 .bf16 = {.multiply = amx_multiply,
-                                          .begin = amx_begin,
-                                          .end = amx_end,
-                                          .tile_rows = AMX_TILE_ROWS,
-                                          .row_multiple = AMX_ROWS,
-                                          .left = LB_TILE_BF16},
-                                 .fp32_arithmetic = "fma",
-                                 .bf16_arithmetic = "amx_bf16"};
+const lb_tile_set lb_tile_amx = {
+    .name = "amx",
+    .fp32 = {.multiply = multiply_fp32, .tile_rows = LB_MOST_TILE_ROWS, .left = LB_TILE_FP32},
+    .bf16 = {.multiply_strip = amx_multiply_strip,
+             .tile_rows = AMX_TILE_ROWS,
+             .left = LB_TILE_BF16},
+    .fp32_arithmetic = "fma",
+    .bf16_arithmetic = "amx_bf16"};

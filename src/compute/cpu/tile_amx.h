@@ -64,27 +64,10 @@ INLINED void amx_step(bool has_lower, const char *left, const char *right)
     }
 }
 
-/* to[rows of one or two tiles, LB_PANEL] (+)= left right. */
-INLINED void amx_tiles(bool has_lower, float *to, size_t ld, const char *left, const char *right,
-                       size_t n_inner, bool is_added)
+/* A block of the inner dimension. */
+INLINED void amx_block(bool has_lower, const char *left, const char *right, size_t n_inner)
 {
-    const size_t ld_bytes = ld * sizeof *to;
     const size_t n_whole = n_inner / AMX_STEP;
-    float *lower = to + AMX_ROWS * ld;
-    TILE_ZERO(0);
-    TILE_ZERO(1);
-    TILE_ZERO(2);
-    TILE_ZERO(3);
-    if (is_added)
-    {
-        TILE_LOAD(0, to, ld_bytes);
-        TILE_LOAD(1, to + AMX_ROWS, ld_bytes);
-        if (has_lower)
-        {
-            TILE_LOAD(2, lower, ld_bytes);
-            TILE_LOAD(3, lower + AMX_ROWS, ld_bytes);
-        }
-    }
     for (size_t step = 0; step < n_whole; step++)
     {
         amx_step(has_lower, left + step * AMX_ROW_BYTES, right + step * AMX_ROWS * AMX_PANEL_BYTES);
@@ -96,6 +79,39 @@ INLINED void amx_tiles(bool has_lower, float *to, size_t ld, const char *left, c
                lb_blocks(n_inner % AMX_STEP, 2) * sizeof rest[0]);
         amx_step(has_lower, left + n_whole * AMX_ROW_BYTES, rest[0]);
     }
+}
+
+/* to[rows of one or two tiles, LB_PANEL] (+)= rows ROW and on of a strip. */
+INLINED void amx_tiles(bool has_lower, float *to, size_t ld, const lb_tile_strip *strip, size_t row)
+{
+    const size_t ld_bytes = ld * sizeof *to;
+    const size_t depth = lb_tile_depth(LB_TILE_BF16);
+    float *lower = to + AMX_ROWS * ld;
+    TILE_ZERO(0);
+    TILE_ZERO(1);
+    TILE_ZERO(2);
+    TILE_ZERO(3);
+    for (size_t i = 0; i < (has_lower ? AMX_TILE_ROWS : AMX_ROWS); i++)
+    {
+        __builtin_prefetch(to + i * ld, 1);
+        __builtin_prefetch(to + i * ld + AMX_ROWS, 1);
+    }
+    if (strip->is_added)
+    {
+        TILE_LOAD(0, to, ld_bytes);
+        TILE_LOAD(1, to + AMX_ROWS, ld_bytes);
+        if (has_lower)
+        {
+            TILE_LOAD(2, lower, ld_bytes);
+            TILE_LOAD(3, lower + AMX_ROWS, ld_bytes);
+        }
+    }
+    for (size_t inner = 0; inner < strip->n_inner; inner += depth)
+    {
+        amx_block(
+            has_lower, strip->left + (inner / depth * strip->block_rows + row) * LB_TILE_STRIDE,
+            strip->right + inner / 2 * AMX_PANEL_BYTES, lb_min(depth, strip->n_inner - inner));
+    }
     TILE_STORE(0, to, ld_bytes);
     TILE_STORE(1, to + AMX_ROWS, ld_bytes);
     if (has_lower)
@@ -105,39 +121,47 @@ INLINED void amx_tiles(bool has_lower, float *to, size_t ld, const char *left, c
     }
 }
 
-static void amx_begin(void)
-{
-    TILE_CONFIGURE(&amx_whole_tiles);
-}
-
-static void amx_end(void)
-{
-    TILE_RELEASE();
-}
-
-static void amx_multiply(float *c, size_t ldc, const void *left, const void *right, size_t n_inner,
-                         size_t n_rows, size_t n_columns, bool is_added)
+/* Tiles that are not whole take the way over EDGE. */
+static void amx_edge(const lb_tile_strip *strip, size_t row, size_t n_rows)
 {
     float edge[AMX_TILE_ROWS * LB_PANEL];
-    const bool is_whole = n_rows % AMX_ROWS == 0 && n_columns == LB_PANEL;
-    float *to = is_whole ? c : edge;
-    const size_t ld = is_whole ? ldc : LB_PANEL;
-    for (size_t i = 0; !is_whole && is_added && i < n_rows; i++)
+    float *c = strip->c + row * strip->ldc;
+    for (size_t i = 0; strip->is_added && i < n_rows; i++)
     {
-        memcpy(edge + i * LB_PANEL, c + i * ldc, n_columns * sizeof *c);
+        memcpy(edge + i * LB_PANEL, c + i * strip->ldc, strip->n_columns * sizeof *c);
     }
     if (n_rows > AMX_ROWS)
     {
-        amx_tiles(true, to, ld, (const char *)left, (const char *)right, n_inner, is_added);
+        amx_tiles(true, edge, LB_PANEL, strip, row);
     }
     else
     {
-        amx_tiles(false, to, ld, (const char *)left, (const char *)right, n_inner, is_added);
+        amx_tiles(false, edge, LB_PANEL, strip, row);
     }
-    for (size_t i = 0; !is_whole && i < n_rows; i++)
+    for (size_t i = 0; i < n_rows; i++)
     {
-        memcpy(c + i * ldc, edge + i * LB_PANEL, n_columns * sizeof *c);
+        memcpy(c + i * strip->ldc, edge + i * LB_PANEL, strip->n_columns * sizeof *c);
     }
+}
+
+/* Tile registers are taken and given up here, so that no thread waits, ends or changes place with
+ * any in use. */
+static void amx_multiply_strip(const lb_tile_strip *strip)
+{
+    TILE_CONFIGURE(&amx_whole_tiles);
+    for (size_t row = 0; row < strip->n_rows; row += AMX_TILE_ROWS)
+    {
+        const size_t n_rows = lb_min(AMX_TILE_ROWS, strip->n_rows - row);
+        if (n_rows == AMX_TILE_ROWS && strip->n_columns == LB_PANEL)
+        {
+            amx_tiles(true, strip->c + row * strip->ldc, strip->ldc, strip, row);
+        }
+        else
+        {
+            amx_edge(strip, row, n_rows);
+        }
+    }
+    TILE_RELEASE();
 }
 
 #endif

@@ -128,14 +128,9 @@ INLINED void tile_of(size_t n_rows, step_function step, float *c, size_t ldc, co
 TILE_FUNCTION(multiply_fp32, step_fp32, 1)
 TILE_FUNCTION(multiply_widened, step_widened, 2)
 
-const lb_tile_set lb_tile_avx2 = {.name = "avx2",
-                                  .fp32 = {.multiply = multiply_fp32,
-                                           .tile_rows = TILE_ROWS,
-                                           .row_multiple = 1,
-                                           .left = LB_TILE_FP32},
-                                  .bf16 = {.multiply = multiply_widened,
-                                           .tile_rows = WIDENED_ROWS,
-                                           .row_multiple = 1,
-                                           .left = LB_TILE_ROUNDED},
-                                  .fp32_arithmetic = "fma",
-                                  .bf16_arithmetic = "fma"};
+const lb_tile_set lb_tile_avx2 = {
+    .name = "avx2",
+    .fp32 = {.multiply = multiply_fp32, .tile_rows = TILE_ROWS, .left = LB_TILE_FP32},
+    .bf16 = {.multiply = multiply_widened, .tile_rows = WIDENED_ROWS, .left = LB_TILE_ROUNDED},
+    .fp32_arithmetic = "fma",
+    .bf16_arithmetic = "fma"};

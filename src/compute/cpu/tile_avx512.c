@@ -39,14 +39,9 @@ INLINED void step_widened(size_t n_rows, size_t n_registers, __m512 sums[][2], c
 TILE_FUNCTION(multiply_fp32, step_fp32, 1)
 TILE_FUNCTION(multiply_widened, step_widened, 2)
 
-const lb_tile_set lb_tile_avx512 = {.name = "avx512",
-                                    .fp32 = {.multiply = multiply_fp32,
-                                             .tile_rows = LB_MOST_TILE_ROWS,
-                                             .row_multiple = 1,
-                                             .left = LB_TILE_FP32},
-                                    .bf16 = {.multiply = multiply_widened,
-                                             .tile_rows = WIDENED_ROWS,
-                                             .row_multiple = 1,
-                                             .left = LB_TILE_ROUNDED},
-                                    .fp32_arithmetic = "fma",
-                                    .bf16_arithmetic = "fma"};
+const lb_tile_set lb_tile_avx512 = {
+    .name = "avx512",
+    .fp32 = {.multiply = multiply_fp32, .tile_rows = LB_MOST_TILE_ROWS, .left = LB_TILE_FP32},
+    .bf16 = {.multiply = multiply_widened, .tile_rows = WIDENED_ROWS, .left = LB_TILE_ROUNDED},
+    .fp32_arithmetic = "fma",
+    .bf16_arithmetic = "fma"};

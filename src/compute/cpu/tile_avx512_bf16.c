@@ -26,14 +26,9 @@ INLINED void step_pair(size_t n_rows, size_t n_registers, __m512 sums[][2], cons
 TILE_FUNCTION(multiply_fp32, step_fp32, 1)
 TILE_FUNCTION(multiply_bf16, step_pair, 2)
 
-const lb_tile_set lb_tile_avx512_bf16 = {.name = "avx512_bf16",
-                                         .fp32 = {.multiply = multiply_fp32,
-                                                  .tile_rows = LB_MOST_TILE_ROWS,
-                                                  .row_multiple = 1,
-                                                  .left = LB_TILE_FP32},
-                                         .bf16 = {.multiply = multiply_bf16,
-                                                  .tile_rows = LB_MOST_TILE_ROWS,
-                                                  .row_multiple = 1,
-                                                  .left = LB_TILE_BF16},
-                                         .fp32_arithmetic = "fma",
-                                         .bf16_arithmetic = "avx512_bf16"};
+const lb_tile_set lb_tile_avx512_bf16 = {
+    .name = "avx512_bf16",
+    .fp32 = {.multiply = multiply_fp32, .tile_rows = LB_MOST_TILE_ROWS, .left = LB_TILE_FP32},
+    .bf16 = {.multiply = multiply_bf16, .tile_rows = LB_MOST_TILE_ROWS, .left = LB_TILE_BF16},
+    .fp32_arithmetic = "fma",
+    .bf16_arithmetic = "avx512_bf16"};

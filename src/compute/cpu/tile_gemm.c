@@ -95,19 +95,18 @@ static const char *right_panel(const slice *s, size_t column, size_t n_columns)
 
 void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip)
 {
+    if (kernel->multiply_strip != NULL)
+    {
+        kernel->multiply_strip(strip);
+        return;
+    }
     const size_t depth = lb_tile_depth(kernel->left);
     const size_t element_bytes = kernel->left == LB_TILE_FP32 ? sizeof(float) : sizeof(uint16_t);
-    const size_t n_units = lb_blocks(strip->n_rows, kernel->row_multiple);
-    const size_t n_tiles = lb_blocks(n_units * kernel->row_multiple, kernel->tile_rows);
-    if (kernel->begin != NULL)
-    {
-        kernel->begin();
-    }
+    const size_t n_tiles = lb_blocks(strip->n_rows, kernel->tile_rows);
     for (size_t tile = 0; tile < n_tiles; tile++)
     {
-        const size_t first = tile * n_units / n_tiles * kernel->row_multiple;
-        const size_t last = (tile + 1) * n_units / n_tiles * kernel->row_multiple;
-        const size_t n_rows = lb_min(last, strip->n_rows) - first;
+        const size_t first = tile * strip->n_rows / n_tiles;
+        const size_t n_rows = (tile + 1) * strip->n_rows / n_tiles - first;
         for (size_t inner = 0; inner < strip->n_inner; inner += depth)
         {
             const size_t row = inner / depth * strip->block_rows + first;
@@ -117,10 +116,6 @@ void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip)
                              lb_min(depth, strip->n_inner - inner), n_rows, strip->n_columns,
                              strip->is_added || inner > 0);
         }
-    }
-    if (kernel->end != NULL)
-    {
-        kernel->end();
     }
 }
 

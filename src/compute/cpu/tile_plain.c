@@ -61,14 +61,9 @@ static void multiply_widened(float *c, size_t ldc, const void *left_rows, const 
     }
 }
 
-const lb_tile_set lb_tile_plain = {.name = "plain",
-                                   .fp32 = {.multiply = multiply_fp32,
-                                            .tile_rows = TILE_ROWS,
-                                            .row_multiple = 1,
-                                            .left = LB_TILE_FP32},
-                                   .bf16 = {.multiply = multiply_widened,
-                                            .tile_rows = TILE_ROWS,
-                                            .row_multiple = 1,
-                                            .left = LB_TILE_ROUNDED},
-                                   .fp32_arithmetic = "plain",
-                                   .bf16_arithmetic = "plain"};
+const lb_tile_set lb_tile_plain = {
+    .name = "plain",
+    .fp32 = {.multiply = multiply_fp32, .tile_rows = TILE_ROWS, .left = LB_TILE_FP32},
+    .bf16 = {.multiply = multiply_widened, .tile_rows = TILE_ROWS, .left = LB_TILE_ROUNDED},
+    .fp32_arithmetic = "plain",
+    .bf16_arithmetic = "plain"};

@@ -119,12 +119,8 @@ static inline const lb_tile_set *amx_double_set(void)
     static lb_tile_set set;
     set = lb_tile_plain;
     set.name = "amx in plain C";
-    set.bf16 = (lb_tile_kernel){.multiply = amx_multiply,
-                                .begin = amx_begin,
-                                .end = amx_end,
-                                .tile_rows = AMX_TILE_ROWS,
-                                .row_multiple = AMX_ROWS,
-                                .left = LB_TILE_BF16};
+    set.bf16 = (lb_tile_kernel){
+        .multiply_strip = amx_multiply_strip, .tile_rows = AMX_TILE_ROWS, .left = LB_TILE_BF16};
     set.bf16_arithmetic = "amx_bf16";
     return &set;
 }

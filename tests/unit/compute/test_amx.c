@@ -11,8 +11,8 @@
 
 enum
 {
-    MOST = 100,
-    N_SHAPES = 300
+    MOST_ROWS = 80,
+    N_SHAPES = 200
 };
 
 typedef struct operands
@@ -42,9 +42,9 @@ static float random_value(lb_random *random, bool is_extreme)
  * denormals among them, of which sums, too, are denormal or infinite. */
 static operands operands_make(lb_random *random, bool is_extreme)
 {
-    operands o = {.n_rows = 1 + (size_t)lb_random_below(random, AMX_TILE_ROWS),
+    operands o = {.n_rows = 1 + (size_t)lb_random_below(random, MOST_ROWS),
                   .n_columns = 1 + (size_t)lb_random_below(random, LB_PANEL),
-                  .n_inner = 1 + (size_t)lb_random_below(random, 2) * 416 +
+                  .n_inner = 1 + (size_t)lb_random_below(random, 3) * 480 +
                              (size_t)lb_random_below(random, 96)};
     const lb_vector *vector = lb_vector_at(&(lb_cpu){0}, 0);
     if (lb_random_below(random, 3) == 0) /* whole tiles go another way */
@@ -64,12 +64,18 @@ static operands operands_make(lb_random *random, bool is_extreme)
     {
         w[i] = random_value(random, is_extreme);
     }
-    o.left = (char *)op_alloc(o.n_rows + LB_TILE_SPARE_ROWS, LB_TILE_STRIDE);
-    memset(o.left, 0xFF, (o.n_rows + LB_TILE_SPARE_ROWS) * LB_TILE_STRIDE); /* NaN wherever read */
+    const size_t depth = lb_tile_depth(LB_TILE_BF16);
+    const size_t n_left = lb_blocks(o.n_inner, depth) * o.n_rows + LB_TILE_SPARE_ROWS;
+    o.left = (char *)op_alloc(n_left, LB_TILE_STRIDE);
+    memset(o.left, 0xFF, n_left * LB_TILE_STRIDE); /* NaN wherever else is read */
     o.right = (uint16_t *)op_alloc(lb_packed_depth(o.n_inner) * LB_PANEL, sizeof *o.right);
     const lb_tile_source by_row = {x, o.n_inner, false, false};
     const lb_tile_source by_column = {w, o.n_inner, false, false};
-    lb_tile_pack_left(vector, o.left, &by_row, LB_TILE_BF16, 0, o.n_rows, 0, o.n_inner);
+    for (size_t inner = 0; inner < o.n_inner; inner += depth)
+    {
+        lb_tile_pack_left(vector, o.left + inner / depth * o.n_rows * LB_TILE_STRIDE, &by_row,
+                          LB_TILE_BF16, 0, o.n_rows, inner, lb_min(depth, o.n_inner - inner));
+    }
     lb_tile_pack_right(vector, o.right, &by_column, true, 0, o.n_columns, 0, o.n_inner);
     o.c = (float *)op_alloc(o.n_rows * o.ldc, sizeof *o.c);
     o.other = (float *)op_alloc(o.n_rows * o.ldc, sizeof *o.c);
@@ -85,10 +91,16 @@ static operands operands_make(lb_random *random, bool is_extreme)
 
 static void run(const lb_tile_kernel *kernel, const operands *o, float *c)
 {
-    kernel->begin();
-    kernel->multiply(c, o->ldc, o->left, o->right, o->n_inner, o->n_rows, o->n_columns,
-                     o->is_added);
-    kernel->end();
+    const lb_tile_strip strip = {.left = o->left,
+                                 .block_rows = o->n_rows,
+                                 .right = (const char *)o->right,
+                                 .c = c,
+                                 .ldc = o->ldc,
+                                 .n_rows = o->n_rows,
+                                 .n_columns = o->n_columns,
+                                 .n_inner = o->n_inner,
+                                 .is_added = o->is_added};
+    lb_tile_multiply(kernel, &strip);
 }
 
 static bool is_same(float a, float b)
