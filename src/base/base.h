@@ -148,11 +148,13 @@ const char *lb_path_name(const char *path); /* the last component; borrowed */
 char *lb_path_parent(const char *path, lobass_error *error);
 /* PATH with its folder resolved and, if IS_FOLLOWED, its last component too; yours: free(). NULL
  * where that does not exist. */
-char *lb_path_resolve(const char *path, bool is_followed);
+lobass_status lb_path_resolve(char **resolved, const char *path, bool is_followed,
+                              lobass_error *error);
 /* Whether the two lead to one file, by their names or once links are followed. */
-bool lb_path_is_same(const char *a, const char *b);
+lobass_status lb_path_is_same(bool *is_same, const char *a, const char *b, lobass_error *error);
 /* PATH is FOLDER or lies somewhere in it, links resolved; false where either is missing. */
-bool lb_path_is_within(const char *path, const char *folder);
+lobass_status lb_path_is_within(bool *is_within, const char *path, const char *folder,
+                                lobass_error *error);
 
 /* ---- files (file.c, output.c, spool.c, folder.c, lock.c) --------------------------------------
  */

@@ -279,16 +279,18 @@ lobass_status lb_output_open(lb_output **output, const char *path, bool overwrit
     made->overwrite = overwrite;
     made->path = lb_copy_text(path, strlen(path), error);
     /* Through a symbolic link the file behind it is replaced, not the link. */
-    made->target = overwrite ? realpath(path, NULL) : NULL;
-    if (made->target == NULL)
+    lobass_status status =
+        overwrite ? lb_path_resolve(&made->target, path, true, error) : LOBASS_OK;
+    if (status == LOBASS_OK && made->target == NULL)
     {
         made->target = lb_copy_text(path, strlen(path), error);
     }
-    made->buffer = lb_alloc(BUFFER_BYTES, 1, error);
-    lobass_status status = LOBASS_OUT_OF_MEMORY;
-    if (made->path != NULL && made->target != NULL && made->buffer != NULL)
+    made->buffer = lb_alloc(BUFFER_BYTES, 1, status == LOBASS_OK ? error : NULL);
+    if (status == LOBASS_OK)
     {
-        status = create_partial(made, error);
+        status = made->path != NULL && made->target != NULL && made->buffer != NULL
+                     ? create_partial(made, error)
+                     : LOBASS_OUT_OF_MEMORY;
     }
     if (status != LOBASS_OK)
     {

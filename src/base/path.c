@@ -60,47 +60,76 @@ char *lb_path_parent(const char *path, lobass_error *error)
     return size == 0 ? lb_copy_text(".", 1, error) : lb_copy_text(path, size, error);
 }
 
-bool lb_path_is_within(const char *path, const char *folder)
+/* As realpath(); NULL where there is nothing. */
+static lobass_status follow(char **whole, const char *path, lobass_error *error)
 {
-    char *inner = realpath(path, NULL);
-    char *outer = realpath(folder, NULL);
-    bool is_within = false;
-    if (inner != NULL && outer != NULL)
+    *whole = realpath(path, NULL);
+    return *whole != NULL || errno == ENOENT || errno == ENOTDIR
+               ? LOBASS_OK
+               : lb_fail_errno(error, path, "resolve");
+}
+
+lobass_status lb_path_resolve(char **resolved, const char *path, bool is_followed,
+                              lobass_error *error)
+{
+    *resolved = NULL;
+    if (is_followed)
+    {
+        return follow(resolved, path, error);
+    }
+    const char *name = lb_path_name(path);
+    char *folder = NULL;
+    char *parent = name == path ? lb_copy_text(".", 1, error)
+                                : lb_copy_text(path, (size_t)(name - path), error);
+    lobass_status status = parent == NULL ? LOBASS_OUT_OF_MEMORY : follow(&folder, parent, error);
+    if (folder != NULL)
+    {
+        *resolved = lb_path_join(folder, name, error);
+        status = *resolved == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
+    }
+    free(parent);
+    free(folder);
+    return status;
+}
+
+lobass_status lb_path_is_within(bool *is_within, const char *path, const char *folder,
+                                lobass_error *error)
+{
+    char *inner = NULL;
+    char *outer = NULL;
+    *is_within = false;
+    lobass_status status = follow(&inner, path, error);
+    if (inner != NULL)
+    {
+        status = follow(&outer, folder, error);
+    }
+    if (outer != NULL)
     {
         const size_t size = strcmp(outer, "/") == 0 ? 0 : strlen(outer);
-        is_within = strncmp(inner, outer, size) == 0 && (inner[size] == '\0' || inner[size] == '/');
+        *is_within =
+            strncmp(inner, outer, size) == 0 && (inner[size] == '\0' || inner[size] == '/');
     }
     free(outer);
     free(inner);
-    return is_within;
+    return status;
 }
 
-char *lb_path_resolve(const char *path, bool is_followed)
+lobass_status lb_path_is_same(bool *is_same, const char *a, const char *b, lobass_error *error)
 {
-    if (is_followed)
+    lobass_status status = LOBASS_OK;
+    *is_same = false;
+    for (int i = 0; i < 2 && !*is_same && status == LOBASS_OK; i++)
     {
-        return realpath(path, NULL);
-    }
-    const char *name = lb_path_name(path);
-    char *parent =
-        name == path ? lb_copy_text(".", 1, NULL) : lb_copy_text(path, (size_t)(name - path), NULL);
-    char *folder = parent == NULL ? NULL : realpath(parent, NULL);
-    char *whole = folder == NULL ? NULL : lb_path_join(folder, name, NULL);
-    free(parent);
-    free(folder);
-    return whole;
-}
-
-bool lb_path_is_same(const char *a, const char *b)
-{
-    bool is_same = false;
-    for (int i = 0; i < 2 && !is_same; i++)
-    {
-        char *first = lb_path_resolve(a, i == 1);
-        char *second = lb_path_resolve(b, i == 1);
-        is_same = first != NULL && second != NULL && strcmp(first, second) == 0;
+        char *first = NULL;
+        char *second = NULL;
+        status = lb_path_resolve(&first, a, i == 1, error);
+        if (status == LOBASS_OK)
+        {
+            status = lb_path_resolve(&second, b, i == 1, error);
+        }
+        *is_same = first != NULL && second != NULL && strcmp(first, second) == 0;
         free(first);
         free(second);
     }
-    return is_same;
+    return status;
 }

@@ -169,7 +169,9 @@ static lobass_status held_out_check(const lb_setting *s, lobass_error *error)
     LB_TRY_GOTO(lb_sources_check(sources, options->n_held_out, error));
     for (size_t i = 0; i < options->n_held_out; i++)
     {
-        if (lb_path_is_within(sources[i].path, s->folder))
+        bool is_within = false;
+        LB_TRY_GOTO(lb_path_is_within(&is_within, sources[i].path, s->folder, error));
+        if (is_within)
         {
             status = lb_fail(error, LOBASS_CONFLICT,
                              "%s: lies in the experiment that is to be overwritten, %s; move it "

@@ -84,18 +84,60 @@ static void restore_integers(json_t *value)
     }
 }
 
-/* Where an allocation failed, jansson tells it of few: of others it blames the text, or goes on
- * without the byte that it had no room for, and a key is another key. Only errno is sure. */
-static lobass_status end_parse(json_t **value, const char *where, const json_error_t *found,
-                               const char *text, size_t size_bytes, lobass_error *error)
+/* Where an allocation fails, jansson says so of some only: of others it blames the text, or goes on
+ * without the byte that it had no room for, and a key is another key. errno tells, until a number
+ * is converted: so the text is given in pieces that end before and behind each digit, and errno is
+ * looked at before each. */
+typedef struct source
 {
-    if (errno == ENOMEM)
+    const char *text;
+    size_t size, at; /* bytes */
+    bool is_out;     /* of memory */
+} source;
+
+static bool is_digit(char byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static size_t give_piece(void *piece, size_t most, void *context)
+{
+    source *s = context;
+    size_t size = 0;
+    s->is_out = s->is_out || errno == ENOMEM;
+    if (s->is_out)
     {
-        json_decref(*value);
-        *value = NULL;
-        return lb_fail(error, LOBASS_OUT_OF_MEMORY, "%s: out of memory", where);
+        return SIZE_MAX; /* a failure */
     }
-    return *value == NULL ? fail_parse(error, where, found, text, size_bytes) : LOBASS_OK;
+    most = s->size - s->at < most ? s->size - s->at : most;
+    while (size < most && (size == 0 || !is_digit(s->text[s->at + size - 1])) &&
+           (size == 0 || !is_digit(s->text[s->at + size])))
+    {
+        size++;
+    }
+    memcpy(piece, s->text + s->at, size);
+    s->at += size;
+    return size;
+}
+
+static bool load(json_t **value, const char *text, size_t size_bytes, size_t flags,
+                 json_error_t *found)
+{
+    source s = {.text = text, .size = size_bytes};
+    errno = 0;
+    *value = json_load_callback(give_piece, &s, flags | JSON_DECODE_ANY | JSON_ALLOW_NUL, found);
+    if (!s.is_out && errno != ENOMEM)
+    {
+        return true;
+    }
+    json_decref(*value);
+    *value = NULL;
+    return false;
+}
+
+static lobass_status fail_memory(lobass_error *error, const char *where)
+{
+    return lb_fail(error, LOBASS_OUT_OF_MEMORY, "%s: out of memory", where);
 }
 
 lobass_status lb_json_parse_flags(json_t **value, const char *data, size_t size_bytes, size_t flags,
@@ -103,25 +145,38 @@ lobass_status lb_json_parse_flags(json_t **value, const char *data, size_t size_
 {
     json_error_t found;
     const char *text = data == NULL ? "" : data;
-    errno = 0;
-    *value = json_loadb(text, size_bytes, flags | JSON_DECODE_ANY | JSON_ALLOW_NUL, &found);
-    return end_parse(value, where, &found, text, size_bytes, error);
+    if (!load(value, text, size_bytes, flags, &found))
+    {
+        return fail_memory(error, where);
+    }
+    return *value == NULL ? fail_parse(error, where, &found, text, size_bytes) : LOBASS_OK;
 }
 
 lobass_status lb_json_parse(json_t **value, const char *data, size_t size_bytes, const char *where,
                             lobass_error *error)
 {
-    const size_t flags = JSON_DECODE_ANY | JSON_ALLOW_NUL;
-    const char *text = data == NULL ? "" : data;
     json_error_t found;
-    errno = 0;
-    *value = json_loadb(text, size_bytes, flags, &found);
+    const char *text = data == NULL ? "" : data;
+    if (!load(value, text, size_bytes, 0, &found))
+    {
+        return fail_memory(error, where);
+    }
     if (*value == NULL && json_error_code(&found) == json_error_numeric_overflow)
     {
-        *value = json_loadb(text, size_bytes, flags | JSON_DECODE_INT_AS_REAL, &found);
+        if (!load(value, text, size_bytes, JSON_DECODE_INT_AS_REAL, &found))
+        {
+            return fail_memory(error, where);
+        }
+        errno = 0;
         restore_integers(*value);
+        if (errno == ENOMEM)
+        {
+            json_decref(*value);
+            *value = NULL;
+            return fail_memory(error, where);
+        }
     }
-    return end_parse(value, where, &found, text, size_bytes, error);
+    return *value == NULL ? fail_parse(error, where, &found, text, size_bytes) : LOBASS_OK;
 }
 
 lobass_status lb_json_load(json_t **value, const char *path, lobass_error *error)

@@ -65,7 +65,11 @@ static lobass_status reference_look(reference *found, const char *run, lobass_er
 /* RUN/reference as it is recorded where it is measured; yours. */
 static char *recorded_path(const char *run, lobass_error *error)
 {
-    char *folder = realpath(run, NULL);
+    char *folder = NULL;
+    if (lb_path_resolve(&folder, run, true, error) != LOBASS_OK)
+    {
+        return NULL;
+    }
     char *path = lb_path_join(folder != NULL ? folder : run, LB_RUN_REFERENCE, error);
     free(folder);
     return path;

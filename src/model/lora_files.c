@@ -153,11 +153,12 @@ lobass_status lb_lora_save(const lb_model *model, const char *folder, const char
     lobass_status status = LOBASS_OUT_OF_MEMORY;
     char *config = lb_path_join(folder, CONFIG_NAME, error);
     char *weights = config == NULL ? NULL : lb_path_join(folder, WEIGHTS_NAME, error);
-    char *whole = realpath(base, NULL);
+    char *whole = NULL;
     if (weights == NULL)
     {
         goto done;
     }
+    LB_TRY_GOTO(lb_path_resolve(&whole, base, true, error));
     LB_TRY_GOTO(write_config(model->lora, config, whole != NULL ? whole : base, error));
     LB_TRY_GOTO(lb_tokenizer_files_copy(folder, base, error));
     status = lb_parameters_write(lb_model_trained(model), weights, error);

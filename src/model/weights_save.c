@@ -85,10 +85,16 @@ char *lb_config_print(const json_t *root)
     {
         free(text);
         text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(digits));
-        json_t *again = text == NULL ? NULL : json_loads(text, JSON_ALLOW_NUL, NULL);
+        json_t *again = NULL;
+        if (text == NULL ||
+            lb_json_parse(&again, text, strlen(text), "", NULL) == LOBASS_OUT_OF_MEMORY)
+        {
+            free(text);
+            return NULL;
+        }
         const bool is_same = again != NULL && json_equal(again, root) != 0;
         json_decref(again);
-        if (is_same || text == NULL)
+        if (is_same)
         {
             break;
         }

@@ -76,51 +76,57 @@ static lobass_status put_training(lb_page *page, const lb_report *report)
 /* ---- the selection ----------------------------------------------------------------------------
  */
 
-/* The manifest beside the file OUTPUT of a selection: yours, or NULL where there can be none. */
-static char *manifest_path(const char *output, const char *run, lobass_error *error)
+/* The manifest beside the file OUTPUT of a selection: *PATH is yours, NULL where there can be none.
+ */
+static lobass_status manifest_path(char **path, const char *output, const char *run,
+                                   lobass_error *error)
 {
     static const char *const endings[] = {".jsonl", ".json"};
-    const char *name = lb_path_name(output);
-    if (strcmp(name, LB_RUN_SELECTED) == 0)
+    *path = NULL;
+    if (strcmp(lb_path_name(output), LB_RUN_SELECTED) == 0)
     {
-        return lb_path_join(run, LB_RUN_MANIFEST, error);
+        *path = lb_path_join(run, LB_RUN_MANIFEST, error);
+        return *path == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
     }
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+    for (size_t i = 0; i < sizeof endings / sizeof *endings && *path == NULL; i++)
     {
         const size_t size = strlen(output);
         const size_t n = strlen(endings[i]);
         if (size > n && strcmp(output + size - n, endings[i]) == 0)
         {
-            lb_buffer path = {0};
-            if (lb_buffer_append(&path, output, size - n, error) == LOBASS_OK &&
-                lb_buffer_append_text(&path, MANIFEST_ENDING, error) == LOBASS_OK)
-            {
-                return path.data;
-            }
-            lb_buffer_free(&path);
+            lb_buffer text = {0};
+            const lobass_status status =
+                lb_buffer_print(&text, error, "%.*s%s", (int)(size - n), output, MANIFEST_ENDING);
+            *path = text.data;
+            LB_TRY(status);
         }
     }
-    return NULL;
+    return LOBASS_OK;
 }
 
 /* The command line stands in the manifest alone; one that was moved or is broken has none. */
-static void put_command(lb_page *page, const lb_report *report, const json_t *selection)
+static lobass_status put_command(lb_page *page, const lb_report *report, const json_t *selection)
 {
-    lobass_error unused;
     json_t *manifest = NULL;
     const char *output = json_string_value(json_object_get(selection, "output"));
-    char *path =
-        output == NULL ? NULL : manifest_path(output, lb_store_path(report->store), &unused);
-    if (path != NULL && lb_json_load(&manifest, path, &unused) == LOBASS_OK)
+    if (output == NULL)
     {
-        const char *command = json_string_value(json_object_get(manifest, "command"));
-        if (command != NULL)
-        {
-            lb_json_put_text(&page->json, "command", command);
-        }
+        return LOBASS_OK;
+    }
+    char *path = NULL;
+    lobass_status status = manifest_path(&path, output, lb_store_path(report->store), page->error);
+    if (status == LOBASS_OK && path != NULL)
+    {
+        status = lb_json_load(&manifest, path, page->error);
+    }
+    const char *command = json_string_value(json_object_get(manifest, "command"));
+    if (command != NULL)
+    {
+        lb_json_put_text(&page->json, "command", command);
     }
     json_decref(manifest);
     free(path);
+    return status == LOBASS_NOT_FOUND || status == LOBASS_BAD_FORMAT ? LOBASS_OK : status;
 }
 
 static lobass_status put_selection(lb_page *page, const lb_report *report)
@@ -137,8 +143,9 @@ static lobass_status put_selection(lb_page *page, const lb_report *report)
         LB_TRY(lb_json_parse(&recorded, report->selection_json, strlen(report->selection_json),
                              lb_store_path(report->store), page->error));
     }
-    put_command(page, report, recorded);
+    const lobass_status status = put_command(page, report, recorded);
     json_decref(recorded);
+    LB_TRY(status);
     lb_json_open(json, "selection", '{');
     lb_json_put_boolean(json, "is_recorded", choice->is_recorded);
     lb_json_put_text(json, "score", lobass_score_describe(choice->by)->name);

@@ -78,6 +78,7 @@ static lobass_status output_find(lobass_report_result *result, const lobass_repo
         return LOBASS_OUT_OF_MEMORY;
     }
     const size_t size = strlen(path);
+    bool is_own = false;
     lobass_status status = LOBASS_OK;
     if (size < sizeof ending || strcmp(path + size - (sizeof ending - 1), ending) != 0)
     {
@@ -88,7 +89,11 @@ static lobass_status output_find(lobass_report_result *result, const lobass_repo
         status = lb_fail(error, LOBASS_BAD_ARGUMENT, "%.60s...: a path of %zu bytes, expected %zu",
                          path, size, sizeof result->output - 1);
     }
-    else if (!lb_path_is_same(path, own))
+    else
+    {
+        status = lb_path_is_same(&is_own, path, own, error);
+    }
+    if (status == LOBASS_OK && !is_own)
     {
         status = lb_output_path_check(path, error);
     }

@@ -69,7 +69,8 @@ static lobass_status check_not_owned(const char *path, bool is_folder, lobass_er
     for (int i = 0; i < 2 && status == LOBASS_OK; i++)
     {
         lb_buffer owner = {0};
-        char *target = lb_path_resolve(path, i == 1);
+        char *target = NULL;
+        LB_TRY(lb_path_resolve(&target, path, i == 1, error));
         const char *rest = target == NULL ? NULL : find_owner(&owner, target);
         if (rest != NULL && !(is_folder && strcmp(rest, LB_RUN_REFERENCE) == 0))
         {
@@ -137,7 +138,12 @@ lobass_status lb_model_folder_check(const char *folder, const char *const *read,
 {
     for (size_t i = 0; i < n_read; i++)
     {
-        if (read[i] != NULL && lb_path_is_within(read[i], folder))
+        bool is_within = false;
+        if (read[i] != NULL)
+        {
+            LB_TRY(lb_path_is_within(&is_within, read[i], folder, error));
+        }
+        if (is_within)
         {
             return lb_fail(error, LOBASS_CONFLICT,
                            "%s: not overwritten: this command reads %s; name another output",

@@ -17,15 +17,20 @@ static bool is_standard_input(const char *path)
 /* The same file has the same path whatever the working folder; one that is gone keeps its name. */
 static char *absolute_path(const char *path, lobass_error *error)
 {
-    char *resolved = realpath(path, NULL);
-    if (resolved != NULL)
+    char *resolved = NULL;
+    char here[4096];
+    if (lb_path_resolve(&resolved, path, true, error) != LOBASS_OK || resolved != NULL)
     {
         return resolved;
     }
-    char here[4096];
-    if (path[0] == '/' || getcwd(here, sizeof here) == NULL)
+    if (path[0] == '/')
     {
         return lb_copy_text(path, strlen(path), error);
+    }
+    if (getcwd(here, sizeof here) == NULL)
+    {
+        (void)lb_fail_errno(error, path, "resolve");
+        return NULL;
     }
     return lb_path_join(here, path, error);
 }

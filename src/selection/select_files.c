@@ -52,8 +52,10 @@ static lobass_status check_no_data(const char *path, const char *run,
         {
             return LOBASS_OUT_OF_MEMORY;
         }
-        const bool is_data = lb_path_is_same(path, data);
+        bool is_data = false;
+        const lobass_status status = lb_path_is_same(&is_data, path, data, error);
         free(data);
+        LB_TRY(status);
         if (is_data)
         {
             return lb_fail(error, LOBASS_CONFLICT,
@@ -95,7 +97,16 @@ static lobass_status names_make(lb_select_files *files, const char *output, cons
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    files->is_own = output == NULL || lb_path_is_same(output, own);
+    files->is_own = true;
+    if (output != NULL)
+    {
+        const lobass_status status = lb_path_is_same(&files->is_own, output, own, error);
+        if (status != LOBASS_OK)
+        {
+            free(own);
+            return status;
+        }
+    }
     if (files->is_own)
     {
         files->records = output == NULL ? lb_copy_text(own, strlen(own), error)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lobass_init: a model of given shapes with random weights, in Hugging Face layout, to be
- * pretrained with lobass_train on text. The folder is put together in OUTPUT.init.PID and moved
- * when it is whole.
+ * pretrained with lobass_train on text. The folder is put together in OUTPUT.init.partial
+ * and moved when it is whole; what a process that was killed left there is taken over by the next.
  */
 #include "task/task.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* PATH, or PATH/NAME where PATH is a folder; yours. */
@@ -66,7 +66,8 @@ static lobass_status check_vocabulary(const lb_config *config, const char *confi
 typedef struct init_paths
 {
     char *config, *tokenizer; /* files */
-    char *staging;            /* OUTPUT.init.PID */
+    char *staging;            /* OUTPUT.init.partial */
+    char *lock;               /* its lock, held while a process works there */
     char *source;             /* its source/: config and tokenizer as they were given */
     char *model;              /* its model/: what becomes OUTPUT */
 } init_paths;
@@ -76,6 +77,7 @@ static void init_paths_free(init_paths *p)
     free(p->config);
     free(p->tokenizer);
     free(p->staging);
+    free(p->lock);
     free(p->source);
     free(p->model);
 }
@@ -91,37 +93,64 @@ static lobass_status init_paths_find(init_paths *p, const char *config, const ch
     }
     LB_TRY(lb_buffer_append(&staging, output, size, error));
     p->staging = staging.data;
-    const lobass_status status = lb_buffer_print(&staging, error, ".init.%ld", (long)getpid());
+    const lobass_status status = lb_buffer_append_text(&staging, ".init.partial", error);
     p->staging = staging.data;
     LB_TRY(status);
     p->config = file_within(config, "config.json", error);
     p->tokenizer = file_within(tokenizer, LB_TOKENIZER_FILE, error);
+    p->lock = lb_path_join(p->staging, "lock", error);
     p->source = lb_path_join(p->staging, "source", error);
     p->model = lb_path_join(p->staging, "model", error);
-    return p->config != NULL && p->tokenizer != NULL && p->source != NULL && p->model != NULL
+    return p->config != NULL && p->tokenizer != NULL && p->lock != NULL && p->source != NULL &&
+                   p->model != NULL
                ? LOBASS_OK
                : LOBASS_OUT_OF_MEMORY;
 }
 
-/* A folder of that name is somebody's own, or of a process that was killed: it stays. */
-static lobass_status staging_create(const init_paths *p, lobass_error *error)
+static lobass_status remove_if_there(const char *folder, lobass_error *error)
 {
-    char *parent = lb_path_parent(p->staging, error);
-    if (parent == NULL)
+    return lb_path_look(folder) == LB_PATH_MISSING ? LOBASS_OK : lb_folder_remove(folder, error);
+}
+
+static lobass_status staging_clear(const init_paths *p, lobass_error *error)
+{
+    LB_TRY(remove_if_there(p->source, error));
+    return remove_if_there(p->model, error);
+}
+
+/* What a process that ended early left there is taken over. */
+static lobass_status staging_open(const init_paths *p, lb_lock *lock, lobass_error *error)
+{
+    LB_TRY(lb_folder_create(p->staging, error));
+    LB_TRY(lb_lock_acquire(lock, p->lock, error));
+    return staging_clear(p, error);
+}
+
+/* What else stands there is somebody's own, and the folder stays. */
+static lobass_status staging_close(const init_paths *p, lb_lock *lock, lobass_error *error)
+{
+    lobass_status status = staging_clear(p, error);
+    if (status == LOBASS_OK && unlink(p->lock) != 0)
     {
-        return LOBASS_OUT_OF_MEMORY;
+        status = lb_fail_errno(error, p->lock, "remove");
     }
-    const lobass_status status = lb_folder_create(parent, error);
-    free(parent);
-    LB_TRY(status);
-    if (lb_path_look(p->staging) != LB_PATH_MISSING)
+    if (status == LOBASS_OK && rmdir(p->staging) != 0 && errno != ENOTEMPTY && errno != EEXIST)
     {
-        return lb_fail(error, LOBASS_CONFLICT,
-                       "%s: exists already; expected no such folder, it is to be made for a while",
-                       p->staging);
+        status = lb_fail_errno(error, p->staging, "remove the folder");
     }
-    return mkdir(p->staging, 0777) == 0 ? LOBASS_OK
-                                        : lb_fail_errno(error, p->staging, "create the folder");
+    lb_lock_release(lock);
+    return status;
+}
+
+/* Of a process that ended between moving the model to its place and clearing the rest. */
+static void staging_discard(const init_paths *p)
+{
+    lb_lock lock = {0};
+    if (lb_path_look(p->staging) != LB_PATH_MISSING &&
+        lb_lock_acquire(&lock, p->lock, NULL) == LOBASS_OK)
+    {
+        (void)staging_close(p, &lock, NULL);
+    }
 }
 
 static lobass_status stage(const init_paths *p, const lb_config *config, uint64_t seed,
@@ -149,19 +178,20 @@ static lobass_status init_at(const init_paths *p, const char *output, uint64_t s
         const char *const read[] = {p->config, p->tokenizer};
         LB_TRY(lb_model_folder_check(output, read, sizeof read / sizeof *read, error));
     }
-    LB_TRY(staging_create(p, error));
-    lobass_status status = stage(p, &config, seed, error);
+    lb_lock lock = {0};
+    lobass_status status = staging_open(p, &lock, error);
+    if (status != LOBASS_OK)
+    {
+        lb_lock_release(&lock);
+        return status;
+    }
+    status = stage(p, &config, seed, error);
     if (status == LOBASS_OK)
     {
         status = lb_folder_move(p->model, output, overwrite, error);
     }
-    if (lb_path_look(p->staging) != LB_PATH_MISSING)
-    {
-        const lobass_status removed =
-            lb_folder_remove(p->staging, status == LOBASS_OK ? error : NULL);
-        status = status == LOBASS_OK ? removed : status;
-    }
-    return status;
+    const lobass_status closed = staging_close(p, &lock, status == LOBASS_OK ? error : NULL);
+    return status == LOBASS_OK ? closed : status;
 }
 
 lobass_status lobass_init(const char *config, const char *tokenizer, const char *output,
@@ -173,12 +203,13 @@ lobass_status lobass_init(const char *config, const char *tokenizer, const char 
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
                        "expected a configuration, a tokenizer and an output folder");
     }
-    if (!overwrite && lb_path_look(output) != LB_PATH_MISSING)
-    {
-        return lb_fail(error, LOBASS_CONFLICT,
-                       "%s: exists already; expected a folder that is to be made", output);
-    }
     lobass_status status = init_paths_find(&p, config, tokenizer, output, error);
+    if (status == LOBASS_OK && !overwrite && lb_path_look(output) != LB_PATH_MISSING)
+    {
+        staging_discard(&p);
+        status = lb_fail(error, LOBASS_CONFLICT,
+                         "%s: exists already; expected a folder that is to be made", output);
+    }
     if (status == LOBASS_OK)
     {
         status = init_at(&p, output, seed, overwrite, error);

@@ -110,7 +110,9 @@ static lobass_status check_outside(const lb_preparer *p, lobass_error *error)
     for (size_t i = 0; i <= options->n_data; i++)
     {
         const char *path = i < options->n_data ? p->sources[i].path : options->model;
-        if (lb_path_is_within(path, options->run))
+        bool is_within = false;
+        LB_TRY(lb_path_is_within(&is_within, path, options->run, error));
+        if (is_within)
         {
             return lb_fail(error, LOBASS_CONFLICT,
                            "%s: lies in the run that is to be overwritten, %s; move it away or use "

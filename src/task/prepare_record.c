@@ -100,7 +100,8 @@ lobass_status lb_prepare_record(const lb_preparer *p, lobass_error *error)
 {
     char vocabulary[32];
     char eos[32];
-    char *model = realpath(p->options->model, NULL);
+    char *model = NULL;
+    LB_TRY(lb_path_resolve(&model, p->options->model, true, error));
     (void)snprintf(vocabulary, sizeof vocabulary, "%zu", p->config.n_vocabulary);
     (void)snprintf(eos, sizeof eos, "%" PRId32, lb_end_token(p->tokenizer, &p->config));
     const char *const facts[][2] = {

@@ -64,14 +64,17 @@ static lobass_status check_options(const lobass_train_options *options, lobass_e
 typedef struct places
 {
     char *output; /* without slashes at its end */
-    char *partial, *lock, *rows, *held_out, *checkpoint, *model, *log;
+    char *partial, *lock, *rows, *held_out, *model, *log;
+    char *checkpoint, *checkpoint_new, *checkpoint_done;
     char *checkpoint_log, *output_log;
 } places;
 
 static void places_free(places *p)
 {
-    char *const all[] = {p->output, p->partial,    p->lock, p->rows,           p->held_out,
-                         p->model,  p->checkpoint, p->log,  p->checkpoint_log, p->output_log};
+    char *const all[] = {
+        p->output,         p->partial,   p->lock,       p->rows,           p->held_out,
+        p->model,          p->log,       p->checkpoint, p->checkpoint_new, p->checkpoint_done,
+        p->checkpoint_log, p->output_log};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; ++i)
     {
         free(all[i]);
@@ -97,9 +100,11 @@ static lobass_status places_find(places *p, const char *output, lobass_error *er
     p->rows = lb_path_join(p->partial, "rows", error);
     p->held_out = lb_path_join(p->partial, "held_out", error);
     p->checkpoint = lb_path_join(p->partial, "checkpoint", error);
+    p->checkpoint_new = lb_path_join(p->partial, "checkpoint.new", error);
+    p->checkpoint_done = lb_path_join(p->partial, "checkpoint.done", error);
     p->model = lb_path_join(p->partial, "model", error);
     if (p->lock == NULL || p->rows == NULL || p->held_out == NULL || p->checkpoint == NULL ||
-        p->model == NULL)
+        p->checkpoint_new == NULL || p->checkpoint_done == NULL || p->model == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
@@ -180,6 +185,27 @@ static lobass_status check_partial(const places *p, lobass_error *error)
     return status;
 }
 
+/* Without a checkpoint at its place, what stands in OUTPUT.partial is of no use to anyone. */
+static lobass_status partial_close(const places *p, lobass_error *error)
+{
+    LB_TRY(remove_if_there(p->checkpoint_new, error));
+    if (is_there(p->checkpoint) && rename(p->checkpoint, p->checkpoint_done) != 0)
+    {
+        return lb_fail_errno(error, p->checkpoint_done, "rename to it");
+    }
+    return lb_folder_remove(p->partial, error);
+}
+
+/* Killed within partial_close(). */
+static void clear_finished(const places *p)
+{
+    if (is_there(p->partial) && !is_there(p->checkpoint) && !is_there(p->checkpoint_new) &&
+        check_partial(p, NULL) == LOBASS_OK)
+    {
+        (void)lb_partial_remove(p->partial, NULL);
+    }
+}
+
 /* Before a folder that stands there is replaced. */
 static lobass_status check_overwritten(const lobass_train_options *options, const places *p,
                                        lobass_error *error)
@@ -196,6 +222,7 @@ static lobass_status check_output(const lobass_train_options *options, const pla
     const bool overwrite = options->overwrite;
     if (is_there(p->output) && !overwrite && !is_left_behind(p))
     {
+        clear_finished(p);
         return lb_fail(error, LOBASS_CONFLICT,
                        "%s: exists already; expected a folder that is to be made", p->output);
     }
@@ -269,7 +296,9 @@ static lobass_status held_out_compare(const char *held_out, const char *data,
                        "-: standard input was named to train on and to hold out; it can be read "
                        "once");
     }
-    if (lb_path_is_within(held_out, data)) /* it is the same file */
+    bool is_same = false;
+    LB_TRY(lb_path_is_within(&is_same, held_out, data, error));
+    if (is_same)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
                         "train: %s is trained on and held out: its loss says nothing about other "
@@ -512,7 +541,7 @@ lobass_status lobass_train(const lobass_train_options *options, const lobass_obs
         is_new && status != LOBASS_CANCELLED && !is_there(p.checkpoint) && !is_there(p.output);
     if (status == LOBASS_OK)
     {
-        status = lb_folder_remove(p.partial, error);
+        status = partial_close(&p, error);
     }
     else if (is_worthless)
     {

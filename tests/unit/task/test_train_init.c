@@ -25,7 +25,7 @@ static void test_folder_is_whole(void **state)
     check_ok(lobass_tokenizer_load(&tokenizer, f->model, &error), &error);
     assert_int_equal(lobass_tokenizer_count(tokenizer), 512);
     lobass_tokenizer_free(tokenizer);
-    (void)snprintf(path, sizeof path, "%s.init.%ld", f->model, (long)getpid());
+    (void)snprintf(path, sizeof path, "%s.init.partial", f->model);
     assert_int_equal(lb_path_look(path), LB_PATH_MISSING);
 }
 
@@ -61,22 +61,30 @@ static void test_existing_output_is_refused(void **state)
     check_ok(lobass_init(f->config, FIXTURE_TOKENIZER, f->model, 9, true, &error), &error);
 }
 
-/* What looks like the folder of an init is not touched unless this call made it. */
-static void test_foreign_staging_is_kept(void **state)
+/* What a killed process left is taken over; what is somebody's own stays. */
+static void test_staging_is_taken_over(void **state)
 {
     const fixture *f = *state;
-    char path[PATH_SIZE + 32];
+    char staging[PATH_SIZE + 32];
+    char model[PATH_SIZE + 64];
+    char own[PATH_SIZE + 64];
     lobass_error error = {0};
-    (void)snprintf(path, sizeof path, "%s.init", f->output);
-    check_ok(lb_folder_create(path, &error), &error);
+    (void)snprintf(staging, sizeof staging, "%s.init.partial", f->output);
+    (void)snprintf(model, sizeof model, "%s/model", staging);
+    (void)snprintf(own, sizeof own, "%s/own", staging);
+    check_ok(lb_folder_create(model, &error), &error);
     check_ok(lobass_init(f->config, FIXTURE_TOKENIZER, f->output, 7, false, &error), &error);
-    assert_int_equal(lb_path_look(path), LB_PATH_FOLDER);
-    (void)snprintf(path, sizeof path, "%s.init.%ld", f->output, (long)getpid());
-    assert_int_equal(lb_path_look(path), LB_PATH_MISSING);
-    check_ok(lb_folder_create(path, &error), &error);
+    check_same_file(f->model, f->output, "model.safetensors");
+    assert_int_equal(lb_path_look(staging), LB_PATH_MISSING);
+    check_ok(lb_folder_create(own, &error), &error);
+    check_ok(lobass_init(f->config, FIXTURE_TOKENIZER, f->output, 7, true, &error), &error);
+    assert_int_equal(lb_path_look(own), LB_PATH_FOLDER);
+    lb_lock lock = {0};
+    (void)snprintf(own, sizeof own, "%s/lock", staging);
+    check_ok(lb_lock_acquire(&lock, own, &error), &error);
     check_refused(lobass_init(f->config, FIXTURE_TOKENIZER, f->output, 7, true, &error),
-                  LOBASS_CONFLICT, &error, path, "exists already");
-    assert_int_equal(lb_path_look(path), LB_PATH_FOLDER);
+                  LOBASS_CONFLICT, &error, own, "in use");
+    lb_lock_release(&lock);
     /* -f does not remove what the command reads. */
     check_refused(lobass_init(f->model, FIXTURE_TOKENIZER, f->model, 7, true, &error),
                   LOBASS_CONFLICT, &error, f->model, "reads");
@@ -112,7 +120,7 @@ int main(void)
         INIT_TEST(test_folder_is_whole),
         INIT_TEST(test_seed_decides),
         INIT_TEST(test_existing_output_is_refused),
-        INIT_TEST(test_foreign_staging_is_kept),
+        INIT_TEST(test_staging_is_taken_over),
         INIT_TEST(test_small_vocabulary_is_refused),
         INIT_TEST(test_missing_files_are_named),
     };

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands that faults are tried in, small ones: a model with random weights of two layers of
+ * 32, ten records.
+ */
+#ifndef FAULT_COMMANDS_H
+#define FAULT_COMMANDS_H
+
+#include <stdbool.h>
+
+#define COMMAND_WORDS 26 /* with the program and the NULL at the end */
+
+typedef struct command
+{
+    const char *name;
+    const char *after; /* the command whose folder it is given; NULL: an empty one */
+    const char *words; /* with spaces between; $data is the folder of tests/cli/data */
+    bool is_extra;     /* beside prepare, measure, train, select and report: a smaller sample */
+} command;
+
+const command *command_find(const char *name);
+/* Makes the model and the records in the current folder, and in case/ what the command needs. */
+void command_set_up(const command *of, const char *lobass);
+/* The command's program and words, NULL at the end. */
+void command_words(const command *of, const char *lobass, const char *words[COMMAND_WORDS]);
+
+#endif
