@@ -47,7 +47,7 @@ static void gzip_add(lb_buffer *file, const uint8_t *data, size_t size)
     const size_t room = deflateBound(&z, size);
     uint8_t *out = malloc(room);
     require(out != NULL);
-    z.next_in = (Bytef *)(uintptr_t)data;
+    memcpy(&z.next_in, &data, sizeof data); /* zlib reads it and does not say const */
     z.avail_in = (uInt)size;
     z.next_out = out;
     z.avail_out = (uInt)room;

@@ -106,7 +106,7 @@ lobass_status lb_reference_recall(lobass_train_result *result, bool *is_there, l
         goto done;
     }
     status = LOBASS_OK;
-    *is_there = lb_path_look(path) == LB_PATH_FILE;
+    *is_there = lb_path_look(path) != LB_PATH_MISSING;
     if (*is_there)
     {
         LB_TRY_GOTO(lb_train_log_recall(result, folder, error));

@@ -64,7 +64,7 @@ lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    *has_run = lb_path_look(database) == LB_PATH_FILE;
+    *has_run = lb_path_look(database) != LB_PATH_MISSING;
     free(database);
     return *has_run ? LOBASS_OK : check_entries(run, error);
 }
@@ -123,7 +123,7 @@ lobass_status lb_run_rows_keep(lb_lock *hold, const char *run, lobass_error *err
     if (database != NULL && path != NULL)
     {
         const bool can_be_cleared =
-            lb_path_look(database) == LB_PATH_FILE && access(run, W_OK) == 0;
+            lb_path_look(database) != LB_PATH_MISSING && access(run, W_OK) == 0;
         status = can_be_cleared ? lb_lock_acquire_shared(hold, path, error) : LOBASS_OK;
     }
     free(path);

@@ -33,7 +33,7 @@ static bool model_owns(const char *name)
 static bool has_file(const char *folder, const char *name)
 {
     char *path = lb_path_join(folder, name, NULL);
-    const bool is_there = path != NULL && lb_path_look(path) == LB_PATH_FILE;
+    const bool is_there = path != NULL && lb_path_look(path) != LB_PATH_MISSING;
     free(path);
     return is_there;
 }

@@ -161,7 +161,7 @@ lobass_status lb_standard_input_keep(const char *run, const lobass_observer *obs
     LB_TRY_GOTO(lb_folder_create(folder, error));
     lb_stage_begin(&in.stage, observer, "read standard input", "bytes", 0, 0);
     status =
-        lb_path_look(path) == LB_PATH_FILE ? compare(&in, path, error) : copy(&in, path, error);
+        lb_path_look(path) != LB_PATH_MISSING ? compare(&in, path, error) : copy(&in, path, error);
 done:
     free(in.bytes);
     free(folder);

@@ -40,7 +40,7 @@ static const command commands[] = {
     {"scores", "select", "scores case/run", true},
     {"show", "select", "show case/run 3", true},
     {"info", "select", "info case/run", true},
-    {"evaluate", NULL, "evaluate data.jsonl model -q --threads 1", true},
+    {"evaluate", NULL, "evaluate model data.jsonl -q --threads 1", true},
     {"generate", NULL, "generate model --max-tokens 4 --threads 1 hello", true},
     {"run", NULL,
      "run model data.jsonl -o case/run -k 3 --epochs 1 --batch-size 8 --learning-rate 1e-2"

@@ -258,11 +258,11 @@ void mask_times(char *text)
     }
 }
 
-static void add_value(FILE *to, sqlite3_stmt *statement, int column, bool is_masked)
+static void add_value(FILE *to, sqlite3_stmt *statement, int column)
 {
     const char *name = sqlite3_column_name(statement, column);
     (void)fprintf(to, " %s=", name);
-    if (is_masked || strstr(name, "seconds") != NULL)
+    if (strstr(name, "seconds") != NULL)
     {
         (void)fputs("#", to);
         return;
@@ -292,11 +292,14 @@ static void add_query(FILE *to, sqlite3 *database, const char *sql, const char *
     while ((code = sqlite3_step(statement)) == SQLITE_ROW)
     {
         const char *first = (const char *)sqlite3_column_text(statement, 0);
-        const bool is_time = first != NULL && strncmp(first, "seconds.", 8) == 0;
+        if (first != NULL && strncmp(first, "seconds.", 8) == 0)
+        {
+            continue; /* that of what was interrupted may not be on record */
+        }
         (void)fputs(title, to);
         for (int i = 0; i < sqlite3_column_count(statement); i++)
         {
-            add_value(to, statement, i, is_time && i > 0);
+            add_value(to, statement, i);
         }
         (void)fputc('\n', to);
     }
