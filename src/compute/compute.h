@@ -203,8 +203,10 @@ lobass_status lb_sum_of_squares(lb_compute *c, double *sum, const float *x, size
 typedef struct lb_cpu
 {
     bool has_avx2, has_avx512, has_avx512_bf16, has_amx_bf16;
-    bool has_fast_bf16; /* products in bf16 beat those in fp32: AMX, or AVX512-BF16 on AMD (twice as
-                           fast as fp32 on Zen 4; on Intel without AMX no faster) */
+    /* Products in bf16 beat those in fp32, whatever the model: with AMX (measured from d 64 on,
+     * bench/NOTES.md), or AVX512-BF16 on AMD (twice as fast as fp32 on Zen 4; on Intel without AMX
+     * no faster). */
+    bool has_fast_bf16;
 } lb_cpu;
 
 lb_cpu lb_cpu_detect(void);

@@ -66,7 +66,7 @@ static lobass_status carve_slots(carver *from, lobass_error *error)
             widths[i] = lives.widths[i] > widths[i] ? lives.widths[i] : widths[i];
         }
     }
-    for (size_t i = 0; i < 2 * LB_MOST_VALUES; i++)
+    for (size_t i = 0; i < (size_t)2 * LB_MOST_VALUES; i++)
     {
         const request slot = {(void *)&from->slots[i], widths[i]};
         LB_TRY(carve(from, &slot, 1, error));

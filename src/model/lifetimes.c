@@ -147,6 +147,10 @@ void lb_lifetimes_find(lb_lifetimes *lifetimes, const lb_program *program, bool 
             const bool is_open = *item->slot == LB_NO_INDEX;
             widest = is_open && (widest == NULL || item->width > widest->width) ? item : widest;
         }
+        if (widest == NULL) /* none is left: there are as many turns as arrays */
+        {
+            return;
+        }
         place(&all, widest, lifetimes);
     }
 }

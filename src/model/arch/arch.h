@@ -15,6 +15,7 @@ extern const lb_architecture lb_llama; /* LlamaForCausalLM */
 
 #define LB_PARTS(rows) .parts = (rows), .n_parts = sizeof(rows) / sizeof *(rows)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are initialisers and parts of string literals */
 /* Tensors. CALLED is what an adapter's configuration calls the module. */
 #define LB_MATRIX(module, out, in, called) \
     {.name = module ".weight", .shape = {out, in}, .role = LB_TENSOR_MATRIX, .target = called}
@@ -35,5 +36,6 @@ extern const lb_architecture lb_llama; /* LlamaForCausalLM */
 #define LB_ATTENTION(q, k, v, to) {.op = LB_OP_ATTENTION, .inputs = {q, k, v}, .output = to}
 #define LB_SWIGLU(gate, up, to) {.op = LB_OP_SWIGLU, .inputs = {gate, up}, .output = to}
 #define LB_ADD(value, term) {.op = LB_OP_ADD, .inputs = {value, term}, .output = value}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif
