@@ -98,7 +98,8 @@ static lobass_status name_make(char name[LB_CELL_NAME_SIZE], const lb_cell_group
         }
         else
         {
-            size[n++] = lb_is_alphanumeric((unsigned char)*c) ? (char)(*c | 0x20) : '_'; /* lower */
+            size[n++] =
+                lb_is_alphanumeric((unsigned char)*c) ? (char)((unsigned char)*c | 0x20U) : '_';
         }
     }
     const bool has_size = group->arm->budget == LOBASS_BUDGET_ROWS;

@@ -62,7 +62,7 @@ static lobass_status recipe_look(bool *is_other, const lobass_run_options *optio
 
 static lobass_status losses_forget(lb_store *store, lobass_error *error)
 {
-    static const char *const facts[] = {LB_FACT_SELECTION, "seconds.train " LB_RUN_REFERENCE,
+    static const char *const facts[] = {LB_FACT_SELECTION, ("seconds.train " LB_RUN_REFERENCE),
                                         "seconds.select"};
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_store_begin(store, error));

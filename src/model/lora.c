@@ -14,7 +14,7 @@
 
 #define MOST_TARGETS 32 /* bits of lb_lora_settings.targets */
 
-static const char weight_suffix[] = ".weight";
+#define WEIGHT_SUFFIX ".weight"
 
 /* The names that the families' rules have, in their order. */
 static unsigned list_targets(const char *names[MOST_TARGETS])
@@ -77,7 +77,7 @@ bool lb_lora_module_name(char name[LB_MODULE_NAME_SIZE], const lb_parameter *par
     {
         return false;
     }
-    const size_t size = strlen(parameter->name) - (sizeof weight_suffix - 1);
+    const size_t size = strlen(parameter->name) - (sizeof WEIGHT_SUFFIX - 1);
     memcpy(name, parameter->name, size);
     name[size] = '\0';
     return true;

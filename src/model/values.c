@@ -4,6 +4,8 @@
  * packed or not; for training fp32 masters, and in bf16 a working copy of every matrix beside its
  * master. Gains and biases are fp32 always: they are small, and rounding them moves the loss.
  */
+#include <string.h>
+
 #include "model/weights.h"
 
 #define ALIGNMENT_BYTES 64
@@ -85,6 +87,12 @@ lobass_status lb_values_create(void **memory, lb_parameter_list parameters, lb_d
 void *lb_parameter_memory(const lb_parameter *parameter)
 {
     const lb_matrix *matrix = &parameter->matrix;
-    return (void *)(uintptr_t)(matrix->fp32 != NULL ? (const void *)matrix->fp32
-                                                    : (const void *)matrix->bf16);
+    const void *values = matrix->fp32;
+    void *memory = NULL;
+    if (values == NULL)
+    {
+        values = matrix->bf16;
+    }
+    memcpy(&memory, &values, sizeof memory); /* they are the model's own */
+    return memory;
 }

@@ -58,7 +58,7 @@ INLINED void amx_step(bool has_lower, const char *left, const char *right)
     TILE_DOT(1, 4, 7);
     if (has_lower)
     {
-        TILE_LOAD(5, left + AMX_ROWS * LB_TILE_STRIDE, LB_TILE_STRIDE);
+        TILE_LOAD(5, left + (size_t)AMX_ROWS * LB_TILE_STRIDE, LB_TILE_STRIDE);
         TILE_DOT(2, 5, 6);
         TILE_DOT(3, 5, 7);
     }

@@ -15,7 +15,7 @@ extern const lb_architecture lb_llama; /* LlamaForCausalLM */
 
 #define LB_PARTS(rows) .parts = (rows), .n_parts = sizeof(rows) / sizeof *(rows)
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): arguments are initialisers and parts of string literals */
+/* Arguments are initialisers and parts of strings. NOLINTBEGIN(bugprone-macro-parentheses) */
 /* Tensors. CALLED is what an adapter's configuration calls the module. */
 #define LB_MATRIX(module, out, in, called) \
     {.name = module ".weight", .shape = {out, in}, .role = LB_TENSOR_MATRIX, .target = called}
