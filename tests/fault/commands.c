@@ -129,7 +129,7 @@ static void run_those_before(const char *name, const char *lobass)
 
 void command_set_up(const command *of, const char *lobass)
 {
-    const char *const model[] = {lobass,        "init",     "--like", FAULT_DATA "/config.json",
+    const char *const model[] = {lobass,        "init",     "--like", (FAULT_DATA "/config.json"),
                                  "--tokenizer", FAULT_DATA, "-o",     "model",
                                  "--seed",      "7",        NULL};
     FILE *data = must(fopen("data.jsonl", "we"));

@@ -200,9 +200,20 @@ __attribute__((constructor)) static void begin(void)
     int requests = -1;
     int answers = -1;
     int memory = -1;
-    if (given == NULL || sscanf(given, "%d,%d,%d", &requests, &answers, &memory) != 3)
+    int *const numbers[] = {&requests, &answers, &memory};
+    for (size_t i = 0; i < 3; i++)
     {
-        return;
+        char *end = NULL;
+        if (given == NULL)
+        {
+            return;
+        }
+        *numbers[i] = (int)strtol(given, &end, 10);
+        if (end == given || *end != (i < 2 ? ',' : '\0'))
+        {
+            return;
+        }
+        given = end + 1;
     }
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
     if (shared == MAP_FAILED)

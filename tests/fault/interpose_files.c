@@ -18,6 +18,8 @@
 
 #include "fault/fault.h"
 
+/* Names and types take no parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
+
 /* The function of a name, found once; of the type of ours. */
 #define REAL(name)                                   \
     static __typeof__(&name) real;                   \
@@ -240,3 +242,5 @@ int fprintf(FILE *file, const char *format, ...)
     va_end(arguments);
     return result;
 }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
