@@ -105,7 +105,7 @@ static void run(const lb_tile_kernel *kernel, const operands *o, float *c)
 
 static bool is_same(float a, float b)
 {
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
+    return (isnan(a) && isnan(b)) || lb_float_bits(a) == lb_float_bits(b);
 }
 
 static void test_double_against_tiles(void **state)

@@ -38,7 +38,7 @@ static void check_exponential(const lb_vector *vector)
     float *y = x + COUNT;
     for (size_t i = 0; i < COUNT; i++)
     {
-        x[i] = -80.0F + (float)i * (160.0F / COUNT);
+        x[i] = -80.0F + (float)i * (160.0F / (float)COUNT);
     }
     const double sum = vector->exponential(y, x, 1.0F, 0.0F, COUNT);
     double expected_sum = 0.0;

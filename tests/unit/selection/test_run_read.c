@@ -62,7 +62,10 @@ static void check_line(const json_t *line, const lobass_row_result *result)
     assert_true((json_object_get(line, "selected") != NULL) == result->has_selection);
     assert_true(json_is_true(json_object_get(line, "selected")) == result->is_selected);
     assert_true((reason != NULL) == (result->reason != NULL));
-    assert_true(reason == NULL || strcmp(json_string_value(reason), result->reason) == 0);
+    if (reason != NULL && result->reason != NULL)
+    {
+        assert_string_equal(json_string_value(reason), result->reason);
+    }
 }
 
 static void check_all_lines(const char *path)
