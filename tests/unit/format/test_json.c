@@ -269,6 +269,7 @@ static void test_reals_in_a_comma_locale(void **state)
 /* A document on one line; and indented, as a terminal may show it. */
 static void test_documents(void **state)
 {
+    /* NOLINTBEGIN(misc-misleading-bidirectional): what turns the writing round is the test */
     static const char *const expected[] = {
         "{\"a\": [1, -2, true, \"1\"], \"b\": {}, \"c\": [], \"d\": 0.1, \"e\": 10.0, \"f\": "
         "[{\"g\": "
@@ -277,6 +278,7 @@ static void test_documents(void **state)
         "\"d\": 0.1,\n  \"e\": 10.0,\n  \"f\": [\n    {\n      \"g\": "
         "\"\\u007f\\u202e\\udb40\\udc01\\u001b\\n\"\n    }\n  ]\n}",
     };
+    /* NOLINTEND(misc-misleading-bidirectional) */
     (void)state;
     for (int i = 0; i < 2; i++)
     {

@@ -40,9 +40,10 @@ static bool is_always(const lb_config *config)
         LB_MATRIX("gate", LB_WIDTH_FFN, LB_WIDTH_MODEL, "gate"), \
         LB_MATRIX("up", LB_WIDTH_FFN, LB_WIDTH_MODEL, "up"),     \
         LB_MATRIX("down", LB_WIDTH_MODEL, LB_WIDTH_FFN, "down")
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): a part of a string */
+/* A part of a string. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define PLAIN(input, to, module) \
     {.op = LB_OP_LINEAR, .inputs = {input}, .output = to, .weight = module ".weight"}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const lb_tensor_rule parallel_rules[] = {
     LB_GAIN("norm1", LB_WIDTH_MODEL),

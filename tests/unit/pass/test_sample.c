@@ -61,7 +61,7 @@ static void check_frequencies(const lb_sampling *sampling, const double expected
     }
     for (size_t i = 0; i < N; i++)
     {
-        const double wanted = expected[i] * N_DRAWS;
+        const double wanted = expected[i] * (double)N_DRAWS;
         if (expected[i] == 0)
         {
             assert_int_equal(0, counts[i]);
