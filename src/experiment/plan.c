@@ -98,8 +98,13 @@ static lobass_status name_make(char name[LB_CELL_NAME_SIZE], const lb_cell_group
         }
         else
         {
-            size[n++] =
-                lb_is_alphanumeric((unsigned char)*c) ? (char)((unsigned char)*c | 0x20U) : '_';
+            const char lower = (char)((unsigned char)*c | 0x20U);
+            size[n] = '_';
+            if (lb_is_alphanumeric((unsigned char)*c))
+            {
+                size[n] = lower;
+            }
+            n++;
         }
     }
     const bool has_size = group->arm->budget == LOBASS_BUDGET_ROWS;
