@@ -41,23 +41,15 @@ static const char measured[] =
 
 /* What version 3 keeps of a measurement, as versions 1 and 2 had it: in models and in facts. */
 #define EARLIER_FACT(name) "(SELECT value FROM main.facts AS f WHERE f.name = '" name "' || m.name)"
+/* It would cut the text in letters. */
+/* clang-format off */
 #define EARLIER_MEASUREMENTS                                                                       \
-    "SELECT model AS measurement, name, path, " EARLIER_FACT(                                      \
-        "adapter.") " AS adapter,"                                                                 \
-                    " fingerprint, 'lobass' AS engine, dtype,"                                     \
-                    " ifnull(json_extract(" EARLIER_FACT(                                          \
-                        "machine.measure ") ", '$.backend'), '') AS arithmetic,"                   \
-                                            " ifnull(json_extract(" EARLIER_FACT(                  \
-                                                "machine.measure ") ", '$.threads'), 0) AS "       \
-                                                                    "n_threads,"                   \
-                                                                    " ifnull(CAST(" EARLIER_FACT(  \
-                                                                        "seconds.measure ") " AS " \
-                                                                                            "REAL" \
-                                                                                            "), "  \
-                                                                                            "0) "  \
-                                                                                            "AS "  \
-                                                                                            "seco" \
-                                                                                            "nds"
+    "SELECT model AS measurement, name, path, "                                                    \
+    EARLIER_FACT("adapter.") " AS adapter, fingerprint, 'lobass' AS engine, dtype,"                \
+    " ifnull(json_extract(" EARLIER_FACT("machine.measure ") ", '$.backend'), '') AS arithmetic,"  \
+    " ifnull(json_extract(" EARLIER_FACT("machine.measure ") ", '$.threads'), 0) AS n_threads,"    \
+    " ifnull(CAST(" EARLIER_FACT("seconds.measure ") " AS REAL), 0) AS seconds"
+/* clang-format on */
 
 /* From each version to the next; rows and losses keep their place, so this takes no time. */
 static const char *const upgrades[] = {
