@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See server.h. Owns the two pipes and the shared memory; names of functions are asked of addr2line
- * where there is one, and are for people only.
+ * See server.h. Owns the two pipes and the shared memory.
  */
 #include "fault/server.h"
 
@@ -102,52 +101,36 @@ void server_stop(server *of)
     (void)munmap(of->shared, sizeof *of->shared);
 }
 
-/* ---- names of functions -----------------------------------------------------------------------
+/* ---- names of places ---------------------------------------------------------------------------
  */
 
-/* The file that ADDRESS is mapped from, and its place in it. */
+/* The file that ADDRESS is mapped from, and its place in it. A line of /proc/PROCESS/maps reads
+ * "FROM-TO RIGHTS OFFSET DEVICE INODE PATH". */
 static bool find_module(const server *of, uint64_t address, char path[512], uint64_t *place)
 {
     char line[1024];
-    char last[512] = "";
     uint64_t base = 0;
     bool is_found = false;
+    path[0] = '\0';
     (void)snprintf(line, sizeof line, "/proc/%ld/maps", (long)of->process);
     FILE *maps = must(fopen(line, "re"));
     while (!is_found && fgets(line, sizeof line, maps) != NULL)
     {
-        uint64_t from = 0;
-        uint64_t to = 0;
-        path[0] = '\0';
-        (void)sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %*s %*s %511s", &from, &to, path);
-        if (strcmp(path, last) != 0)
+        char *rest = NULL;
+        const uint64_t from = strtoull(line, &rest, 16);
+        const uint64_t to = *rest == '-' ? strtoull(rest + 1, &rest, 16) : from;
+        const char *name = strchr(rest, '/');
+        rest[strcspn(rest, "\n")] = '\0';
+        if (strcmp(path, name == NULL ? "" : name) != 0)
         {
-            (void)strcpy(last, path);
+            (void)snprintf(path, 512, "%s", name == NULL ? "" : name);
             base = from;
         }
-        is_found = address >= from && address < to && path[0] == '/';
+        is_found = address >= from && address < to && name != NULL;
     }
     (void)fclose(maps);
     *place = address - base;
     return is_found;
-}
-
-static void find_function(const char *module, uint64_t place, char *name, size_t size)
-{
-    char command[1024];
-    /* A return address is behind the call. */
-    (void)snprintf(command, sizeof command, "addr2line -f -e %s 0x%" PRIx64 " 2>/dev/null", module,
-                   place - 1);
-    FILE *says = popen(command, "re");
-    if (says == NULL || fgets(name, (int)size, says) == NULL || name[0] == '?')
-    {
-        (void)snprintf(name, size, "%s+0x%" PRIx64, strrchr(module, '/') + 1, place);
-    }
-    name[strcspn(name, "\n")] = '\0';
-    if (says != NULL)
-    {
-        (void)pclose(says);
-    }
 }
 
 void server_describe(const server *of, const uint64_t *frames, char *text, size_t size)
@@ -157,12 +140,12 @@ void server_describe(const server *of, const uint64_t *frames, char *text, size_
     for (size_t i = 0; i < FAULT_FRAMES && frames[i] != 0 && used < size; i++)
     {
         char module[512];
-        char name[128];
         uint64_t place = 0;
         if (find_module(of, frames[i], module, &place))
         {
-            find_function(module, place, name, sizeof name);
-            used += (size_t)snprintf(text + used, size - used, "%s%s", i == 0 ? "" : " < ", name);
+            /* A return address is behind the call. */
+            used += (size_t)snprintf(text + used, size - used, "%s%s+0x%" PRIx64,
+                                     i == 0 ? "" : " < ", strrchr(module, '/') + 1, place - 1);
         }
     }
 }

@@ -24,7 +24,8 @@ server server_start(const char *library, const char *const *arguments);
 /* One run as SHARED says; the status as of waitpid(), -1 when it did not end in time. */
 int server_run(server *with);
 void server_stop(server *of);
-/* "f < g < h": the functions that FRAMES stand in, innermost first. */
+/* "program+0x1f < library+0x2a": the places that FRAMES stand at, innermost first; `addr2line -f -e
+ * PROGRAM 0x1f` names the function. */
 void server_describe(const server *of, const uint64_t *frames, char *text, size_t size);
 
 #endif
