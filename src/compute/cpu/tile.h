@@ -42,13 +42,14 @@ typedef enum lb_tile_values
 typedef void (*lb_tile_function)(float *c, size_t ldc, const void *left, const void *right,
                                  size_t n_inner, size_t n_rows, size_t n_columns, bool is_added);
 
-/* Rows of a packed left operand against one panel. */
+/* Rows of a packed left operand against panels side by side. */
 typedef struct lb_tile_strip
 {
     const char *left; /* the first row; blocks of the inner dimension are BLOCK_ROWS rows apart */
     size_t block_rows;
-    const char *right; /* the panel, from the first value of N_INNER on */
-    float *c;          /* [n_rows, n_columns], rows LDC apart */
+    const char *right;  /* the first panel, from the first value of N_INNER on */
+    size_t panel_bytes; /* from a panel to the next */
+    float *c;           /* [n_rows, n_columns], rows LDC apart */
     size_t ldc, n_rows, n_columns, n_inner;
     bool is_added;
 } lb_tile_strip;
@@ -56,7 +57,8 @@ typedef struct lb_tile_strip
 typedef struct lb_tile_kernel
 {
     lb_tile_function multiply;
-    /* All tiles of a strip; where it is NULL, each is one call of the function above. */
+    /* All tiles of a strip; where it is NULL, each is one call of the function above, panel by
+     * panel, so that a panel stays in the first cache. */
     void (*multiply_strip)(const struct lb_tile_strip *strip);
     size_t tile_rows;
     lb_tile_values left;
@@ -82,7 +84,7 @@ static inline size_t lb_tile_depth(lb_tile_values left)
     return left == LB_TILE_BF16 ? LB_TILE_DEPTH_BYTES / 2 : LB_TILE_DEPTH_BYTES / 4;
 }
 
-/* Goes over the rows tile by tile, as even as tiles can be (tile_gemm.c). */
+/* Goes over each panel's rows tile by tile, as even as tiles can be (tile_gemm.c). */
 void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip);
 
 /* ---- for the files of kernels ------------------------------------------------------------------

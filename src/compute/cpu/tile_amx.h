@@ -81,8 +81,9 @@ INLINED void amx_block(bool has_lower, const char *left, const char *right, size
     }
 }
 
-/* to[rows of one or two tiles, LB_PANEL] (+)= rows ROW and on of a strip. */
-INLINED void amx_tiles(bool has_lower, float *to, size_t ld, const lb_tile_strip *strip, size_t row)
+/* to[rows of one or two tiles, LB_PANEL] (+)= rows ROW and on of a strip times the panel RIGHT. */
+INLINED void amx_tiles(bool has_lower, float *to, size_t ld, const lb_tile_strip *strip, size_t row,
+                       const char *right)
 {
     const size_t ld_bytes = ld * sizeof *to;
     const size_t depth = lb_tile_depth(LB_TILE_BF16);
@@ -108,9 +109,9 @@ INLINED void amx_tiles(bool has_lower, float *to, size_t ld, const lb_tile_strip
     }
     for (size_t inner = 0; inner < strip->n_inner; inner += depth)
     {
-        amx_block(
-            has_lower, strip->left + (inner / depth * strip->block_rows + row) * LB_TILE_STRIDE,
-            strip->right + inner / 2 * AMX_PANEL_BYTES, lb_min(depth, strip->n_inner - inner));
+        amx_block(has_lower,
+                  strip->left + (inner / depth * strip->block_rows + row) * LB_TILE_STRIDE,
+                  right + inner / 2 * AMX_PANEL_BYTES, lb_min(depth, strip->n_inner - inner));
     }
     TILE_STORE(0, to, ld_bytes);
     TILE_STORE(1, to + AMX_ROWS, ld_bytes);
@@ -121,44 +122,45 @@ INLINED void amx_tiles(bool has_lower, float *to, size_t ld, const lb_tile_strip
     }
 }
 
-/* Tiles that are not whole take the way over EDGE. */
-static void amx_edge(const lb_tile_strip *strip, size_t row, size_t n_rows)
+/* C[n_rows, n_columns], tiles that are not whole: they take the way over EDGE. */
+static void amx_edge(const lb_tile_strip *strip, size_t row, size_t n_rows, float *c,
+                     size_t n_columns, const char *right)
 {
     float edge[AMX_TILE_ROWS * LB_PANEL];
-    float *c = strip->c + row * strip->ldc;
     for (size_t i = 0; strip->is_added && i < n_rows; i++)
     {
-        memcpy(edge + i * LB_PANEL, c + i * strip->ldc, strip->n_columns * sizeof *c);
+        memcpy(edge + i * LB_PANEL, c + i * strip->ldc, n_columns * sizeof *c);
     }
-    if (n_rows > AMX_ROWS)
-    {
-        amx_tiles(true, edge, LB_PANEL, strip, row);
-    }
-    else
-    {
-        amx_tiles(false, edge, LB_PANEL, strip, row);
-    }
+    amx_tiles(n_rows > AMX_ROWS, edge, LB_PANEL, strip, row, right);
     for (size_t i = 0; i < n_rows; i++)
     {
-        memcpy(c + i * strip->ldc, edge + i * LB_PANEL, strip->n_columns * sizeof *c);
+        memcpy(c + i * strip->ldc, edge + i * LB_PANEL, n_columns * sizeof *c);
     }
 }
 
-/* Tile registers are taken and given up here, so that no thread waits, ends or changes place with
- * any in use. */
+/* A tile's rows against one panel after the other, so that lines of the result are written side by
+ * side. Tile registers are taken and given up here, so that no thread waits, ends or changes place
+ * with any in use. */
 static void amx_multiply_strip(const lb_tile_strip *strip)
 {
     TILE_CONFIGURE(&amx_whole_tiles);
     for (size_t row = 0; row < strip->n_rows; row += AMX_TILE_ROWS)
     {
         const size_t n_rows = lb_min(AMX_TILE_ROWS, strip->n_rows - row);
-        if (n_rows == AMX_TILE_ROWS && strip->n_columns == LB_PANEL)
+        const char *right = strip->right;
+        for (size_t column = 0; column < strip->n_columns; column += LB_PANEL)
         {
-            amx_tiles(true, strip->c + row * strip->ldc, strip->ldc, strip, row);
-        }
-        else
-        {
-            amx_edge(strip, row, n_rows);
+            const size_t n_columns = lb_min(LB_PANEL, strip->n_columns - column);
+            float *c = strip->c + row * strip->ldc + column;
+            if (n_rows == AMX_TILE_ROWS && n_columns == LB_PANEL)
+            {
+                amx_tiles(true, c, strip->ldc, strip, row, right);
+            }
+            else
+            {
+                amx_edge(strip, row, n_rows, c, n_columns, right);
+            }
+            right += strip->panel_bytes;
         }
     }
     TILE_RELEASE();

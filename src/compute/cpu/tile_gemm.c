@@ -93,13 +93,10 @@ static const char *right_panel(const slice *s, size_t column, size_t n_columns)
     return s->panel;
 }
 
-void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip)
+static void panel_tiles(const lb_tile_kernel *kernel, const lb_tile_strip *strip, size_t panel)
 {
-    if (kernel->multiply_strip != NULL)
-    {
-        kernel->multiply_strip(strip);
-        return;
-    }
+    const size_t column = panel * LB_PANEL;
+    const char *right = strip->right + panel * strip->panel_bytes;
     const size_t depth = lb_tile_depth(kernel->left);
     const size_t element_bytes = kernel->left == LB_TILE_FP32 ? sizeof(float) : sizeof(uint16_t);
     const size_t n_tiles = lb_blocks(strip->n_rows, kernel->tile_rows);
@@ -110,12 +107,25 @@ void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip)
         for (size_t inner = 0; inner < strip->n_inner; inner += depth)
         {
             const size_t row = inner / depth * strip->block_rows + first;
-            kernel->multiply(strip->c + first * strip->ldc, strip->ldc,
-                             strip->left + row * LB_TILE_STRIDE,
-                             strip->right + inner * LB_PANEL * element_bytes,
-                             lb_min(depth, strip->n_inner - inner), n_rows, strip->n_columns,
-                             strip->is_added || inner > 0);
+            kernel->multiply(
+                strip->c + first * strip->ldc + column, strip->ldc,
+                strip->left + row * LB_TILE_STRIDE, right + inner * LB_PANEL * element_bytes,
+                lb_min(depth, strip->n_inner - inner), n_rows,
+                lb_min(LB_PANEL, strip->n_columns - column), strip->is_added || inner > 0);
         }
+    }
+}
+
+void lb_tile_multiply(const lb_tile_kernel *kernel, const lb_tile_strip *strip)
+{
+    if (kernel->multiply_strip != NULL)
+    {
+        kernel->multiply_strip(strip);
+        return;
+    }
+    for (size_t panel = 0; panel < lb_blocks(strip->n_columns, LB_PANEL); panel++)
+    {
+        panel_tiles(kernel, strip, panel);
     }
 }
 

@@ -11,10 +11,11 @@
 
 enum
 {
-    PACKED_ROWS = 64,  /* of the left operand, by one chunk */
-    BLOCK_ROWS = 252,  /* of the result, up to whole tiles of the kernel */
-    SLAB_BLOCKS = 8,   /* of rows of the left operand, packed at once */
-    FEWEST_CHUNKS = 16 /* that a result is cut into, while it has panels enough */
+    PACKED_ROWS = 64,     /* of the left operand, by one chunk */
+    BLOCK_ROWS = 252,     /* of the result, up to whole tiles of the kernel */
+    SLAB_BLOCKS = 8,      /* of rows of the left operand, packed at once, at most */
+    FEWEST_CHUNKS = 16,   /* that a result is cut into, while it has panels enough */
+    GROUP_BYTES = 3 << 18 /* of a chunk's panels: they stay in the second cache */
 };
 
 typedef struct tile_run
@@ -59,20 +60,23 @@ static void pack_chunk(void *context, size_t chunk, unsigned worker)
     }
 }
 
-/* One panel against the rows of a block, over a slice of the inner dimension. */
-static void panel_multiply(const tile_run *r, size_t row, size_t n_rows, size_t panel,
-                           size_t first_block)
+/* The panels from FIRST to before LAST against the rows of a block, over a slice of the inner
+ * dimension. */
+static void panels_multiply(const tile_run *r, size_t row, size_t n_rows, size_t first, size_t last,
+                            size_t first_block)
 {
     const lb_product *p = r->product;
     const size_t inner = first_block * r->depth;
+    const size_t column = first * LB_PANEL;
     const lb_tile_strip strip = {.left = r->left + (first_block * r->n_rows + row) * LB_TILE_STRIDE,
                                  .block_rows = r->n_rows,
-                                 .right = r->right + panel * r->panel_bytes +
+                                 .right = r->right + first * r->panel_bytes +
                                           inner * LB_PANEL * r->element_bytes,
-                                 .c = p->c + (r->first_row + row) * p->ldc + panel * LB_PANEL,
+                                 .panel_bytes = r->panel_bytes,
+                                 .c = p->c + (r->first_row + row) * p->ldc + column,
                                  .ldc = p->ldc,
                                  .n_rows = n_rows,
-                                 .n_columns = lb_min(LB_PANEL, p->n - panel * LB_PANEL),
+                                 .n_columns = lb_min(last * LB_PANEL, p->n) - column,
                                  .n_inner = lb_min(LB_TILE_SLICE * r->depth, p->k - inner),
                                  .is_added = p->is_added || first_block > 0};
     lb_tile_multiply(r->kernel, &strip);
@@ -88,10 +92,7 @@ static void multiply_chunk(void *context, size_t chunk, unsigned worker)
     const size_t last = lb_min(r->n_panels, first + r->group_panels);
     for (size_t block = 0; block < r->n_depth_blocks; block += LB_TILE_SLICE)
     {
-        for (size_t panel = first; panel < last; panel++)
-        {
-            panel_multiply(r, row, n_rows, panel, block);
-        }
+        panels_multiply(r, row, n_rows, first, last, block);
     }
 }
 
@@ -120,7 +121,10 @@ static void slab_run(lb_compute *c, tile_run *r)
     r->n_left_chunks = lb_blocks(r->n_rows, PACKED_ROWS);
     r->n_row_blocks = lb_blocks(r->n_rows, r->block_rows);
     const size_t n_wanted = lb_min(r->n_panels, lb_blocks(FEWEST_CHUNKS, r->n_row_blocks));
-    r->group_panels = lb_blocks(r->n_panels, n_wanted);
+    const size_t slice_bytes =
+        r->panel_bytes / r->n_depth_blocks * lb_min(LB_TILE_SLICE, r->n_depth_blocks);
+    const size_t most = slice_bytes < GROUP_BYTES ? GROUP_BYTES / slice_bytes : 1;
+    r->group_panels = lb_min(most, lb_blocks(r->n_panels, n_wanted));
     lb_pool_run(c->pool, r->n_left_chunks + (packs_right ? r->n_panels : 0), pack_chunk, r);
     lb_pool_run(c->pool, r->n_row_blocks * lb_blocks(r->n_panels, r->group_panels), multiply_chunk,
                 r);
@@ -134,7 +138,8 @@ lobass_status lb_tile_run(lb_compute *c, const lb_product *product, lobass_error
                   .vector = scratch->vector,
                   .element_bytes = product->is_bf16 ? sizeof(uint16_t) : sizeof(float)};
     r.block_rows = lb_round_up(BLOCK_ROWS, r.kernel->tile_rows);
-    r.slab_rows = SLAB_BLOCKS * r.block_rows;
+    const size_t n_slabs = lb_blocks(product->m, SLAB_BLOCKS * r.block_rows);
+    r.slab_rows = lb_round_up(lb_blocks(product->m, n_slabs), r.kernel->tile_rows);
     r.depth = lb_tile_depth(r.kernel->left);
     r.n_depth_blocks = lb_blocks(product->k, r.depth);
     r.n_panels = lb_blocks(product->n, LB_PANEL);

@@ -12,6 +12,8 @@
 enum
 {
     MOST_ROWS = 80,
+    MOST_PANELS = 3,
+    GAP = 6, /* values between two panels */
     N_SHAPES = 200
 };
 
@@ -21,6 +23,7 @@ typedef struct operands
     uint16_t *right;
     float *c, *other;
     size_t n_rows, n_columns, n_inner, ldc;
+    size_t panel_values; /* of right, from a panel to the next */
     bool is_added;
 } operands;
 
@@ -43,14 +46,14 @@ static float random_value(lb_random *random, bool is_extreme)
 static operands operands_make(lb_random *random, bool is_extreme)
 {
     operands o = {.n_rows = 1 + (size_t)lb_random_below(random, MOST_ROWS),
-                  .n_columns = 1 + (size_t)lb_random_below(random, LB_PANEL),
+                  .n_columns = 1 + (size_t)lb_random_below(random, MOST_PANELS * LB_PANEL),
                   .n_inner = 1 + (size_t)lb_random_below(random, 3) * 480 +
                              (size_t)lb_random_below(random, 96)};
     const lb_vector *vector = lb_vector_at(&(lb_cpu){0}, 0);
     if (lb_random_below(random, 3) == 0) /* whole tiles go another way */
     {
         o.n_rows = lb_round_up(o.n_rows, AMX_ROWS);
-        o.n_columns = LB_PANEL;
+        o.n_columns = lb_round_up(o.n_columns, LB_PANEL);
     }
     o.is_added = lb_random_below(random, 2) == 0;
     o.ldc = o.n_columns + 3;
@@ -68,7 +71,8 @@ static operands operands_make(lb_random *random, bool is_extreme)
     const size_t n_left = lb_blocks(o.n_inner, depth) * o.n_rows + LB_TILE_SPARE_ROWS;
     o.left = (char *)op_alloc(n_left, LB_TILE_STRIDE);
     memset(o.left, 0xFF, n_left * LB_TILE_STRIDE); /* NaN wherever else is read */
-    o.right = (uint16_t *)op_alloc(lb_packed_depth(o.n_inner) * LB_PANEL, sizeof *o.right);
+    o.panel_values = lb_packed_depth(o.n_inner) * LB_PANEL + GAP;
+    o.right = (uint16_t *)op_alloc(MOST_PANELS * o.panel_values, sizeof *o.right);
     const lb_tile_source by_row = {x, o.n_inner, false, false};
     const lb_tile_source by_column = {w, o.n_inner, false, false};
     for (size_t inner = 0; inner < o.n_inner; inner += depth)
@@ -76,7 +80,11 @@ static operands operands_make(lb_random *random, bool is_extreme)
         lb_tile_pack_left(vector, o.left + inner / depth * o.n_rows * LB_TILE_STRIDE, &by_row,
                           LB_TILE_BF16, 0, o.n_rows, inner, lb_min(depth, o.n_inner - inner));
     }
-    lb_tile_pack_right(vector, o.right, &by_column, true, 0, o.n_columns, 0, o.n_inner);
+    for (size_t j = 0; j < o.n_columns; j += LB_PANEL)
+    {
+        lb_tile_pack_right(vector, o.right + j / LB_PANEL * o.panel_values, &by_column, true, j,
+                           lb_min(LB_PANEL, o.n_columns - j), 0, o.n_inner);
+    }
     o.c = (float *)op_alloc(o.n_rows * o.ldc, sizeof *o.c);
     o.other = (float *)op_alloc(o.n_rows * o.ldc, sizeof *o.c);
     for (size_t i = 0; i < o.n_rows * o.ldc; i++)
@@ -94,6 +102,7 @@ static void run(const lb_tile_kernel *kernel, const operands *o, float *c)
     const lb_tile_strip strip = {.left = o->left,
                                  .block_rows = o->n_rows,
                                  .right = (const char *)o->right,
+                                 .panel_bytes = o->panel_values * sizeof *o->right,
                                  .c = c,
                                  .ldc = o->ldc,
                                  .n_rows = o->n_rows,
