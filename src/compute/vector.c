@@ -245,6 +245,14 @@ INLINED void narrow_bf16(uint16_t *y, const float *x, size_t count)
     }
 }
 
+INLINED void pair_bf16(uint32_t *y, const float *even, const float *odd, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        y[i] = lb_bf16_narrow(even[i]) | (uint32_t)lb_bf16_narrow(odd[i]) << 16;
+    }
+}
+
 INLINED void widen_bf16(float *y, const uint16_t *x, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -341,6 +349,11 @@ INLINED void turn(void *to, size_t to_bytes, const void *from, size_t from_bytes
     {                                                                                              \
         narrow_bf16(y, x, count);                                                                  \
     }                                                                                              \
+    __attribute__((target(instructions))) static void pair_bf16_##isa(                             \
+        uint32_t *y, const float *even, const float *odd, size_t count)                            \
+    {                                                                                              \
+        pair_bf16(y, even, odd, count);                                                            \
+    }                                                                                              \
     __attribute__((target(instructions))) static void widen_bf16_##isa(                            \
         float *y, const uint16_t *x, size_t count)                                                 \
     {                                                                                              \
@@ -361,6 +374,7 @@ INLINED void turn(void *to, size_t to_bytes, const void *from, size_t from_bytes
                                            silu_backward_##isa,                                    \
                                            round_bf16_##isa,                                       \
                                            narrow_bf16_##isa,                                      \
+                                           pair_bf16_##isa,                                        \
                                            widen_bf16_##isa,                                       \
                                            turn_##isa}
 

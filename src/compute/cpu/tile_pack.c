@@ -65,6 +65,65 @@ static void turn_square(const lb_vector *vector, float square[SQUARE][SQUARE], c
     }
 }
 
+static void turn_to_left(const lb_vector *vector, char *left, const float *from, size_t ld,
+                         lb_tile_values values, size_t n_rows, size_t n_inner)
+{
+    for (size_t p = 0; p < n_inner; p += SQUARE)
+    {
+        float square[SQUARE][SQUARE];
+        const size_t n_across = lb_min(SQUARE, n_inner - p);
+        turn_square(vector, square, from + p * ld, ld, n_across, n_rows);
+        for (size_t r = 0; r < n_rows; r++)
+        {
+            left_store(left + r * LB_TILE_STRIDE, values, square[r], p, n_across, vector);
+        }
+    }
+    for (size_t r = 0; r < n_rows; r++)
+    {
+        left_pad(left + r * LB_TILE_STRIDE, values, n_inner);
+    }
+}
+
+/* words[count / 2, up][n_columns] <- pairs of the rows of FROM, the last one by itself if need be.
+ */
+static void rows_to_pairs(const lb_vector *vector, uint32_t *words, size_t words_ld,
+                          const float *from, size_t ld, size_t count, size_t n_columns)
+{
+    static const float zeros[LB_PANEL];
+    for (size_t p = 0; p < count; p += 2)
+    {
+        vector->pair_bf16(words + p / 2 * words_ld, from + p * ld,
+                          p + 1 < count ? from + (p + 1) * ld : zeros, n_columns);
+    }
+}
+
+/* The same in bf16 alone: a square of words takes two squares of values. */
+static void turn_to_bf16(const lb_vector *vector, char *left, const float *from, size_t ld,
+                         size_t n_rows, size_t n_inner)
+{
+    for (size_t p = 0; p < n_inner; p += LB_TILE_STEP)
+    {
+        uint32_t words[SQUARE][SQUARE];
+        const size_t count = lb_min(LB_TILE_STEP, n_inner - p);
+        char *to = left + p * sizeof(uint16_t);
+        if (count < LB_TILE_STEP || n_rows < SQUARE)
+        {
+            memset(words, 0, sizeof words);
+        }
+        rows_to_pairs(vector, words[0], SQUARE, from + p * ld, ld, count, n_rows);
+        if (n_rows == SQUARE)
+        {
+            vector->turn(to, LB_TILE_STRIDE, words, sizeof words[0]);
+            continue;
+        }
+        vector->turn(words, sizeof words[0], words, sizeof words[0]);
+        for (size_t r = 0; r < n_rows; r++)
+        {
+            memcpy(to + r * LB_TILE_STRIDE, words[r], sizeof words[r]);
+        }
+    }
+}
+
 void lb_tile_pack_left(const lb_vector *vector, char *left, const lb_tile_source *source,
                        lb_tile_values values, size_t row, size_t n_rows, size_t inner,
                        size_t n_inner)
@@ -84,20 +143,15 @@ void lb_tile_pack_left(const lb_vector *vector, char *left, const lb_tile_source
     from += inner * source->ld + row;
     for (size_t i = 0; i < n_rows; i += SQUARE)
     {
+        char *to = left + i * LB_TILE_STRIDE;
         const size_t n_square = lb_min(SQUARE, n_rows - i);
-        for (size_t p = 0; p < n_inner; p += SQUARE)
+        if (values == LB_TILE_BF16)
         {
-            float square[SQUARE][SQUARE];
-            const size_t n_across = lb_min(SQUARE, n_inner - p);
-            turn_square(vector, square, from + p * source->ld + i, source->ld, n_across, n_square);
-            for (size_t r = 0; r < n_square; r++)
-            {
-                left_store(left + (i + r) * LB_TILE_STRIDE, values, square[r], p, n_across, vector);
-            }
+            turn_to_bf16(vector, to, from + i, source->ld, n_square, n_inner);
         }
-        for (size_t r = 0; r < n_square; r++)
+        else
         {
-            left_pad(left + (i + r) * LB_TILE_STRIDE, values, n_inner);
+            turn_to_left(vector, to, from + i, source->ld, values, n_square, n_inner);
         }
     }
 }
@@ -119,37 +173,57 @@ static void load_bf16(const lb_vector *vector, uint16_t *values, const lb_tile_s
     }
 }
 
+static void fp32_rows(float *to, const lb_tile_source *source, size_t at, size_t n_columns,
+                      size_t n_inner)
+{
+    const float *from = (const float *)source->data + at;
+    for (size_t p = 0; p < n_inner; p++)
+    {
+        memcpy(to + p * LB_PANEL, from + p * source->ld, n_columns * sizeof *to);
+        memset(to + p * LB_PANEL + n_columns, 0, (LB_PANEL - n_columns) * sizeof *to);
+    }
+}
+
+static void bf16_rows(uint16_t *to, const lb_tile_source *source, size_t at, size_t n_columns,
+                      size_t n_inner)
+{
+    static const uint16_t zeros[LB_PANEL];
+    const uint16_t *from = (const uint16_t *)source->data + at;
+    for (size_t p = 0; p < n_inner; p += 2)
+    {
+        const uint16_t *even = from + p * source->ld;
+        const uint16_t *odd = p + 1 < n_inner ? even + source->ld : zeros;
+        for (size_t j = 0; j < n_columns; j++)
+        {
+            to[p * LB_PANEL + 2 * j] = even[j];
+            to[p * LB_PANEL + 2 * j + 1] = odd[j];
+        }
+    }
+}
+
 /* Inner rows of the source lie as they are wanted; in bf16 two of them are interleaved. */
 static void rows_to_panel(const lb_vector *vector, char *panel, const lb_tile_source *source,
                           bool is_bf16, size_t column, size_t n_columns, size_t inner,
                           size_t n_inner)
 {
+    const size_t at = inner * source->ld + column;
     if (!is_bf16)
     {
-        const float *from = (const float *)source->data + inner * source->ld + column;
-        float *to = (float *)(void *)panel;
-        for (size_t p = 0; p < n_inner; p++)
-        {
-            memcpy(to + p * LB_PANEL, from + p * source->ld, n_columns * sizeof *to);
-            memset(to + p * LB_PANEL + n_columns, 0, (LB_PANEL - n_columns) * sizeof *to);
-        }
+        fp32_rows((float *)(void *)panel, source, at, n_columns, n_inner);
         return;
     }
-    uint16_t *to = (uint16_t *)(void *)panel;
-    for (size_t p = 0; p < n_inner; p += 2)
+    if (n_columns < LB_PANEL)
     {
-        uint16_t pair[2][LB_PANEL] = {{0}};
-        const size_t at = (inner + p) * source->ld + column;
-        load_bf16(vector, pair[0], source, at, n_columns);
-        if (p + 1 < n_inner)
-        {
-            load_bf16(vector, pair[1], source, at + source->ld, n_columns);
-        }
-        for (size_t j = 0; j < LB_PANEL; j++)
-        {
-            to[p * LB_PANEL + 2 * j] = pair[0][j];
-            to[p * LB_PANEL + 2 * j + 1] = pair[1][j];
-        }
+        memset(panel, 0, lb_blocks(n_inner, 2) * LB_PANEL * sizeof(uint32_t));
+    }
+    if (source->is_bf16)
+    {
+        bf16_rows((uint16_t *)(void *)panel, source, at, n_columns, n_inner);
+    }
+    else
+    {
+        rows_to_pairs(vector, (uint32_t *)(void *)panel, LB_PANEL, (const float *)source->data + at,
+                      source->ld, n_inner, n_columns);
     }
 }
 

@@ -143,6 +143,14 @@ static void check_bf16(const lb_vector *vector)
         assert_true(isnan(wide[i]) ? isnan(lb_float_from_bf16(half[COUNT + i]))
                                    : half[COUNT + i] == half[i]);
     }
+    uint32_t *pairs = (uint32_t *)op_alloc(COUNT, sizeof *pairs);
+    vector->pair_bf16(pairs, wide, wide + 1, COUNT - 1);
+    for (size_t i = 0; i + 1 < COUNT; i++)
+    {
+        assert_int_equal(pairs[i] & 0xFFFF, half[COUNT + i]);
+        assert_int_equal(pairs[i] >> 16, half[COUNT + i + 1]);
+    }
+    free(pairs);
     free(half);
     free(wide);
 }
