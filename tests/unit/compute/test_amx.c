@@ -46,7 +46,8 @@ static float random_value(lb_random *random, bool is_extreme)
 static operands operands_make(lb_random *random, bool is_extreme)
 {
     operands o = {.n_rows = 1 + (size_t)lb_random_below(random, MOST_ROWS),
-                  .n_columns = 1 + (size_t)lb_random_below(random, MOST_PANELS * LB_PANEL),
+                  .n_columns =
+                      1 + (size_t)lb_random_below(random, (uint64_t)MOST_PANELS * LB_PANEL),
                   .n_inner = 1 + (size_t)lb_random_below(random, 3) * 480 +
                              (size_t)lb_random_below(random, 96)};
     const lb_vector *vector = lb_vector_at(&(lb_cpu){0}, 0);
