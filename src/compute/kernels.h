@@ -93,8 +93,11 @@ typedef struct lb_vector
                           const float *up, size_t count);
     void (*round_bf16)(float *y, const float *x, size_t count); /* fp32 values that bf16 can hold */
     void (*narrow_bf16)(uint16_t *y, const float *x, size_t count);
-    /* Two rows side by side: a value of EVEN, narrowed, is the lower half of a word. */
-    void (*pair_bf16)(uint32_t *y, const float *even, const float *odd, size_t count);
+    /* y[p / 2][j] = x[p][j], narrowed, as the lower half of a word and x[p + 1][j] as the upper,
+     * for N_ROWS rows p of COUNT values; a last row by itself has zeros above it. Y_LD and LD:
+     * words and values from a row to the next. */
+    void (*pair_bf16)(uint32_t *y, size_t y_ld, const float *x, size_t ld, size_t n_rows,
+                      size_t count);
     void (*widen_bf16)(float *y, const uint16_t *x, size_t count);
     /* to[j][i] = from[i][j] for 16 x 16 words of four bytes; rows so many bytes apart, at any
      * address. */

@@ -245,11 +245,31 @@ INLINED void narrow_bf16(uint16_t *y, const float *x, size_t count)
     }
 }
 
-INLINED void pair_bf16(uint32_t *y, const float *even, const float *odd, size_t count)
+INLINED void pair_row(uint32_t *y, const float *even, const float *odd, size_t count)
 {
     for (size_t i = 0; i < count; i++)
     {
         y[i] = lb_bf16_narrow(even[i]) | (uint32_t)lb_bf16_narrow(odd[i]) << 16;
+    }
+}
+
+INLINED void pair_bf16(uint32_t *y, size_t y_ld, const float *x, size_t ld, size_t n_rows,
+                       size_t count)
+{
+    for (size_t p = 0; p + 1 < n_rows; p += 2)
+    {
+        if (count == LANES)
+        {
+            pair_row(y + p / 2 * y_ld, x + p * ld, x + (p + 1) * ld, LANES);
+        }
+        else
+        {
+            pair_row(y + p / 2 * y_ld, x + p * ld, x + (p + 1) * ld, count);
+        }
+    }
+    for (size_t j = 0; n_rows % 2 != 0 && j < count; j++)
+    {
+        y[n_rows / 2 * y_ld + j] = lb_bf16_narrow(x[(n_rows - 1) * ld + j]);
     }
 }
 
@@ -350,9 +370,9 @@ INLINED void turn(void *to, size_t to_bytes, const void *from, size_t from_bytes
         narrow_bf16(y, x, count);                                                                  \
     }                                                                                              \
     __attribute__((target(instructions))) static void pair_bf16_##isa(                             \
-        uint32_t *y, const float *even, const float *odd, size_t count)                            \
+        uint32_t *y, size_t y_ld, const float *x, size_t ld, size_t n_rows, size_t count)          \
     {                                                                                              \
-        pair_bf16(y, even, odd, count);                                                            \
+        pair_bf16(y, y_ld, x, ld, n_rows, count);                                                  \
     }                                                                                              \
     __attribute__((target(instructions))) static void widen_bf16_##isa(                            \
         float *y, const uint16_t *x, size_t count)                                                 \

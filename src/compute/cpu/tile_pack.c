@@ -84,19 +84,6 @@ static void turn_to_left(const lb_vector *vector, char *left, const float *from,
     }
 }
 
-/* words[count / 2, up][n_columns] <- pairs of the rows of FROM, the last one by itself if need be.
- */
-static void rows_to_pairs(const lb_vector *vector, uint32_t *words, size_t words_ld,
-                          const float *from, size_t ld, size_t count, size_t n_columns)
-{
-    static const float zeros[LB_PANEL];
-    for (size_t p = 0; p < count; p += 2)
-    {
-        vector->pair_bf16(words + p / 2 * words_ld, from + p * ld,
-                          p + 1 < count ? from + (p + 1) * ld : zeros, n_columns);
-    }
-}
-
 /* The same in bf16 alone: a square of words takes two squares of values. */
 static void turn_to_bf16(const lb_vector *vector, char *left, const float *from, size_t ld,
                          size_t n_rows, size_t n_inner)
@@ -110,7 +97,7 @@ static void turn_to_bf16(const lb_vector *vector, char *left, const float *from,
         {
             memset(words, 0, sizeof words);
         }
-        rows_to_pairs(vector, words[0], SQUARE, from + p * ld, ld, count, n_rows);
+        vector->pair_bf16(words[0], SQUARE, from + p * ld, ld, count, n_rows);
         if (n_rows == SQUARE)
         {
             vector->turn(to, LB_TILE_STRIDE, words, sizeof words[0]);
@@ -222,8 +209,8 @@ static void rows_to_panel(const lb_vector *vector, char *panel, const lb_tile_so
     }
     else
     {
-        rows_to_pairs(vector, (uint32_t *)(void *)panel, LB_PANEL, (const float *)source->data + at,
-                      source->ld, n_inner, n_columns);
+        vector->pair_bf16((uint32_t *)(void *)panel, LB_PANEL, (const float *)source->data + at,
+                          source->ld, n_inner, n_columns);
     }
 }
 

@@ -144,11 +144,16 @@ static void check_bf16(const lb_vector *vector)
                                    : half[COUNT + i] == half[i]);
     }
     uint32_t *pairs = (uint32_t *)op_alloc(COUNT, sizeof *pairs);
-    vector->pair_bf16(pairs, wide, wide + 1, COUNT - 1);
-    for (size_t i = 0; i + 1 < COUNT; i++)
+    for (size_t count = 1; count < COUNT / 3; count = 4 * count + 3) /* 16 is a way of its own */
     {
-        assert_int_equal(pairs[i] & 0xFFFF, half[COUNT + i]);
-        assert_int_equal(pairs[i] >> 16, half[COUNT + i + 1]);
+        count = count == 31 ? 16 : count;
+        vector->pair_bf16(pairs, count, wide, count, 3, count);
+        for (size_t i = 0; i < count; i++)
+        {
+            assert_int_equal(pairs[i] & 0xFFFF, half[COUNT + i]);
+            assert_int_equal(pairs[i] >> 16, half[COUNT + count + i]);
+            assert_int_equal(pairs[count + i], half[COUNT + 2 * count + i]);
+        }
     }
     free(pairs);
     free(half);
