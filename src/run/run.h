@@ -38,6 +38,11 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
 /* What ends a response: the tokenizer's own end token, else the configuration's; -1: none. */
 int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config);
 
+/* What ends a text that a model writes, each once: eos_token of TOKENIZER, and every eos_token_id
+ * of FOLDER's generation_config.json and config.json (stop_tokens.c). */
+lobass_status lb_stop_tokens_load(lb_ids *ids, const lobass_tokenizer *tokenizer,
+                                  const char *folder, lobass_error *error);
+
 /* LOBASS_CONFLICT naming the first field in which the two objects differ, with both values:
  * "WHERE: made with "max_length": 512, now 256; ...". */
 lobass_status lb_options_compare(const char *recorded, const char *wanted, const char *where,
@@ -79,6 +84,14 @@ lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer)
 lobass_status lb_run_check_model(lb_store *store, const char *folder,
                                  const lobass_tokenizer *tokenizer, const lb_config *config,
                                  lobass_error *error);
+
+/* ---- the run's tokenizer (run_tokenizer.c) ------------------------------------------------------
+ */
+
+/* LOBASS_CONFLICT, saying what differs, where the tokenizer of FOLDER is not the one whose hash RUN
+ * RECORDED, be it in the form of an earlier version. */
+lobass_status lb_run_check_tokenizer(const char *run, const char *recorded, const char *folder,
+                                     const lobass_tokenizer *tokenizer, lobass_error *error);
 
 /* ---- adapters (adapters.c) ----------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include "unit/text/tokenizer_maker.h"
 
 #define DATA TEST_SOURCE_DIR "/../shared/data"
+#define CASES TEST_SOURCE_DIR "/../shared/cases"
 #define GOLDEN TEST_SOURCE_DIR "/tests/golden"
 #define N_TEXTS 387
 #define N_GOLDEN_TEXTS 230
@@ -291,10 +292,11 @@ static void special_ids(void **state)
         const char *folder;
         lb_special_ids expected;
     } cases[] = {
-        {DATA "/tokenizers/gpt2", {-1, -1, false, false, false}},
-        {DATA "/tokenizers/llama3", {128000, 128001, false, false, true}},
-        {DATA "/tokenizers/mistral-v0.1", {1, 2, true, false, false}},
-        {DATA "/models/stories260K", {1, 2, true, false, false}},
+        {DATA "/tokenizers/gpt2", {.bos = -1, .eos = -1}},
+        {DATA "/tokenizers/llama3", {128000, 128001, .has_chat_template = true}},
+        {DATA "/tokenizers/mistral-v0.1", {1, 2, .n_prefix = 1, .prefix = {1}}},
+        {DATA "/models/stories260K", {1, 2, .n_prefix = 1, .prefix = {1}}},
+        {CASES "/bos_flag_generic_class/model", {1, 2, .n_prefix = 1, .prefix = {1}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     {
@@ -307,7 +309,8 @@ static void special_ids(void **state)
         const lb_special_ids found = lb_tokenizer_special_ids(tokenizer);
         assert_int_equal(found.bos, cases[i].expected.bos);
         assert_int_equal(found.eos, cases[i].expected.eos);
-        assert_int_equal(found.adds_bos, cases[i].expected.adds_bos);
+        assert_int_equal(found.n_prefix, cases[i].expected.n_prefix);
+        assert_int_equal(found.prefix[0], cases[i].expected.prefix[0]);
         assert_int_equal(found.adds_eos, cases[i].expected.adds_eos);
         assert_int_equal(found.has_chat_template, cases[i].expected.has_chat_template);
         lobass_tokenizer_free(tokenizer);
