@@ -386,6 +386,11 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
     return check_vocabulary(freezer, row->n_tokens, error);
 }
 
+lb_spelt lb_freezer_spelt(const lb_freezer *freezer)
+{
+    return lb_encoder_spelt(freezer->encoder);
+}
+
 lb_hash lb_row_hash(const lobass_row *row)
 {
     const lb_hash ids = lb_hash_bytes(row->ids, row->n_tokens * sizeof *row->ids, 0);

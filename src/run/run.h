@@ -60,12 +60,14 @@ lobass_status lb_recipe_from_json(lobass_train_options *options, char **targets,
                                   const char *where, lobass_error *error);
 
 /* Names of facts in a run's database. */
-#define LB_FACT_VERSION "lobass"                 /* that began the run */
-#define LB_FACT_MODEL "model"                    /* the folder it was prepared for */
-#define LB_FACT_OPTIONS "options"                /* lb_format_options_to_json() */
-#define LB_FACT_TOKENIZER_HASH "tokenizer_hash"  /* lb_tokenizer_hash(), 32 digits */
-#define LB_FACT_VOCABULARY "n_vocabulary"        /* of the model it was prepared for */
-#define LB_FACT_EOS "eos"                        /* the end token's id, -1: none */
+#define LB_FACT_VERSION "lobass"                /* that began the run */
+#define LB_FACT_MODEL "model"                   /* the folder it was prepared for */
+#define LB_FACT_OPTIONS "options"               /* lb_format_options_to_json() */
+#define LB_FACT_TOKENIZER_HASH "tokenizer_hash" /* lb_tokenizer_hash(), 32 digits */
+#define LB_FACT_VOCABULARY "n_vocabulary"       /* of the model it was prepared for */
+#define LB_FACT_EOS "eos"                       /* the end token's id, -1: none */
+#define LB_FACT_SPELT \
+    "special_names" /* rows with names of special tokens in their text; else none */
 #define LB_FACT_HIGHEST_ID "highest_id"          /* of all rows; once prepared */
 #define LB_FACT_TOKENIZATION "tokenization_hash" /* of all rows; only once prepared */
 #define LB_FACT_SOURCE_STATE "source.%u.state"   /* source_state.c; once it was read to its end */

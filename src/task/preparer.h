@@ -16,6 +16,7 @@ typedef struct lb_frozen
     lobass_row row;
     lb_hash hash;       /* lb_row_hash() */
     int32_t highest_id; /* -1: no token */
+    lb_spelt spelt;
 } lb_frozen;
 
 typedef struct lb_freeze_batch lb_freeze_batch;
@@ -57,6 +58,8 @@ typedef struct lb_preparer
     lb_stage stage;
     /* What is known of the rows that are stored. */
     uint64_t n_rows, n_bad;
+    uint64_t n_spelt; /* rows with names of special tokens in their own text */
+    bool has_warned_spelt;
     lb_duplicates duplicates;
     lb_hasher *rows_hash; /* over tokenizer, options and rows, in order */
     int32_t highest_id;

@@ -410,13 +410,15 @@ bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_
     {
         const lb_added_token *token = &added->tokens[index];
         cursor->searched = range->to;
-        if (token->is_special && !takes_special)
-        {
-            continue;
-        }
         if (token->is_single_word &&
             (is_word_before(text, range->from) || is_word_after(text, range->to)))
         {
+            continue;
+        }
+        if (token->is_special && !takes_special)
+        {
+            cursor->n_spelt++;
+            cursor->spelt = token->id;
             continue;
         }
         if (token->strips_left)

@@ -43,6 +43,15 @@ lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *te
                                 size_t size_bytes, const size_t *splits, size_t n_splits,
                                 bool is_joint, size_t *n_before, lobass_error *error);
 
+/* Names of special tokens in a text that became letters. */
+typedef struct lb_spelt
+{
+    size_t count;
+    int32_t id; /* of one of them; -1: there is none */
+} lb_spelt;
+
+lb_spelt lb_encoder_spelt(const lb_encoder *encoder); /* of the last text */
+
 /* The bytes of the text that begins with IDS, also where they end in the middle of a character. */
 lobass_status lb_tokenizer_count_bytes(size_t *n_bytes, const lobass_tokenizer *tokenizer,
                                        const int32_t *ids, size_t n_ids, lobass_error *error);

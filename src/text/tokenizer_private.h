@@ -489,6 +489,8 @@ typedef struct lb_added_cursor
 {
     size_t searched; /* matches begin at or behind it */
     size_t taken;    /* text before it belongs to an earlier match */
+    size_t n_spelt;  /* special tokens that were passed over */
+    int32_t spelt;   /* the id of one of them */
 } lb_added_cursor;
 
 /* The next token, special ones only with TAKES_SPECIAL; its range may have grown by white space.

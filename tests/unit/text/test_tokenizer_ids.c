@@ -265,10 +265,20 @@ static void mistral(void **state)
 static void golden(void **state)
 {
     (void)state;
-    check_all(GOLDEN, "bytes", N_GOLDEN_TEXTS, true);
-    check_all(GOLDEN, "bytes_nfc", N_GOLDEN_TEXTS, true);
-    check_all(GOLDEN, "pieces", N_GOLDEN_TEXTS, false);
-    check_all(GOLDEN, "pieces_nfkc", N_GOLDEN_TEXTS, false);
+    static const struct
+    {
+        const char *name;
+        bool is_byte_level;
+    } families[] = {
+        {"bytes", true},   {"bytes_nfc", true},   {"cohere", true},       {"deepseek", true},
+        {"gpt2", true},    {"deepseek_v3", true}, {"falcon", true},       {"o200k", true},
+        {"qwen3_5", true}, {"starcoder", true},   {"tekken", true},       {"gemma", false},
+        {"phi3", false},   {"pieces", false},     {"pieces_nfkc", false},
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+    {
+        check_all(GOLDEN, families[i].name, N_GOLDEN_TEXTS, families[i].is_byte_level);
+    }
 }
 
 static void stories260k(void **state)
