@@ -517,8 +517,7 @@ static void stranger_make(const char *before, const char *now)
     free(text);
 }
 
-/* What a trainer makes of a tokenizer when it saves it is the same tokenizer, also for a run of an
- * earlier version, which recorded the hash of the file's bytes. */
+/* As a trainer saves it; also for a run of an earlier version (the file's hash). */
 static void test_same_tokenizer(void **state)
 {
     static const char *const spellings[][2] = {
@@ -554,7 +553,6 @@ static void test_same_tokenizer(void **state)
             lb_store_close(store);
         }
     }
-    /* And the earlier version's prepare goes on. */
     const char *data[] = {place("same.jsonl")};
     const lobass_prepare_options again = prepare_options(data, 1, place("same"));
     check_ok(lobass_prepare(&again, NULL, NULL, &error), &error);
