@@ -178,6 +178,7 @@ static lobass_status prepare_with(lb_preparer *p, lobass_prepare_result *result,
     LB_TRY(lb_prepare_model_read(p, error));
     LB_TRY(store_open(p, &has_begun, error));
     LB_TRY(lb_step_clock_begin(&p->clock, p->store, "prepare", error));
+    LB_TRY(lb_prepare_spelt_load(p, error));
     LB_TRY(lb_store_fact_load(&tokenization, p->store, LB_FACT_TOKENIZATION, error));
     const bool is_done = tokenization != NULL;
     free(tokenization);

@@ -96,8 +96,7 @@ static void warn_bad_records(lb_preparer *p, cargo *stored)
 /* ---- names of special tokens -------------------------------------------------------------------
  */
 
-/* How many rows of all calls have one: 0 where the run says nothing of it. */
-static lobass_status spelt_load(lb_preparer *p, lobass_error *error)
+lobass_status lb_prepare_spelt_load(lb_preparer *p, lobass_error *error)
 {
     char *text = NULL;
     LB_TRY(lb_store_fact_load(&text, p->store, LB_FACT_SPELT, error));
@@ -496,7 +495,6 @@ lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error)
     uint64_t n_stored = 0;
     LB_TRY(hash_begin(p, error));
     LB_TRY(lb_store_row_count(&n_stored, p->store, error));
-    LB_TRY(spelt_load(p, error));
     lb_stage_begin(&p->stage, p->observer, "prepare", "records", n_stored, 0);
     LB_TRY_GOTO(maker_fill(&m, error));
     LB_TRY_GOTO(stored_take_up(&m, n_stored, error));

@@ -78,6 +78,8 @@ lobass_status lb_prepare_record(const lb_preparer *p, lobass_error *error);
 /* ---- its rows (prepare_rows.c) -----------------------------------------------------------------
  */
 
+/* How many rows of earlier calls have names of special tokens. */
+lobass_status lb_prepare_spelt_load(lb_preparer *p, lobass_error *error);
 /* Goes through the rows that an earlier call stored and makes all that are missing. */
 lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error);
 /* Fails with the first bad record among the stored rows. */

@@ -500,64 +500,6 @@ static void test_cancelled_while_planning(void **state)
     lb_store_close(store);
 }
 
-/* The model "stranger": its tokenizer.json has NOW for the first BEFORE. */
-static void stranger_make(const char *before, const char *now)
-{
-    lobass_error error = {0};
-    model_make_as("stranger", 7, 512);
-    char *text = file_text(place("stranger/tokenizer.json"));
-    const char *found = strstr(text, before);
-    lb_buffer changed = {0};
-    assert_non_null(found);
-    check_ok(lb_buffer_print(&changed, &error, "%.*s%s%s", (int)(found - text), text, now,
-                             found + strlen(before)),
-             &error);
-    file_make("stranger/tokenizer.json", changed.data);
-    lb_buffer_free(&changed);
-    free(text);
-}
-
-/* As a trainer saves it; also for a run of an earlier version (the file's hash). */
-static void test_same_tokenizer(void **state)
-{
-    static const char *const spellings[][2] = {
-        {"\"truncation\": null", "\"truncation\": {\"direction\": \"Right\", \"max_length\": 64, "
-                                 "\"strategy\": \"LongestFirst\", \"stride\": 0}"},
-        {"\"padding\": null", "\"padding\" : {\"strategy\": {\"Fixed\": 64}, \"direction\": "
-                              "\"Left\", \"pad_id\": 0, \"pad_token\": \"<|end|>\"}"},
-        {"\"<|end|>\"", "\"\\u003c|end|>\""},
-        {" \"normalizer\": null,\n", ""},
-    };
-    lobass_error error = {0};
-    char hash[LB_HASH_TEXT_SIZE];
-    lobass_tokenizer *tokenizer = NULL;
-    lb_store *store = NULL;
-    (void)state;
-    records_make("same.jsonl", 3);
-    (void)run_prepare("same.jsonl", "same");
-    lobass_measure_options options = measure_options(place("same"), place("stranger"));
-    options.overwrite = true;
-    for (size_t i = 0; i < 2 * (sizeof spellings / sizeof *spellings); i++)
-    {
-        stranger_make(spellings[i / 2][0], spellings[i / 2][1]);
-        check_ok(lobass_measure(&options, NULL, NULL, &error), &error);
-        if (i % 2 == 0 && i < 2 * 3)
-        {
-            check_ok(lobass_tokenizer_load(&tokenizer, place("model"), &error), &error);
-            lb_hash_text(lb_tokenizer_file_hash(tokenizer), hash);
-            lobass_tokenizer_free(tokenizer);
-            check_ok(lb_store_open(&store, options.run, LB_STORE_WRITE, &error), &error);
-            check_ok(lb_store_begin(store, &error), &error);
-            check_ok(lb_store_fact_save(store, LB_FACT_TOKENIZER_HASH, hash, &error), &error);
-            check_ok(lb_store_commit(store, &error), &error);
-            lb_store_close(store);
-        }
-    }
-    const char *data[] = {place("same.jsonl")};
-    const lobass_prepare_options again = prepare_options(data, 1, place("same"));
-    check_ok(lobass_prepare(&again, NULL, NULL, &error), &error);
-}
-
 static void test_refused(void **state)
 {
     static const char too_long[] =
@@ -578,13 +520,6 @@ static void test_refused(void **state)
     options.run = place("nowhere");
     check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error, "nowhere",
                   "no such folder");
-    /* One more token in the tokenizer: its ids may differ. */
-    stranger_make("\"added_tokens\": [\n",
-                  "\"added_tokens\": [{\"id\": 512, \"content\": \"[PAD]\"},");
-    options.run = place("refused");
-    options.model = place("stranger");
-    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, "stranger",
-                  "their vocabularies differ: id 512 is \"[PAD]\", and was none");
     /* A run whose prepare was stopped. */
     const char *data[] = {place("y.jsonl")};
     listener l = {.cancel_at = 1};
@@ -634,7 +569,6 @@ int main(void)
         cmocka_unit_test(test_nonfinite_row),
         cmocka_unit_test(test_cancelled_within_a_wave),
         cmocka_unit_test(test_cancelled_while_planning),
-        cmocka_unit_test(test_same_tokenizer),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_replaced_ends_selection),
         cmocka_unit_test(test_added_ends_counts),
