@@ -39,6 +39,12 @@ static lobass_status add_file(lb_ids *ids, const char *folder, const char *name,
         goto done;
     }
     LB_TRY_GOTO(lb_json_load(&file, path, error));
+    if (!json_is_object(file))
+    {
+        status = lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an object, found %s", path,
+                         lb_json_kind(file));
+        goto done;
+    }
     const json_t *value = json_object_get(file, "eos_token_id");
     if (value != NULL && !json_is_null(value) && !json_is_array(value))
     {

@@ -215,6 +215,20 @@ static lobass_status read_named(lb_added_tokens *added, const lb_vocab *vocab,
     return LOBASS_OK;
 }
 
+/* The field KEY, where there is one. */
+static lobass_status check_kind(const lb_loader *loader, const json_t *config, const char *key,
+                                json_type expected, lobass_error *error)
+{
+    const json_t *value = json_object_get(config, key);
+    if (value == NULL || json_is_null(value) || json_typeof(value) == expected)
+    {
+        return LOBASS_OK;
+    }
+    return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": expected %s, found %s",
+                   loader->path, key, expected == JSON_OBJECT ? "an object" : "an array",
+                   lb_json_kind(value));
+}
+
 static lobass_status read_config(lb_added_tokens *added, const lb_vocab *vocab,
                                  const lb_loader *loader, const json_t *config, lobass_error *error)
 {
@@ -222,6 +236,8 @@ static lobass_status read_config(lb_added_tokens *added, const lb_vocab *vocab,
     const json_t *value;
     size_t index;
 
+    LB_TRY(check_kind(loader, config, "added_tokens_decoder", JSON_OBJECT, error));
+    LB_TRY(check_kind(loader, config, MORE_NAMED, JSON_ARRAY, error));
     LB_TRY(read_decoder(added, loader, json_object_get(config, "added_tokens_decoder"), error));
     for (size_t i = 0; i < N_NAMED_KEYS; i++)
     {

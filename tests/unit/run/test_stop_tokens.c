@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <unistd.h>
 
 #include "run/run.h"
 #include "unit/base/scratch.h"
@@ -45,19 +46,13 @@ static const stop_case cases[] = {
     {NULL, "[7]", NULL, "generation_config.json: expected an object, found an array", true},
 };
 
-static const char *place(const char *name)
-{
-    static char path[SCRATCH_PATH_SIZE + 64];
-    (void)snprintf(path, sizeof path, "%s/%s", scratch_folder, name);
-    return path;
-}
-
 static void file_put(const char *name, const char *text)
 {
-    (void)unlink(place(name));
+    (void)unlink(scratch_path(name));
     if (text != NULL)
     {
-        assert_int_equal(lb_file_write(place(name), text, strlen(text), true, NULL), LOBASS_OK);
+        assert_int_equal(lb_file_write(scratch_path(name), text, strlen(text), true, NULL),
+                         LOBASS_OK);
     }
 }
 
@@ -67,8 +62,8 @@ static void test_each_once(void **state)
     lb_buffer text = {0};
     lb_ids ids = {0};
     assert_int_equal(lb_file_read(&text, TOKENIZER, SIZE_MAX / 2, NULL), LOBASS_OK);
-    assert_int_equal(lb_file_write(place("tokenizer.json"), text.data, text.size, true, NULL),
-                     LOBASS_OK);
+    assert_int_equal(
+        lb_file_write(scratch_path("tokenizer.json"), text.data, text.size, true, NULL), LOBASS_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     {
         const stop_case *c = &cases[i];

@@ -489,6 +489,12 @@ static const config_case config_cases[] = {
      "added_tokens_decoder: \"7x\": expected an id"},
     {ALPHABET_LETTERS, NULL, DECODER("\"77\": 1"), NULL,
      "added_tokens_decoder: \"77\": expected an object"},
+    {ALPHABET_LETTERS, NULL, "{\"added_tokens_decoder\": [" X_TOKEN("") "]}", NULL,
+     "\"added_tokens_decoder\": expected an object, found an array"},
+    {ALPHABET_LETTERS, NULL, "{\"additional_special_tokens\": \"<s>\"}", NULL,
+     "\"additional_special_tokens\": expected an array, found a string"},
+    {ALPHABET_LETTERS, NULL,
+     "{\"added_tokens_decoder\": null, \"additional_special_tokens\": null}", "a", "a"},
     /* A piece of the vocabulary that is named as a special token is one. */
     {ALPHABET_LETTERS, NULL, NULL, "a</s>", "a|<|<unk>|s|>"},
     {ALPHABET_LETTERS, NULL, "{\"eos_token\": \"</s>\"}", "a</s>", "a|</s>"},
