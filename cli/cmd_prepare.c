@@ -28,6 +28,7 @@ static void print_json(const void *given, const void *made)
     lb_json_open(&json, NULL, '{');
     lb_json_put_text(&json, "run", options->run);
     cli_statuses_json(&json, result->statuses, result->n_records);
+    lb_json_put_count(&json, "special_names", result->n_special_names);
     lb_json_put_count(&json, "tokens", result->n_tokens);
     lb_json_put_count(&json, "tokens_scored", result->n_scored_tokens);
     lb_json_open(&json, "elapsed_seconds", '{');

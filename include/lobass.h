@@ -217,6 +217,7 @@ typedef struct lobass_prepare_result
     uint64_t n_records;
     uint64_t statuses[LOBASS_ROW_STATUS_COUNT]; /* add up to n_records */
     uint64_t n_tokens, n_scored_tokens;         /* of the rows that can be measured */
+    uint64_t n_special_names; /* records in whose own text a special token's name is letters */
     double elapsed_seconds;
 } lobass_prepare_result;
 

@@ -91,6 +91,8 @@ void lb_freezer_free(lb_freezer *freezer);
  * record is a status, not a failure; failures are memory and a token id beyond N_VOCABULARY. */
 lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_record *record,
                                 lobass_error *error);
+/* Names of special tokens in the last record's own text, which are letters there. */
+lb_spelt lb_freezer_spelt(const lb_freezer *freezer);
 /* Hash of ids and flags: equal for duplicates. */
 lb_hash lb_row_hash(const lobass_row *row);
 /* ROW, whose flags are FLAGS, has the tokens of an earlier row: it is not scored. */

@@ -195,11 +195,12 @@ static lobass_status assemble(lb_freezer *freezer, const lb_rendering *rendering
     const unsigned scored_always =
         freezer->options.scored == LOBASS_SCORED_ALL ? LOBASS_TOKEN_SCORED : 0U;
     size_t next = 0; /* of the encoded ids */
-    LB_TRY(reserve(freezer, encoded->count + rendering->n_responses + 1, error));
+    LB_TRY(reserve(freezer, encoded->count + rendering->n_responses + freezer->special.n_prefix,
+                   error));
     freezer->n_tokens = 0;
-    if (freezer->special.adds_bos && freezer->special.bos >= 0)
+    for (size_t i = 0; i < freezer->special.n_prefix; i++)
     {
-        put(freezer, freezer->special.bos, LOBASS_TOKEN_BOS);
+        put(freezer, freezer->special.prefix[i], LOBASS_TOKEN_BOS);
     }
     for (size_t r = 0; r < rendering->n_responses; r++)
     {
@@ -383,6 +384,11 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
     row->ids = freezer->ids;
     row->flags = freezer->flags;
     return check_vocabulary(freezer, row->n_tokens, error);
+}
+
+lb_spelt lb_freezer_spelt(const lb_freezer *freezer)
+{
+    return lb_encoder_spelt(freezer->encoder);
 }
 
 lb_hash lb_row_hash(const lobass_row *row)

@@ -90,10 +90,8 @@ static lobass_status assemble(lb_prompter *prompter, const size_t *n_before, siz
     const lb_ids *encoded = &prompter->encoded;
     size_t next = 0;
     prompter->ids.count = 0;
-    if (prompter->special.adds_bos && prompter->special.bos >= 0)
-    {
-        LB_TRY(lb_ids_append(&prompter->ids, prompter->special.bos, error));
-    }
+    LB_TRY(lb_ids_append_list(&prompter->ids, prompter->special.prefix, prompter->special.n_prefix,
+                              error));
     for (size_t r = 0; r < n_said; r++)
     {
         const size_t end = n_before[2 * r + 1];

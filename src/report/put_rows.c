@@ -198,7 +198,11 @@ static lobass_status excerpts_of_row(excerpts *e, uint64_t number)
 {
     lobass_row row;
     LB_TRY(lb_store_row_load(&row, e->report->store, number, e->page->error));
-    const size_t start = row.n_tokens > 0 && (row.flags[0] & LOBASS_TOKEN_BOS) != 0 ? 1 : 0;
+    size_t start = 0;
+    while (start < row.n_tokens && (row.flags[start] & LOBASS_TOKEN_BOS) != 0)
+    {
+        start++;
+    }
     size_t first = start;
     while (first < row.n_tokens && (row.flags[first] & LOBASS_TOKEN_RESPONSE) == 0)
     {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a model folder is: its shapes, the size of its weights, and one fingerprint over weights,
- * configuration and tokenizer. Also the law that a run has one tokenizer: a model
- * whose tokenizer differs, whose vocabulary does not cover the run's ids, or which has fewer
- * positions than the run's longest row, is refused here.
+ * configuration and tokenizer. Also whether a model fits a run: one whose tokenizer differs
+ * (run_tokenizer.c), whose vocabulary does not cover the run's ids, or which has fewer positions
+ * than the run's longest row, is refused here.
  */
 #include "run/run.h"
 
@@ -17,7 +17,7 @@
 lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer)
 {
     const lb_hash text =
-        tokenizer != NULL ? lb_tokenizer_hash(tokenizer) : (lb_hash){.high = 0, .low = 0};
+        tokenizer != NULL ? lb_tokenizer_file_hash(tokenizer) : (lb_hash){.high = 0, .low = 0};
     char parts[2 * LB_HASH_TEXT_SIZE];
     lb_hash_text(model, parts);
     lb_hash_text(text, parts + LB_HASH_TEXT_SIZE);
@@ -141,19 +141,10 @@ lobass_status lb_run_check_model(lb_store *store, const char *folder,
     char *tokenization = NULL;
     char *expected = NULL;
     char *highest = NULL;
-    char found[LB_HASH_TEXT_SIZE];
     LB_TRY_GOTO(fact_expect(&tokenization, store, LB_FACT_TOKENIZATION, error));
     LB_TRY_GOTO(fact_expect(&expected, store, LB_FACT_TOKENIZER_HASH, error));
     LB_TRY_GOTO(fact_expect(&highest, store, LB_FACT_HIGHEST_ID, error));
-    lb_hash_text(lb_tokenizer_hash(tokenizer), found);
-    if (strcmp(found, expected) != 0)
-    {
-        status = lb_fail(error, LOBASS_CONFLICT,
-                         "%s: its tokenizer (hash %s) is not the one that %s was prepared with "
-                         "(hash %s)",
-                         folder, found, lb_store_path(store), expected);
-        goto done;
-    }
+    LB_TRY_GOTO(lb_run_check_tokenizer(lb_store_path(store), expected, folder, tokenizer, error));
     LB_TRY_GOTO(check_vocabulary(store, folder, config, highest, error));
     status = check_length(store, folder, config, error);
 done:

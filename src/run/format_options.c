@@ -174,6 +174,14 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
         lb_observer_log(observer, LOBASS_LOG_WARNING,
                         "this model has a chat template, which is not supported yet; using alpaca");
     }
+    if (lb_tokenizer_special_ids(tokenizer).has_other_prefix)
+    {
+        lb_observer_log(
+            observer, LOBASS_LOG_NOTE,
+            "what is put before a text is said by the tokenizer's class and add_bos_token, as in "
+            "transformers 4; the post_processor of tokenizer.json, which version 5 may follow "
+            "instead, puts something else there");
+    }
     if (options->eos == LOBASS_EOS_COUNT && lb_end_token(tokenizer, config) < 0)
     {
         lb_observer_log(

@@ -38,6 +38,11 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
 /* What ends a response: the tokenizer's own end token, else the configuration's; -1: none. */
 int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config);
 
+/* What ends a text that a model writes, each once: eos_token of TOKENIZER, and every eos_token_id
+ * of FOLDER's generation_config.json and config.json (stop_tokens.c). */
+lobass_status lb_stop_tokens_load(lb_ids *ids, const lobass_tokenizer *tokenizer,
+                                  const char *folder, lobass_error *error);
+
 /* LOBASS_CONFLICT naming the first field in which the two objects differ, with both values:
  * "WHERE: made with "max_length": 512, now 256; ...". */
 lobass_status lb_options_compare(const char *recorded, const char *wanted, const char *where,
@@ -55,12 +60,14 @@ lobass_status lb_recipe_from_json(lobass_train_options *options, char **targets,
                                   const char *where, lobass_error *error);
 
 /* Names of facts in a run's database. */
-#define LB_FACT_VERSION "lobass"                 /* that began the run */
-#define LB_FACT_MODEL "model"                    /* the folder it was prepared for */
-#define LB_FACT_OPTIONS "options"                /* lb_format_options_to_json() */
-#define LB_FACT_TOKENIZER_HASH "tokenizer_hash"  /* lb_tokenizer_hash(), 32 digits */
-#define LB_FACT_VOCABULARY "n_vocabulary"        /* of the model it was prepared for */
-#define LB_FACT_EOS "eos"                        /* the end token's id, -1: none */
+#define LB_FACT_VERSION "lobass"                /* that began the run */
+#define LB_FACT_MODEL "model"                   /* the folder it was prepared for */
+#define LB_FACT_OPTIONS "options"               /* lb_format_options_to_json() */
+#define LB_FACT_TOKENIZER_HASH "tokenizer_hash" /* lb_tokenizer_hash(), 32 digits */
+#define LB_FACT_VOCABULARY "n_vocabulary"       /* of the model it was prepared for */
+#define LB_FACT_EOS "eos"                       /* the end token's id, -1: none */
+#define LB_FACT_SPELT \
+    "special_names" /* rows with names of special tokens in their text; else none */
 #define LB_FACT_HIGHEST_ID "highest_id"          /* of all rows; once prepared */
 #define LB_FACT_TOKENIZATION "tokenization_hash" /* of all rows; only once prepared */
 #define LB_FACT_SOURCE_STATE "source.%u.state"   /* source_state.c; once it was read to its end */
@@ -79,6 +86,14 @@ lb_hash lb_fingerprint_combine(lb_hash model, const lobass_tokenizer *tokenizer)
 lobass_status lb_run_check_model(lb_store *store, const char *folder,
                                  const lobass_tokenizer *tokenizer, const lb_config *config,
                                  lobass_error *error);
+
+/* ---- the run's tokenizer (run_tokenizer.c) ------------------------------------------------------
+ */
+
+/* LOBASS_CONFLICT, saying what differs, where the tokenizer of FOLDER is not the one whose hash RUN
+ * RECORDED, be it in the form of an earlier version. */
+lobass_status lb_run_check_tokenizer(const char *run, const char *recorded, const char *folder,
+                                     const lobass_tokenizer *tokenizer, lobass_error *error);
 
 /* ---- adapters (adapters.c) ----------------------------------------------------------------- */
 

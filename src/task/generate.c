@@ -52,7 +52,7 @@ typedef struct generator
     lb_compute *compute;
     lb_decoder *decoder;
     lb_prompts prompts;
-    int32_t end_id; /* -1: none */
+    lb_ids stops;   /* tokens that end a text */
     size_t n_known; /* tokens of the model that the tokenizer has: a model may be padded */
     size_t max_tokens;
     lb_sampling sampling;
@@ -236,8 +236,12 @@ static lobass_status choose(generator *g, sequence *s, const float *logits, loba
                      uniform, g->candidates, error));
     LB_TRY(lb_ids_append(&s->ids, id, error));
     g->result->n_tokens++;
-    if (id == g->end_id)
+    if (lb_ids_contain(&g->stops, id))
     {
+        /* One that is a piece of text, a full stop, say, is part of what was written. */
+        LB_TRY(lb_tokenizer_is_special(g->tokenizer, id)
+                   ? LOBASS_OK
+                   : lb_text_stream_add(&s->stream, g->tokenizer, id, error));
         return finish(g, s, LOBASS_STOP_END, error);
     }
     LB_TRY(lb_text_stream_add(&s->stream, g->tokenizer, id, error));
@@ -374,11 +378,12 @@ static lobass_status model_open(generator *g, const lobass_observer *observer, l
     const size_t n_pieces = lobass_tokenizer_count(g->tokenizer);
     g->n_known =
         n_pieces < g->model->config.n_vocabulary ? n_pieces : g->model->config.n_vocabulary;
-    g->end_id = lb_end_token(g->tokenizer, &g->model->config);
-    if (g->end_id < 0)
+    LB_TRY(lb_stop_tokens_load(&g->stops, g->tokenizer, options->model, error));
+    if (g->stops.count == 0)
     {
         lb_observer_log(observer, LOBASS_LOG_WARNING,
-                        "neither tokenizer nor config.json names an end token (eos): a text ends "
+                        "neither tokenizer, generation_config.json nor config.json names an end "
+                        "token (eos): a text ends "
                         "only where there is no more room for it");
     }
     LB_TRY(lb_prompts_open(&g->prompts, options, g->tokenizer, &g->model->config, observer, error));
@@ -435,6 +440,7 @@ static void generator_free(generator *g)
     {
         sequence_free(held(g, i));
     }
+    lb_ids_free(&g->stops);
     free(g->ring);
     free(g->taking);
     free(g->caches);

@@ -56,6 +56,24 @@ static lobass_status compare_number(const lb_preparer *p, const char *fact, int6
     return status;
 }
 
+/* RECORDED is kept, be it in the form of an earlier version: the tokenisation hash begins with it.
+ */
+static lobass_status compare_tokenizer(lb_preparer *p, const char *recorded, lobass_error *error)
+{
+    LB_TRY(
+        lb_run_check_tokenizer(p->options->run, recorded, p->options->model, p->tokenizer, error));
+    if (strcmp(recorded, p->tokenizer_hash) != 0 && !lb_tokenizer_keeps_prefix(p->tokenizer))
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: prepared by an earlier version, which decided otherwise whether the "
+                       "tokenizer of %s puts BOS before a text; overwrite it (-f) or use another "
+                       "folder",
+                       p->options->run, p->options->model);
+    }
+    (void)snprintf(p->tokenizer_hash, sizeof p->tokenizer_hash, "%s", recorded);
+    return LOBASS_OK;
+}
+
 lobass_status lb_prepare_compare(lb_preparer *p, bool *has_begun, lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
@@ -71,15 +89,7 @@ lobass_status lb_prepare_compare(lb_preparer *p, bool *has_begun, lobass_error *
         goto done;
     }
     LB_TRY_GOTO(lb_options_compare(options, p->format_json, p->options->run, error));
-    if (strcmp(tokenizer, p->tokenizer_hash) != 0)
-    {
-        status =
-            lb_fail(error, LOBASS_CONFLICT,
-                    "%s: prepared with a tokenizer of hash %s, that of %s has %s; overwrite it "
-                    "(-f) or use another folder",
-                    p->options->run, tokenizer, p->options->model, p->tokenizer_hash);
-        goto done;
-    }
+    LB_TRY_GOTO(compare_tokenizer(p, tokenizer, error));
     LB_TRY_GOTO(compare_number(p, LB_FACT_VOCABULARY, (int64_t)p->config.n_vocabulary, error));
     LB_TRY_GOTO(compare_number(p, LB_FACT_EOS, lb_end_token(p->tokenizer, &p->config), error));
     LB_TRY_GOTO(lb_store_sources_load(&sources, &n_sources, p->store, error));

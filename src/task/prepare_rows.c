@@ -93,6 +93,50 @@ static void warn_bad_records(lb_preparer *p, cargo *stored)
     }
 }
 
+/* ---- names of special tokens -------------------------------------------------------------------
+ */
+
+lobass_status lb_prepare_spelt_load(lb_preparer *p, lobass_error *error)
+{
+    char *text = NULL;
+    LB_TRY(lb_store_fact_load(&text, p->store, LB_FACT_SPELT, error));
+    p->n_spelt = text == NULL ? 0 : strtoull(text, NULL, 10);
+    free(text);
+    return LOBASS_OK;
+}
+
+/* In the transaction that stores the batch. */
+static lobass_status spelt_save(lb_preparer *p, const cargo *stored, lobass_error *error)
+{
+    const uint64_t n_before = p->n_spelt;
+    char text[32];
+    for (size_t i = 0; i < lb_freeze_batch_count(stored->batch); i++)
+    {
+        p->n_spelt += lb_freeze_batch_at(stored->batch, i)->spelt.count > 0 ? 1 : 0;
+    }
+    (void)snprintf(text, sizeof text, "%" PRIu64, p->n_spelt);
+    return p->n_spelt == n_before ? LOBASS_OK
+                                  : lb_store_fact_save(p->store, LB_FACT_SPELT, text, error);
+}
+
+/* The first of a call, in the calling thread. */
+static void warn_spelt(lb_preparer *p, const cargo *stored)
+{
+    for (size_t i = 0; i < lb_freeze_batch_count(stored->batch) && !p->has_warned_spelt; i++)
+    {
+        const lb_frozen *frozen = lb_freeze_batch_at(stored->batch, i);
+        if (frozen->spelt.count > 0)
+        {
+            p->has_warned_spelt = true;
+            lb_observer_log(p->observer, LOBASS_LOG_WARNING,
+                            "%s:%" PRIu64 ": \"%s\" in a record's own text is letters, not the "
+                            "special token",
+                            p->options->data[frozen->row.source], frozen->row.line,
+                            lobass_tokenizer_piece(p->tokenizer, frozen->spelt.id));
+        }
+    }
+}
+
 /* ---- what is known of the rows ----------------------------------------------------------------
  */
 
@@ -272,6 +316,7 @@ static lobass_status batch_store(lb_preparer *p, cargo *stored, lobass_error *er
     {
         LB_TRY_GOTO(lb_source_state_save(p->store, stored->source, &stored->state, error));
     }
+    LB_TRY_GOTO(spelt_save(p, stored, error));
     LB_TRY_GOTO(lb_step_clock_save(&p->clock, p->store, error));
     LB_TRY_GOTO(lb_store_commit(p->store, error));
 done:
@@ -351,6 +396,7 @@ static lobass_status stored_report(lb_preparer *p, cargo *stored, lobass_error *
         n_tokens += lb_freeze_batch_at(stored->batch, i)->row.n_tokens;
     }
     warn_bad_records(p, stored);
+    warn_spelt(p, stored);
     return lb_stage_advance(&p->stage, p->n_rows, n_tokens, NAN, error);
 }
 
@@ -457,6 +503,12 @@ lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error)
     {
         lb_observer_log(p->observer, LOBASS_LOG_WARNING, "%s: %" PRIu64 " bad records in all",
                         p->options->run, p->n_bad);
+    }
+    if (p->n_spelt > 1)
+    {
+        lb_observer_log(p->observer, LOBASS_LOG_WARNING,
+                        "%s: %" PRIu64 " records in all with names of special tokens in their text",
+                        p->options->run, p->n_spelt);
     }
 done:
     maker_release(&m);

@@ -16,6 +16,7 @@ typedef struct lb_frozen
     lobass_row row;
     lb_hash hash;       /* lb_row_hash() */
     int32_t highest_id; /* -1: no token */
+    lb_spelt spelt;
 } lb_frozen;
 
 typedef struct lb_freeze_batch lb_freeze_batch;
@@ -57,6 +58,8 @@ typedef struct lb_preparer
     lb_stage stage;
     /* What is known of the rows that are stored. */
     uint64_t n_rows, n_bad;
+    uint64_t n_spelt; /* rows with names of special tokens in their own text */
+    bool has_warned_spelt;
     lb_duplicates duplicates;
     lb_hasher *rows_hash; /* over tokenizer, options and rows, in order */
     int32_t highest_id;
@@ -75,6 +78,8 @@ lobass_status lb_prepare_record(const lb_preparer *p, lobass_error *error);
 /* ---- its rows (prepare_rows.c) -----------------------------------------------------------------
  */
 
+/* How many rows of earlier calls have names of special tokens. */
+lobass_status lb_prepare_spelt_load(lb_preparer *p, lobass_error *error);
 /* Goes through the rows that an earlier call stored and makes all that are missing. */
 lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error);
 /* Fails with the first bad record among the stored rows. */

@@ -3,7 +3,9 @@
  * The added_tokens of tokenizer.json: texts that are one token wherever they stand, cut out before
  * the model sees anything. Those with normalized = false are looked for in the text as it is, the
  * others, themselves normalised, in the normalised text. single_word asks for borders on both
- * sides; lstrip and rstrip let a token swallow the white space beside it.
+ * sides; lstrip and rstrip let a token swallow the white space beside it. As in transformers,
+ * added_tokens_decoder of tokenizer_config.json adds tokens and overrules their flags, and a piece
+ * of the vocabulary that it names as a special token (bos_token and so on) is one.
  *
  * A token that the model's vocabulary knows has its id there; the others follow one another behind
  * the vocabulary, which is how the Hugging Face library numbers them whatever the file says. A file
@@ -21,19 +23,15 @@
 /* ---- reading -----------------------------------------------------------------------------------
  */
 
+/* All but the id. */
 static lobass_status read_token(lb_added_token *token, const lb_loader *loader, const json_t *value,
-                                size_t index, lobass_error *error)
+                                const char *where, lobass_error *error)
 {
-    char where[WHERE_SIZE];
-    int64_t id = 0;
-
-    (void)snprintf(where, sizeof where, "%s: added_tokens: number %zu", loader->path, index);
     if (!json_is_object(value))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an object, found %s", where,
                        lb_json_kind(value));
     }
-    LB_TRY(lb_json_integer(value, where, "id", 0, LB_MAX_TOKEN_ID, false, &id, error));
     LB_TRY(lb_part_text(value, loader, where, "content", &token->text, &token->size, error));
     LB_TRY(lb_json_boolean(value, where, "single_word", true, &token->is_single_word, error));
     LB_TRY(lb_json_boolean(value, where, "lstrip", true, &token->strips_left, error));
@@ -41,7 +39,6 @@ static lobass_status read_token(lb_added_token *token, const lb_loader *loader, 
     LB_TRY(lb_json_boolean(value, where, "special", true, &token->is_special, error));
     token->is_normalized = !token->is_special;
     LB_TRY(lb_json_boolean(value, where, "normalized", true, &token->is_normalized, error));
-    token->id = (int32_t)id;
     if (token->size == 0 || strlen(token->text) != token->size)
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"content\": %s", where,
@@ -101,10 +98,167 @@ static lobass_status check_ids(lb_added_tokens *added, lb_vocab *vocab, const lb
     return LOBASS_OK;
 }
 
-static lobass_status read_tokens(lb_added_tokens *added, lb_vocab *vocab, const lb_loader *loader,
-                                 const json_t *list, lobass_error *error)
+static lobass_status read_list(lb_added_tokens *added, const lb_loader *loader, const json_t *list,
+                               lobass_error *error)
 {
-    const size_t n_tokens = json_array_size(list);
+    char where[WHERE_SIZE];
+    const json_t *value;
+    size_t index;
+
+    json_array_foreach(list, index, value)
+    {
+        lb_added_token *token = &added->tokens[index];
+        int64_t id = 0;
+        (void)snprintf(where, sizeof where, "%s: added_tokens: number %zu", loader->path, index);
+        LB_TRY(read_token(token, loader, value, where, error));
+        LB_TRY(lb_json_integer(value, where, "id", 0, LB_MAX_TOKEN_ID, false, &id, error));
+        token->id = (int32_t)id;
+        added->n_tokens++;
+    }
+    return LOBASS_OK;
+}
+
+/* ---- what the configuration adds ---------------------------------------------------------------
+ */
+
+/* The flags of TOKEN, and all of it where TOKENS do not have it. The lists have one order mostly:
+ * NEAR is where it is looked for first. */
+static void take_over(lb_added_tokens *added, const lb_added_token *token, size_t near)
+{
+    const lb_added_token *found = near < added->n_tokens ? &added->tokens[near] : NULL;
+    if (found == NULL || found->size != token->size ||
+        memcmp(found->text, token->text, token->size) != 0)
+    {
+        found = lb_added_tokens_find(added, token->text, token->size);
+    }
+    lb_added_token *kept =
+        &added->tokens[found == NULL ? added->n_tokens++ : (size_t)(found - added->tokens)];
+    added->is_changed =
+        added->is_changed || found == NULL || kept->is_single_word != token->is_single_word ||
+        kept->strips_left != token->strips_left || kept->strips_right != token->strips_right ||
+        kept->is_normalized != token->is_normalized || kept->is_special != token->is_special;
+    *kept = *token;
+}
+
+static int compare_ids(const void *left, const void *right)
+{
+    const int32_t a = ((const lb_added_token *)left)->id;
+    const int32_t b = ((const lb_added_token *)right)->id;
+    return (a > b) - (a < b);
+}
+
+/* added_tokens_decoder: {"ID": {"content": ...}, ...}. */
+static lobass_status read_decoder(lb_added_tokens *added, const lb_loader *loader, json_t *decoder,
+                                  lobass_error *error)
+{
+    const size_t n_before = added->n_tokens;
+    char where[WHERE_SIZE];
+    size_t index = 0;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(decoder, key, value)
+    {
+        lb_added_token token = {0};
+        char *end = NULL;
+        const long id = strtol(key, &end, 10);
+        (void)snprintf(where, sizeof where, "%s: added_tokens_decoder: \"%.*s\"", loader->path,
+                       MAX_SHOWN, key);
+        if (end == key || *end != '\0' || id < 0 || id > LB_MAX_TOKEN_ID)
+        {
+            return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an id from 0 to %d", where,
+                           LB_MAX_TOKEN_ID);
+        }
+        LB_TRY(read_token(&token, loader, value, where, error));
+        token.id = (int32_t)id;
+        take_over(added, &token, index++);
+    }
+    qsort(added->tokens + n_before, added->n_tokens - n_before, sizeof *added->tokens, compare_ids);
+    return LOBASS_OK;
+}
+
+static const char *const named_keys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
+                                         "pad_token", "cls_token", "mask_token"};
+#define N_NAMED_KEYS (sizeof named_keys / sizeof *named_keys)
+#define MORE_NAMED "additional_special_tokens"
+
+/* A text or {"content": text}: special if it is a piece of the vocabulary. */
+static lobass_status read_named(lb_added_tokens *added, const lb_vocab *vocab,
+                                const lb_loader *loader, const json_t *value, lobass_error *error)
+{
+    const json_t *text = json_is_object(value) ? json_object_get(value, "content") : value;
+    const char *name = json_string_value(text);
+    const size_t size = json_string_length(text);
+    const int32_t id = name == NULL || size == 0 ? -1 : lb_vocab_find(vocab, name, size);
+    lb_added_token token = {.size = size, .id = id};
+
+    if (id < 0 || lb_added_tokens_find(added, name, size) != NULL)
+    {
+        return LOBASS_OK;
+    }
+    token.text = lb_arena_text(loader->arena, name, size, error);
+    if (token.text == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    if (json_is_object(value))
+    {
+        LB_TRY(lb_json_boolean(value, loader->path, "lstrip", true, &token.strips_left, error));
+        LB_TRY(lb_json_boolean(value, loader->path, "rstrip", true, &token.strips_right, error));
+        LB_TRY(lb_json_boolean(value, loader->path, "single_word", true, &token.is_single_word,
+                               error));
+        LB_TRY(
+            lb_json_boolean(value, loader->path, "normalized", true, &token.is_normalized, error));
+    }
+    token.is_special = true;
+    take_over(added, &token, SIZE_MAX);
+    return LOBASS_OK;
+}
+
+/* The field KEY, where there is one. */
+static lobass_status check_kind(const lb_loader *loader, const json_t *config, const char *key,
+                                json_type expected, lobass_error *error)
+{
+    const json_t *value = json_object_get(config, key);
+    if (value == NULL || json_is_null(value) || json_typeof(value) == expected)
+    {
+        return LOBASS_OK;
+    }
+    return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": expected %s, found %s",
+                   loader->path, key, expected == JSON_OBJECT ? "an object" : "an array",
+                   lb_json_kind(value));
+}
+
+static lobass_status read_config(lb_added_tokens *added, const lb_vocab *vocab,
+                                 const lb_loader *loader, const json_t *config, lobass_error *error)
+{
+    const json_t *more = json_object_get(config, MORE_NAMED);
+    const json_t *value;
+    size_t index;
+
+    LB_TRY(check_kind(loader, config, "added_tokens_decoder", JSON_OBJECT, error));
+    LB_TRY(check_kind(loader, config, MORE_NAMED, JSON_ARRAY, error));
+    LB_TRY(read_decoder(added, loader, json_object_get(config, "added_tokens_decoder"), error));
+    for (size_t i = 0; i < N_NAMED_KEYS; i++)
+    {
+        LB_TRY(read_named(added, vocab, loader, json_object_get(config, named_keys[i]), error));
+    }
+    json_array_foreach(more, index, value)
+    {
+        LB_TRY(read_named(added, vocab, loader, value, error));
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status read_tokens(lb_added_tokens *added, lb_vocab *vocab, const lb_loader *loader,
+                                 const json_t *list, const lb_tokenizer_config *config,
+                                 lobass_error *error)
+{
+    const lb_loader of_config = {loader->arena, config->path};
+    const size_t n_tokens =
+        json_array_size(list) +
+        json_object_size(json_object_get(config->json, "added_tokens_decoder")) + N_NAMED_KEYS +
+        json_array_size(json_object_get(config->json, MORE_NAMED));
     const size_t n_known = vocab->count > vocab->n_pieces ? vocab->count : vocab->n_pieces;
     const size_t n_pieces = n_known + n_tokens;
 
@@ -118,12 +272,11 @@ static lobass_status read_tokens(lb_added_tokens *added, lb_vocab *vocab, const 
     memset(pieces, 0, n_pieces * sizeof *pieces);
     memcpy(pieces, vocab->pieces, vocab->count * sizeof *pieces);
     vocab->pieces = pieces;
-    for (size_t i = 0; i < n_tokens; i++)
-    {
-        LB_TRY(read_token(&added->tokens[i], loader, json_array_get(list, i), i, error));
-        added->n_tokens++;
-    }
-    return check_ids(added, vocab, loader, error);
+    LB_TRY(read_list(added, loader, list, error));
+    LB_TRY(read_config(added, vocab, &of_config, config->json, error));
+    LB_TRY(check_ids(added, vocab, loader, error));
+    qsort(added->tokens, added->n_tokens, sizeof *added->tokens, compare_ids);
+    return LOBASS_OK;
 }
 
 /* ---- building the tries
@@ -190,21 +343,18 @@ done:
 
 lobass_status lb_added_tokens_load(lb_added_tokens *added, lb_vocab *vocab,
                                    const lb_normalizers *normalizers, lb_scratch *scratch,
-                                   const lb_loader *loader, const json_t *file, lobass_error *error)
+                                   const lb_loader *loader, const json_t *file,
+                                   const lb_tokenizer_config *config, lobass_error *error)
 {
     const json_t *list = json_object_get(file, "added_tokens");
 
-    if (list == NULL || json_is_null(list))
-    {
-        return LOBASS_OK;
-    }
-    if (!json_is_array(list))
+    if (list != NULL && !json_is_null(list) && !json_is_array(list))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT,
                        "%s: field \"added_tokens\": expected an array, found %s", loader->path,
                        lb_json_kind(list));
     }
-    LB_TRY(read_tokens(added, vocab, loader, list, error));
+    LB_TRY(read_tokens(added, vocab, loader, list, config, error));
     LB_TRY(build_trie(&added->plain, added, vocab, false, normalizers, scratch, loader, error));
     return build_trie(&added->normalized, added, vocab, true, normalizers, scratch, loader, error);
 }
@@ -276,13 +426,15 @@ bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_
     {
         const lb_added_token *token = &added->tokens[index];
         cursor->searched = range->to;
-        if (token->is_special && !takes_special)
-        {
-            continue;
-        }
         if (token->is_single_word &&
             (is_word_before(text, range->from) || is_word_after(text, range->to)))
         {
+            continue;
+        }
+        if (token->is_special && !takes_special)
+        {
+            cursor->n_spelt++;
+            cursor->spelt = token->id;
             continue;
         }
         if (token->strips_left)

@@ -22,6 +22,7 @@ struct lb_encoder
 {
     const lobass_tokenizer *tokenizer;
     bool takes_special;
+    lb_spelt spelt;
     lb_scratch scratch;
     lb_bpe_work work;
     lb_word_cache cache;
@@ -195,7 +196,7 @@ typedef lobass_status (*between_function)(run *r, lb_view text, lb_scope scope);
 static lobass_status cut_added(run *r, const lb_trie *trie, lb_view text, lb_scope scope,
                                between_function between)
 {
-    lb_added_cursor cursor = {0, 0};
+    lb_added_cursor cursor = {0};
     size_t done = 0;
     lb_range range;
     int32_t id;
@@ -211,6 +212,11 @@ static lobass_status cut_added(run *r, const lb_trie *trie, lb_view text, lb_sco
         r->is_behind_added = true;
         scope = (lb_scope){.takes_prefix = true, .is_origin = false};
         done = range.to;
+    }
+    if (cursor.n_spelt > 0)
+    {
+        r->encoder->spelt.count += cursor.n_spelt;
+        r->encoder->spelt.id = cursor.spelt;
     }
     return done < text.size ? between(r, lb_view_slice(text, done, text.size), scope) : LOBASS_OK;
 }
@@ -306,9 +312,15 @@ lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *te
     run r = {encoder, encoder->tokenizer, ids, counts, false, error};
     const lb_view view = {size_bytes == 0 ? "" : text, size_bytes, NULL};
 
+    encoder->spelt = (lb_spelt){0, -1};
     LB_TRY(check_text(view.data, size_bytes, splits, n_splits, error));
     return counts ? encode_joint(&r, view, splits, n_splits, n_before)
                   : encode_split(&r, view, splits, is_joint ? 0 : n_splits, n_before);
+}
+
+lb_spelt lb_encoder_spelt(const lb_encoder *encoder)
+{
+    return encoder->spelt;
 }
 
 lobass_status lobass_tokenizer_encode(int32_t **ids, size_t *n_ids,

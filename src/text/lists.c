@@ -36,6 +36,17 @@ lobass_status lb_ids_append_list(lb_ids *ids, const int32_t *values, size_t coun
     return LOBASS_OK;
 }
 
+bool lb_ids_contain(const lb_ids *ids, int32_t id)
+{
+    size_t i = 0;
+
+    while (i < ids->count && ids->values[i] != id)
+    {
+        i++;
+    }
+    return i < ids->count;
+}
+
 void lb_ids_free(lb_ids *ids)
 {
     free(ids->values);

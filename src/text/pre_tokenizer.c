@@ -511,9 +511,13 @@ lobass_status lb_pre_tokenizers_load(lb_pre_tokenizers *pre_tokenizers, const lb
     if (status == LOBASS_OK && pre_tokenizers->n_steps > 0)
     {
         lb_pre_tokenizer *last = &pre_tokenizers->steps[pre_tokenizers->n_steps - 1];
+        const json_t *whole = json_object_get(file, "pre_tokenizer");
+        const char *type = json_string_value(json_object_get(whole, "type"));
         pre_tokenizers->ends_in_bytes = last->maps_bytes;
+        pre_tokenizers->is_lone_byte_level = last->maps_bytes && strcmp(type, "Sequence") != 0;
         last->maps_bytes = false;
-        if (pre_tokenizers->ends_in_bytes && !last->splits && last->prefix == LB_PREFIX_NEVER)
+        if (pre_tokenizers->ends_in_bytes && !pre_tokenizers->is_lone_byte_level && !last->splits &&
+            last->prefix == LB_PREFIX_NEVER)
         {
             pre_tokenizers->n_steps--; /* nothing is left of it */
         }

@@ -246,14 +246,14 @@ lobass_status lb_pattern_parse(lb_pattern *pattern, lb_arena *arena, const json_
     {
         return lb_fail(error, LOBASS_UNSUPPORTED, "%s: field \"pattern\": it is empty", where);
     }
-    if (regex != NULL)
+    pattern->literal_size = json_string_length(text);
+    pattern->literal = lb_arena_text(arena, json_string_value(text), pattern->literal_size, error);
+    if (pattern->literal != NULL && regex != NULL)
     {
         pattern->scan = lb_word_scan_find(json_string_value(text), json_string_length(text));
         return lb_regex_compile(&pattern->regex, json_string_value(text), json_string_length(text),
                                 where, error);
     }
-    pattern->literal_size = json_string_length(text);
-    pattern->literal = lb_arena_text(arena, json_string_value(text), pattern->literal_size, error);
     return pattern->literal == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 

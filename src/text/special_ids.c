@@ -2,16 +2,17 @@
  *
  * What stands at the ends of a text. The post_processor of tokenizer.json gives what the library
  * itself adds; tokenizer_config.json beside it names bos_token and eos_token and may overrule it.
- * The rule, which is that of transformers:
+ * The rule is that of transformers 4, which wrote the files of most models (version 5 drops the
+ * flags where there is a tokenizer.json; has_other_prefix tells where that is something else):
  *
- *  1. add_bos_token (add_eos_token) of the configuration decides where it is true or false;
- *  2. else a tokenizer_class of the Llama family adds BOS and no EOS: these classes build a
- *     post-processor of their own from the two flags, whose defaults are true and false, and throw
- *     away the one in the file;
- *  3. else the post-processor decides: BOS is added if its template for one text begins with it.
+ *  1. the classes of Llama, Code Llama, Gemma, Cohere and GPT-NeoX throw the post-processor away
+ *     and put BOS and EOS where add_bos_token and add_eos_token say so (by default BOS, and
+ * GPT-NeoX nothing); so do the flags of a configuration that names no class;
+ *  2. for every other class the post-processor decides, and the flags mean nothing.
  *
  * Without a configuration, BOS and EOS are what the template puts before and behind the text. A
- * template with anything else in it is refused, since only BOS and EOS are ever added here.
+ * template may put several tokens before it; behind it only EOS is understood, since where a
+ * response ends is not the tokenizer's to say.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,24 +34,40 @@ typedef struct context
 /* ---- post_processor
  * ---------------------------------------------------------------------------------- */
 
-/* The one id that the template's special token NAME stands for. */
-static lobass_status template_id(const context *c, const json_t *processor, const char *name,
-                                 int32_t *id)
+/* The ids that the template's special token NAME stands for. */
+static lobass_status template_ids(const context *c, const json_t *processor, const char *name,
+                                  int32_t *side, size_t *n_side)
 {
     const json_t *token = json_object_get(json_object_get(processor, "special_tokens"), name);
     const json_t *ids = json_object_get(token, "ids");
-    const json_t *value = json_array_get(ids, 0);
+    const json_t *value;
+    size_t index;
 
-    if (json_array_size(ids) != 1 || !json_is_integer(value) ||
-        lobass_tokenizer_piece(c->tokenizer,
-                               (int32_t)(json_integer_value(value) & LB_MAX_TOKEN_ID)) == NULL ||
-        json_integer_value(value) < 0 || json_integer_value(value) > LB_MAX_TOKEN_ID)
+    if (json_array_size(ids) == 0)
     {
         return lb_fail(c->error, LOBASS_BAD_FORMAT,
-                       "%s: special token \"%.*s\": expected one id of the vocabulary", c->where,
+                       "%s: special token \"%.*s\": expected ids of the vocabulary", c->where,
                        MAX_SHOWN, name);
     }
-    *id = (int32_t)json_integer_value(value);
+    json_array_foreach(ids, index, value)
+    {
+        const json_int_t id = json_integer_value(value);
+        if (!json_is_integer(value) || id < 0 || id > LB_MAX_TOKEN_ID ||
+            lobass_tokenizer_piece(c->tokenizer, (int32_t)id) == NULL)
+        {
+            return lb_fail(c->error, LOBASS_BAD_FORMAT,
+                           "%s: special token \"%.*s\": expected ids of the vocabulary", c->where,
+                           MAX_SHOWN, name);
+        }
+        if (*n_side == LB_MAX_PREFIX)
+        {
+            return lb_fail(c->error, LOBASS_UNSUPPORTED,
+                           "%s: more than %d special tokens on one side of the text are not "
+                           "supported",
+                           c->where, LB_MAX_PREFIX);
+        }
+        side[(*n_side)++] = (int32_t)id;
+    }
     return LOBASS_OK;
 }
 
@@ -71,20 +88,14 @@ static lobass_status read_template(const context *c, const json_t *processor)
     {
         const json_t *token = json_object_get(member, "SpecialToken");
         const char *name = json_string_value(json_object_get(token, "id"));
+        lb_template *around = c->around;
         if (name == NULL)
         {
             has_text = has_text || json_object_get(member, "Sequence") != NULL;
             continue;
         }
-        int32_t *side = has_text ? &c->around->after : &c->around->before;
-        if (*side >= 0)
-        {
-            return lb_fail(
-                c->error, LOBASS_UNSUPPORTED,
-                "%s: more than one special token %s the text (\"%.*s\") is not supported", c->where,
-                has_text ? "behind" : "before", MAX_SHOWN, name);
-        }
-        LB_TRY(template_id(c, processor, name, side));
+        LB_TRY(has_text ? template_ids(c, processor, name, around->after, &around->n_after)
+                        : template_ids(c, processor, name, around->before, &around->n_before));
     }
     return has_text ? LOBASS_OK
                     : lb_fail(c->error, LOBASS_BAD_FORMAT,
@@ -118,14 +129,14 @@ static const lb_part_kind kinds[] = {
 static const lb_parts parts_of_processor = {
     {"post_processor", "processors"}, kinds, sizeof(processor_step)};
 
-lobass_status lb_template_load(lb_template *around, const lobass_tokenizer *tokenizer,
-                               const lb_loader *loader, const json_t *file, lobass_error *error)
+static lobass_status template_load(lb_template *around, const lobass_tokenizer *tokenizer,
+                                   const lb_loader *loader, const json_t *file, lobass_error *error)
 {
     void *memory = NULL;
     size_t n_steps = 0;
     char where[WHERE_SIZE];
 
-    *around = (lb_template){-1, -1};
+    *around = (lb_template){.n_before = 0};
     LB_TRY(lb_parts_load(&memory, &n_steps, &parts_of_processor, loader, file, error));
     (void)snprintf(where, sizeof where, "%s: post_processor \"TemplateProcessing\"", loader->path);
     const context c = {around, tokenizer, where, error};
@@ -140,31 +151,15 @@ lobass_status lb_template_load(lb_template *around, const lobass_tokenizer *toke
     return LOBASS_OK;
 }
 
-/* ---- tokenizer_config.json
- * ------------------------------------------------------------------------------ */
-
-static bool is_llama_class(const char *name)
-{
-    static const char *const names[] = {"LlamaTokenizer",     "LlamaTokenizerFast",
-                                        "CodeLlamaTokenizer", "CodeLlamaTokenizerFast",
-                                        "GemmaTokenizer",     "GemmaTokenizerFast"};
-
-    for (size_t i = 0; name != NULL && i < sizeof names / sizeof names[0]; i++)
-    {
-        if (strcmp(names[i], name) == 0)
-        {
-            return true;
-        }
-    }
-    return false;
-}
+/* ---- the rule ----------------------------------------------------------------------------------
+ */
 
 /* bos_token or eos_token: a text, an added token {"content": text}, or null: -1. */
-static lobass_status read_named_id(const lobass_tokenizer *tokenizer, const json_t *config,
-                                   const char *path, const char *key, int32_t *id,
+static lobass_status read_named_id(const lobass_tokenizer *tokenizer,
+                                   const lb_tokenizer_config *config, const char *key, int32_t *id,
                                    lobass_error *error)
 {
-    const json_t *value = json_object_get(config, key);
+    const json_t *value = json_object_get(config->json, key);
     const json_t *text = json_is_object(value) ? json_object_get(value, "content") : value;
 
     *id = -1;
@@ -175,117 +170,129 @@ static lobass_status read_named_id(const lobass_tokenizer *tokenizer, const json
     if (!json_is_string(text))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": expected a string, found %s",
-                       path, key, lb_json_kind(text));
+                       config->path, key, lb_json_kind(text));
     }
     *id = lb_tokenizer_find(tokenizer, json_string_value(text), json_string_length(text));
     return *id >= 0 ? LOBASS_OK
                     : lb_fail(error, LOBASS_BAD_FORMAT,
-                              "%s: field \"%s\": \"%.*s\" is not in the vocabulary", path, key,
-                              MAX_SHOWN, json_string_value(text));
+                              "%s: field \"%s\": \"%.*s\" is not in the vocabulary", config->path,
+                              key, MAX_SHOWN, json_string_value(text));
 }
 
-/* Rules 1 to 3; IS_IN_TEMPLATE answers the third. */
-static lobass_status decide(bool *adds, const json_t *config, const char *path, const char *key,
-                            bool family_default, bool is_in_template, lobass_error *error)
+static void prefix_of_template(lb_special_ids *special, const lb_template *around)
 {
-    const char *class_name = json_string_value(json_object_get(config, "tokenizer_class"));
-
-    *adds = is_llama_class(class_name) ? family_default : is_in_template;
-    return lb_json_boolean(config, path, key, true, adds, error);
+    special->n_prefix = around->n_before;
+    memcpy(special->prefix, around->before, sizeof special->prefix);
 }
 
-/* The template's token on one side must be the one that the configuration names, if that is used.
- */
-static lobass_status check_side(const lobass_tokenizer *tokenizer, int32_t in_template,
-                                int32_t named, bool is_llama, const char *path, lobass_error *error)
+/* Of the flags, which are ADDS_BOS and ADDS_EOS where the configuration has none. */
+static lobass_status ends_of_flags(lb_special_ids *special, const lb_tokenizer_config *config,
+                                   const lb_template *around, bool adds_bos, bool adds_eos,
+                                   lobass_error *error)
 {
-    if (in_template < 0 || in_template == named || is_llama)
-    {
-        return LOBASS_OK;
-    }
-    return lb_fail(
-        error, LOBASS_UNSUPPORTED,
-        "%s: post_processor adds \"%.*s\" to a text, which is neither its bos_token at the "
-        "beginning nor its eos_token at the end",
-        path, MAX_SHOWN, lobass_tokenizer_piece(tokenizer, in_template));
-}
-
-static lobass_status apply_config(lb_special_ids *special, lobass_tokenizer *tokenizer,
-                                  const json_t *config, const char *path, lb_template around,
-                                  lobass_error *error)
-{
-    const bool is_llama =
-        is_llama_class(json_string_value(json_object_get(config, "tokenizer_class")));
-    const json_t *chat_template = json_object_get(config, "chat_template");
-
-    if (!json_is_object(config))
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an object, found %s", path,
-                       lb_json_kind(config));
-    }
-    LB_TRY(read_named_id(tokenizer, config, path, "bos_token", &special->bos, error));
-    LB_TRY(read_named_id(tokenizer, config, path, "eos_token", &special->eos, error));
-    special->bos = special->bos < 0 ? around.before : special->bos;
-    special->eos = special->eos < 0 ? around.after : special->eos;
-    LB_TRY(check_side(tokenizer, around.before, special->bos, is_llama, path, error));
-    LB_TRY(check_side(tokenizer, around.after, special->eos, is_llama, path, error));
-    LB_TRY(
-        decide(&special->adds_bos, config, path, "add_bos_token", true, around.before >= 0, error));
-    LB_TRY(
-        decide(&special->adds_eos, config, path, "add_eos_token", false, around.after >= 0, error));
-    special->adds_bos = special->adds_bos && special->bos >= 0;
-    special->adds_eos = special->adds_eos && special->eos >= 0;
-    special->has_chat_template = chat_template != NULL && !json_is_null(chat_template);
+    LB_TRY(lb_json_boolean(config->json, config->path, "add_bos_token", true, &adds_bos, error));
+    LB_TRY(lb_json_boolean(config->json, config->path, "add_eos_token", true, &adds_eos, error));
+    special->n_prefix = adds_bos && special->bos >= 0 ? 1 : 0;
+    special->prefix[0] = special->bos;
+    special->adds_eos = adds_eos && special->eos >= 0;
+    special->has_other_prefix = special->n_prefix != around->n_before ||
+                                (special->n_prefix == 1 && special->prefix[0] != around->before[0]);
     return LOBASS_OK;
 }
 
-/* "folder/NAME" beside the file PATH. */
-static char *path_beside(const char *path, const char *name, lobass_error *error)
+/* Of earlier versions: the flags decided for every class, else those of the Llama family added BOS,
+ * else the template decided. */
+static lobass_status find_earlier_ends(lb_special_ids *special, const lb_tokenizer_config *config,
+                                       const lb_template *around, lobass_error *error)
 {
-    const size_t folder_size = (size_t)(lb_path_name(path) - path);
-    lb_buffer text = {0};
+    const lb_tokenizer_class *class = config->class;
+    const bool is_llama = class != NULL && class->builds_ends && class->space != LB_SPACE_OF_BYTES;
+    bool adds_bos = is_llama || around->n_before > 0;
+    bool adds_eos = !is_llama && around->n_after > 0;
 
-    if (lb_buffer_append(&text, path, folder_size, error) != LOBASS_OK ||
-        lb_buffer_append_text(&text, name, error) != LOBASS_OK)
+    LB_TRY(lb_json_boolean(config->json, config->path, "add_bos_token", true, &adds_bos, error));
+    LB_TRY(lb_json_boolean(config->json, config->path, "add_eos_token", true, &adds_eos, error));
+    special->had_bos = adds_bos && special->bos >= 0;
+    special->had_eos = adds_eos && special->eos >= 0;
+    return LOBASS_OK;
+}
+
+/* Behind a text nothing but EOS is understood. */
+static lobass_status check_after(const lobass_tokenizer *tokenizer, const lb_template *around,
+                                 const lb_special_ids *special, const char *path,
+                                 lobass_error *error)
+{
+    if (around->n_after == 0 || (around->n_after == 1 && around->after[0] == special->eos))
     {
-        lb_buffer_free(&text);
-        return NULL;
+        return LOBASS_OK;
     }
-    return text.data;
+    return lb_fail(error, LOBASS_UNSUPPORTED,
+                   "%s: post_processor adds \"%.*s\" behind a text; expected nothing but its "
+                   "eos_token",
+                   path, MAX_SHOWN,
+                   lobass_tokenizer_piece(tokenizer, around->after[around->n_after - 1]));
+}
+
+static lobass_status apply_config(lb_special_ids *special, const lobass_tokenizer *tokenizer,
+                                  const lb_tokenizer_config *config, const lb_template *around,
+                                  lobass_error *error)
+{
+    const json_t *chat_template = json_object_get(config->json, "chat_template");
+    const bool has_template_bos = around->n_before > 0;
+    const bool is_flagged = json_object_get(config->json, "add_bos_token") != NULL ||
+                            json_object_get(config->json, "add_eos_token") != NULL;
+
+    special->has_chat_template = chat_template != NULL && !json_is_null(chat_template);
+    LB_TRY(read_named_id(tokenizer, config, "bos_token", &special->bos, error));
+    LB_TRY(read_named_id(tokenizer, config, "eos_token", &special->eos, error));
+    special->bos =
+        special->bos < 0 && has_template_bos ? around->before[around->n_before - 1] : special->bos;
+    special->eos = special->eos < 0 && around->n_after > 0 ? around->after[0] : special->eos;
+    LB_TRY(find_earlier_ends(special, config, around, error));
+    if (config->class != NULL && config->class->builds_ends)
+    {
+        return ends_of_flags(special, config, around, config->class->adds_bos, false, error);
+    }
+    LB_TRY(check_after(tokenizer, around, special, config->path, error));
+    if (!config->has_class && is_flagged)
+    {
+        return ends_of_flags(special, config, around, has_template_bos, around->n_after > 0, error);
+    }
+    prefix_of_template(special, around);
+    special->adds_eos = around->n_after > 0;
+    return LOBASS_OK;
 }
 
 lobass_status lb_special_ids_load(lb_special_ids *special, lobass_tokenizer *tokenizer,
-                                  const json_t *file, const char *path, lobass_error *error)
+                                  const lb_tokenizer_config *config, const json_t *file,
+                                  const char *path, lobass_error *error)
 {
     const lb_loader loader = {&tokenizer->arena, path};
     lb_template around;
-    json_t *config = NULL;
-    lobass_status status = LOBASS_OK;
 
-    *special = (lb_special_ids){-1, -1, false, false, false};
-    LB_TRY(lb_template_load(&around, tokenizer, &loader, file, error));
-    char *config_path = path_beside(path, LB_TOKENIZER_CONFIG_FILE, error);
-    char *template_path = path_beside(path, LB_CHAT_TEMPLATE_FILE, error);
-    if (config_path == NULL || template_path == NULL)
+    *special = (lb_special_ids){.bos = -1, .eos = -1};
+    LB_TRY(template_load(&around, tokenizer, &loader, file, error));
+    char *template_path = lb_path_beside(path, LB_CHAT_TEMPLATE_FILE, error);
+    if (template_path == NULL)
     {
-        status = LOBASS_OUT_OF_MEMORY;
-        goto done;
+        return LOBASS_OUT_OF_MEMORY;
     }
-    if (lb_path_look(config_path) != LB_PATH_MISSING)
+    const bool has_template_file = lb_path_look(template_path) != LB_PATH_MISSING;
+    free(template_path);
+    if (config->json != NULL)
     {
-        LB_TRY_GOTO(lb_json_load(&config, config_path, error));
-        LB_TRY_GOTO(apply_config(special, tokenizer, config, config_path, around, error));
+        LB_TRY(apply_config(special, tokenizer, config, &around, error));
     }
     else
     {
-        *special = (lb_special_ids){around.before, around.after, around.before >= 0,
-                                    around.after >= 0, false};
+        prefix_of_template(special, &around);
+        special->bos = around.n_before > 0 ? around.before[around.n_before - 1] : -1;
+        special->eos = around.n_after > 0 ? around.after[0] : -1;
+        special->adds_eos = around.n_after > 0;
+        special->had_bos = around.n_before > 0;
+        special->had_eos = around.n_after > 0;
+        LB_TRY(check_after(tokenizer, &around, special, path, error));
     }
-    special->has_chat_template =
-        special->has_chat_template || lb_path_look(template_path) != LB_PATH_MISSING;
-done:
-    json_decref(config);
-    free(config_path);
-    free(template_path);
-    return status;
+    special->has_chat_template = special->has_chat_template || has_template_file;
+    return LOBASS_OK;
 }

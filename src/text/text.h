@@ -18,6 +18,7 @@ typedef struct lb_ids
 lobass_status lb_ids_append(lb_ids *ids, int32_t id, lobass_error *error);
 lobass_status lb_ids_append_list(lb_ids *ids, const int32_t *values, size_t count,
                                  lobass_error *error);
+bool lb_ids_contain(const lb_ids *ids, int32_t id);
 void lb_ids_free(lb_ids *ids);
 
 /* Scratch of one encoding thread: the word cache and merge buffers. A tokenizer is read-only after
@@ -42,6 +43,15 @@ lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *te
                                 size_t size_bytes, const size_t *splits, size_t n_splits,
                                 bool is_joint, size_t *n_before, lobass_error *error);
 
+/* Names of special tokens in a text that became letters. */
+typedef struct lb_spelt
+{
+    size_t count;
+    int32_t id; /* of one of them; -1: there is none */
+} lb_spelt;
+
+lb_spelt lb_encoder_spelt(const lb_encoder *encoder); /* of the last text */
+
 /* The bytes of the text that begins with IDS, also where they end in the middle of a character. */
 lobass_status lb_tokenizer_count_bytes(size_t *n_bytes, const lobass_tokenizer *tokenizer,
                                        const int32_t *ids, size_t n_ids, lobass_error *error);
@@ -62,20 +72,37 @@ lobass_status lb_text_stream_add(lb_text_stream *stream, const lobass_tokenizer 
 lobass_status lb_text_stream_end(lb_text_stream *stream, lobass_error *error);
 void lb_text_stream_free(lb_text_stream *stream);
 
+#define LB_MAX_PREFIX 4
+
 /* What the tokenizer and its configuration say about the ends of a text. */
 typedef struct lb_special_ids
 {
-    int32_t bos, eos; /* -1: none */
-    bool adds_bos;    /* the post-processor or add_bos_token asks for it */
-    bool adds_eos;
+    int32_t bos, eos;              /* -1: none */
+    size_t n_prefix;               /* 0: nothing is put before a text */
+    int32_t prefix[LB_MAX_PREFIX]; /* mostly bos alone; GLM: [gMASK] and <sop> */
+    bool adds_eos;                 /* a trainer that leaves this to the tokenizer gets it */
     bool has_chat_template;
+    bool had_bos, had_eos; /* whether earlier versions added them */
+    bool has_other_prefix; /* the post_processor, which was overruled, would put another one */
 } lb_special_ids;
 
 lb_special_ids lb_tokenizer_special_ids(const lobass_tokenizer *tokenizer);
 
-/* XXH3 over the bytes of tokenizer.json and the ids above: two models with equal hashes give equal
- * ids. */
+/* Whether ID is a special token, which is no text. */
+bool lb_tokenizer_is_special(const lobass_tokenizer *tokenizer, int32_t id);
+
+/* What was read, whatever the files look like (tokenizer_identity.c): equal hashes mean equal ids
+ * and texts. */
 lb_hash lb_tokenizer_hash(const lobass_tokenizer *tokenizer);
+/* Of the bytes of tokenizer.json, and of BOS and EOS by the rule of earlier versions: part of a
+ * model's fingerprint, and how runs of earlier versions know their tokenizer. */
+lb_hash lb_tokenizer_file_hash(const lobass_tokenizer *tokenizer);
+/* Whether the rule of earlier versions puts before a text what is put there today. */
+bool lb_tokenizer_keeps_prefix(const lobass_tokenizer *tokenizer);
+/* In which parts two differ: "their merges differ; their added tokens differ"; nothing where they
+ * are the same. */
+lobass_status lb_tokenizer_compare(lb_buffer *text, const lobass_tokenizer *now,
+                                   const lobass_tokenizer *before, lobass_error *error);
 
 /* ---- the files of a tokenizer (tokenizer_files.c) ---------------------------------------------
  */

@@ -30,19 +30,24 @@ static lobass_status check_version(const json_t *file, const char *path, lobass_
                          FORMAT_VERSION, version);
 }
 
-/* Equal hashes mean equal ids, so the configuration's part in them goes in, too. */
-static lobass_status compute_hash(lobass_tokenizer *tokenizer, lb_mapping content,
-                                  lobass_error *error)
+/* Of versions that knew no other identity: the bytes of the file and what the configuration said of
+ * BOS and EOS. */
+static lobass_status compute_file_hash(lobass_tokenizer *tokenizer, lb_mapping content,
+                                       lobass_error *error)
 {
     const lb_special_ids *special = &tokenizer->special;
-    const int32_t ends[4] = {special->bos, special->eos, special->adds_bos ? 1 : 0,
-                             special->adds_eos ? 1 : 0};
+    const int32_t ends[4] = {special->bos, special->eos, special->had_bos ? 1 : 0,
+                             special->had_eos ? 1 : 0};
     lb_hasher *hasher = NULL;
 
     LB_TRY(lb_hasher_create(&hasher, 0, error));
     lb_hasher_update(hasher, content.data, content.size);
     lb_hasher_update(hasher, ends, sizeof ends);
-    tokenizer->hash = lb_hasher_value(hasher);
+    if (tokenizer->is_changed_by_config)
+    {
+        lb_hasher_update(hasher, &tokenizer->hash, sizeof tokenizer->hash);
+    }
+    tokenizer->file_hash = lb_hasher_value(hasher);
     lb_hasher_free(hasher);
     return LOBASS_OK;
 }
@@ -52,20 +57,27 @@ static lobass_status load_parts(lobass_tokenizer *tokenizer, const json_t *file,
 {
     const lb_loader loader = {&tokenizer->arena, path};
     lb_scratch scratch = {0};
+    lb_tokenizer_config config = {0};
     lobass_status status = LOBASS_OK;
 
-    LB_TRY(check_version(file, path, error));
-    LB_TRY(lb_normalizers_load(&tokenizer->normalizers, &loader, file, error));
-    LB_TRY(lb_pre_tokenizers_load(&tokenizer->pre_tokenizers, &loader, file, error));
-    LB_TRY(lb_detokenizers_load(&tokenizer->detokenizers, &loader, file, error));
+    LB_TRY_GOTO(lb_tokenizer_config_load(&config, path, error));
+    LB_TRY_GOTO(check_version(file, path, error));
+    LB_TRY_GOTO(lb_normalizers_load(&tokenizer->normalizers, &loader, file, error));
+    LB_TRY_GOTO(lb_pre_tokenizers_load(&tokenizer->pre_tokenizers, &loader, file, error));
+    LB_TRY_GOTO(lb_detokenizers_load(&tokenizer->detokenizers, &loader, file, error));
     tokenizer->bpe.is_byte_level = tokenizer->pre_tokenizers.ends_in_bytes;
-    LB_TRY(lb_bpe_load(&tokenizer->bpe, &loader, file, error));
+    LB_TRY_GOTO(lb_bpe_load(&tokenizer->bpe, &loader, file, error));
+    LB_TRY_GOTO(lb_prefix_space_apply(tokenizer, &config, error));
     LB_TRY_GOTO(lb_scratch_init(&scratch, error));
     LB_TRY_GOTO(lb_added_tokens_load(&tokenizer->added, &tokenizer->bpe.vocab,
-                                     &tokenizer->normalizers, &scratch, &loader, file, error));
-    LB_TRY_GOTO(lb_special_ids_load(&tokenizer->special, tokenizer, file, path, error));
+                                     &tokenizer->normalizers, &scratch, &loader, file, &config,
+                                     error));
+    tokenizer->is_changed_by_config =
+        tokenizer->is_changed_by_config || tokenizer->added.is_changed;
+    LB_TRY_GOTO(lb_special_ids_load(&tokenizer->special, tokenizer, &config, file, path, error));
 done:
     lb_scratch_free(&scratch);
+    lb_tokenizer_config_free(&config);
     return status;
 }
 
@@ -83,7 +95,8 @@ static lobass_status load_file(lobass_tokenizer **tokenizer, const char *path, l
     LB_TRY_GOTO(lb_mapping_open(&content, path, error));
     LB_TRY_GOTO(lb_json_parse(&file, (const char *)content.data, content.size, path, error));
     LB_TRY_GOTO(load_parts(made, file, path, error));
-    LB_TRY_GOTO(compute_hash(made, content, error));
+    LB_TRY_GOTO(lb_tokenizer_identify(&made->hash, made, error));
+    LB_TRY_GOTO(compute_file_hash(made, content, error));
     *tokenizer = made;
     made = NULL;
 done:
@@ -140,6 +153,21 @@ int32_t lb_tokenizer_find(const lobass_tokenizer *tokenizer, const char *text, s
     return token != NULL ? token->id : lb_vocab_find(&tokenizer->bpe.vocab, text, size_bytes);
 }
 
+bool lb_tokenizer_is_special(const lobass_tokenizer *tokenizer, int32_t id)
+{
+    const lb_added_tokens *added = &tokenizer->added;
+    size_t from = 0;
+    size_t to = added->n_tokens;
+
+    while (from < to) /* they stand in the order of their ids */
+    {
+        const size_t middle = from + (to - from) / 2;
+        from = added->tokens[middle].id < id ? middle + 1 : from;
+        to = added->tokens[middle].id < id ? to : middle;
+    }
+    return from < added->n_tokens && added->tokens[from].id == id && added->tokens[from].is_special;
+}
+
 lb_special_ids lb_tokenizer_special_ids(const lobass_tokenizer *tokenizer)
 {
     return tokenizer->special;
@@ -148,4 +176,14 @@ lb_special_ids lb_tokenizer_special_ids(const lobass_tokenizer *tokenizer)
 lb_hash lb_tokenizer_hash(const lobass_tokenizer *tokenizer)
 {
     return tokenizer->hash;
+}
+
+lb_hash lb_tokenizer_file_hash(const lobass_tokenizer *tokenizer)
+{
+    return tokenizer->file_hash;
+}
+
+bool lb_tokenizer_keeps_prefix(const lobass_tokenizer *tokenizer)
+{
+    return tokenizer->special.had_bos == (tokenizer->special.n_prefix > 0);
 }

@@ -110,12 +110,12 @@ typedef struct lb_pattern
 {
     lb_regex *regex;          /* owned */
     const lb_word_scan *scan; /* of the same pattern, or NULL */
-    const char *literal;
+    const char *literal;      /* or, for messages and identity, the expression's own text */
     size_t literal_size;
     lb_char_predicate predicate; /* a single code point */
 } lb_pattern;
 
-/* {"String": ".."} or {"Regex": ".."}; the literal lives in ARENA. */
+/* {"String": ".."} or {"Regex": ".."}; its text lives in ARENA. */
 lobass_status lb_pattern_parse(lb_pattern *pattern, lb_arena *arena, const json_t *value,
                                const char *where, lobass_error *error);
 /* The first match at or behind FROM that is not an empty one at LAST_END (SIZE_MAX: none was
@@ -354,7 +354,8 @@ typedef struct lb_pre_tokenizers
 {
     lb_pre_tokenizer *steps;
     size_t n_steps;
-    bool ends_in_bytes; /* the last step is ByteLevel: words are raw bytes, bpe.c maps them */
+    bool ends_in_bytes;      /* the last step is ByteLevel: words are raw bytes, bpe.c maps them */
+    bool is_lone_byte_level; /* a ByteLevel, in no Sequence, is all there is */
 } lb_pre_tokenizers;
 
 lobass_status lb_pre_tokenizers_load(lb_pre_tokenizers *pre_tokenizers, const lb_loader *loader,
@@ -390,6 +391,42 @@ void lb_detokenizers_free(lb_detokenizers *detokenizers);
 lobass_status lb_metaspace_parse(const json_t *value, const char *where, lb_prefix *prefix,
                                  const char **replacement, size_t *replacement_size,
                                  lobass_error *error);
+
+/* ---- tokenizer_config.json (tokenizer_config.c) ------------------------------------------------
+ */
+
+/* What a class does with add_prefix_space of the configuration. */
+typedef enum lb_space_rule
+{
+    LB_SPACE_OF_FILE,  /* nothing, but for a lone ByteLevel */
+    LB_SPACE_OF_BYTES, /* sets it on a lone ByteLevel; false where there is none */
+    LB_SPACE_OF_PIECES /* makes the tokenizer anew with it */
+} lb_space_rule;
+
+typedef struct lb_tokenizer_class
+{
+    const char *name; /* without "Fast" */
+    bool builds_ends; /* of add_bos_token and add_eos_token; else the post_processor stands */
+    bool adds_bos;    /* where add_bos_token is absent; it never adds EOS then */
+    lb_space_rule space;
+} lb_tokenizer_class;
+
+typedef struct lb_tokenizer_config
+{
+    json_t *json; /* an object; NULL: there is no such file */
+    char *path;
+    bool has_class;                  /* it names one */
+    const lb_tokenizer_class *class; /* NULL: none that does anything of its own */
+} lb_tokenizer_config;
+
+/* Of the file beside TOKENIZER_PATH; freed by the caller whatever comes of it. */
+lobass_status lb_tokenizer_config_load(lb_tokenizer_config *config, const char *tokenizer_path,
+                                       lobass_error *error);
+void lb_tokenizer_config_free(lb_tokenizer_config *config);
+lobass_status lb_prefix_space_apply(lobass_tokenizer *tokenizer, const lb_tokenizer_config *config,
+                                    lobass_error *error);
+/* "folder/NAME" beside the file PATH; NULL: no memory. */
+char *lb_path_beside(const char *path, const char *name, lobass_error *error);
 
 /* ---- added tokens (added_tokens.c, trie.c) ------------------------------------------------------
  */
@@ -432,16 +469,18 @@ typedef struct lb_added_token
 
 typedef struct lb_added_tokens
 {
-    lb_added_token *tokens; /* [n_tokens] in the order of the file */
+    lb_added_token *tokens; /* [n_tokens] in the order of their ids */
     size_t n_tokens;
     lb_trie plain, normalized;
+    bool is_changed; /* tokenizer_config.json adds some or has other flags */
 } lb_added_tokens;
 
-/* Ids that the model's vocabulary does not hold are entered into VOCAB's pieces (not its hash). */
+/* Of FILE and CONFIG. Ids that the model's vocabulary does not hold are entered into VOCAB's pieces
+ * (not its slots). */
 lobass_status lb_added_tokens_load(lb_added_tokens *added, lb_vocab *vocab,
                                    const lb_normalizers *normalizers, lb_scratch *scratch,
                                    const lb_loader *loader, const json_t *file,
-                                   lobass_error *error);
+                                   const lb_tokenizer_config *config, lobass_error *error);
 const lb_added_token *lb_added_tokens_find(const lb_added_tokens *added, const char *text,
                                            size_t size_bytes);
 
@@ -450,6 +489,8 @@ typedef struct lb_added_cursor
 {
     size_t searched; /* matches begin at or behind it */
     size_t taken;    /* text before it belongs to an earlier match */
+    size_t n_spelt;  /* special tokens that were passed over */
+    int32_t spelt;   /* the id of one of them */
 } lb_added_cursor;
 
 /* The next token, special ones only with TAKES_SPECIAL; its range may have grown by white space.
@@ -458,19 +499,19 @@ bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_
                           bool takes_special, lb_added_cursor *cursor, lb_range *range,
                           int32_t *id);
 
-/* ---- ends of a text (special_ids.c)
- * -------------------------------------------------------------- */
+/* ---- ends of a text (special_ids.c) ------------------------------------------------------------
+ */
 
 /* What the post_processor puts around a text. */
 typedef struct lb_template
 {
-    int32_t before, after; /* ids; -1: nothing */
+    int32_t before[LB_MAX_PREFIX], after[LB_MAX_PREFIX];
+    size_t n_before, n_after;
 } lb_template;
 
-lobass_status lb_template_load(lb_template *around, const lobass_tokenizer *tokenizer,
-                               const lb_loader *loader, const json_t *file, lobass_error *error);
 lobass_status lb_special_ids_load(lb_special_ids *special, lobass_tokenizer *tokenizer,
-                                  const json_t *file, const char *path, lobass_error *error);
+                                  const lb_tokenizer_config *config, const json_t *file,
+                                  const char *path, lobass_error *error);
 
 /* ---- the whole
  * ------------------------------------------------------------------------------------ */
@@ -484,8 +525,13 @@ struct lobass_tokenizer
     lb_pre_tokenizers pre_tokenizers;
     lb_detokenizers detokenizers;
     lb_special_ids special;
-    lb_hash hash;
+    bool is_changed_by_config; /* its ids are not those of tokenizer.json alone */
+    lb_hash hash, file_hash;
 };
+
+/* lb_tokenizer_hash() (tokenizer_identity.c) */
+lobass_status lb_tokenizer_identify(lb_hash *hash, const lobass_tokenizer *tokenizer,
+                                    lobass_error *error);
 
 /* The id of an added token or a piece; -1: neither. */
 int32_t lb_tokenizer_find(const lobass_tokenizer *tokenizer, const char *text, size_t size_bytes);

@@ -30,6 +30,22 @@ LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[
           r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN2 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
          r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+# Those of Qwen 3.5, of o200k (gpt-oss, Phi-4-mini), of tekken (Mistral Nemo), of DeepSeek V3.
+QWEN35 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"
+          r"|\s*[\r\n]+|\s+(?!\S)|\s+")
+UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+ENDING = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+O200K = (rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+{ENDING}|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*{ENDING}"
+         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+TEKKEN = (rf"[^\r\n\p{{L}}\p{{N}}]?{UPPER}*{LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{UPPER}+{LOWER}*"
+          r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+DEEPSEEK3 = [r"\p{N}{1,3}", "[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+             "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"
+             "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+"]
+# Of DeepSeek's first models.
+DEEPSEEK1 = ["[\r\n]", "\\s?[A-Za-z\u00b5\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u01ba\u0400-\u0481\u048a-\u052f]+",
+             "\\s?[!-/:-~\uff01-\uff0f\uff1a-\uff5e\u2018-\u201f\u3000-\u3002]+", "\\s+$",
+             "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"]
 
 
 def check_version(module):
@@ -51,9 +67,33 @@ def splitting(expression):
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
-def train_byte_level(expression, normalizer, added, n_vocabulary):
+def byte_level(*steps):
+    """Steps, and the bytes of what they leave."""
+    return pre_tokenizers.Sequence(list(steps) + [
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def splits(expressions):
+    return [pre_tokenizers.Split(Regex(expression), "isolated") for expression in expressions]
+
+
+def of_falcon():
+    return pre_tokenizers.Sequence([
+        pre_tokenizers.Punctuation("contiguous"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
+        pre_tokenizers.Digits(individual_digits=False),
+        pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), "isolated")])
+
+
+def of_starcoder():
+    return pre_tokenizers.Sequence([
+        pre_tokenizers.Digits(individual_digits=True),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)])
+
+
+def train_byte_level(cutting, normalizer, added, n_vocabulary):
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = splitting(expression)
+    tokenizer.pre_tokenizer = splitting(cutting) if isinstance(cutting, str) else cutting
     tokenizer.decoder = decoders.ByteLevel()
     if normalizer is not None:
         tokenizer.normalizer = normalizer
@@ -99,6 +139,20 @@ def with_metaspace(tokenizer):  # as newer files have it, and NFKC
     return tokenizer
 
 
+def as_gemma(tokenizer):
+    tokenizer.normalizer = normalizers.Replace(" ", "\u2581")
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(),
+                                           decoders.Fuse()])
+    return tokenizer
+
+
+def as_phi3(tokenizer):  # a marker swallows the line end behind it
+    tokenizer.add_special_tokens([AddedToken("<|user|>", rstrip=True, normalized=False),
+                                  AddedToken("<|end|>", rstrip=True, normalized=False)])
+    return with_prepended_space(tokenizer)
+
+
 def train():
     special = [AddedToken(name, special=True, normalized=False)
                for name in ("<|begin|>", "<|end|>", "<|user|>", "<|user|>x")]
@@ -109,6 +163,19 @@ def train():
     made = {
         "bytes": train_byte_level(LLAMA3, None, special, 700),
         "bytes_nfc": train_byte_level(QWEN2, normalizers.NFC(), special[:2] + words, 600),
+        "cohere": train_byte_level(of_starcoder(), normalizers.NFC(), special, 500),
+        "deepseek": train_byte_level(byte_level(*splits(DEEPSEEK1), pre_tokenizers.Digits(True)), None,
+                                     special, 500),
+        "deepseek_v3": train_byte_level(byte_level(*splits(DEEPSEEK3)), None, special, 500),
+        "falcon": train_byte_level(of_falcon(), None, special, 500),
+        "gemma": as_gemma(train_pieces(450)),
+        "gpt2": train_byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False), None, special, 500),
+        "o200k": train_byte_level(byte_level(pre_tokenizers.Split(Regex(O200K), "removed", invert=True)),
+                                  None, special, 500),
+        "phi3": as_phi3(train_pieces(400)),
+        "qwen3_5": train_byte_level(QWEN35, normalizers.NFC(), special, 500),
+        "starcoder": train_byte_level(of_starcoder(), None, special, 500),
+        "tekken": train_byte_level(TEKKEN, None, special, 500),
         "pieces": with_prepended_space(train_pieces(600)),
         "pieces_nfkc": with_metaspace(train_pieces(400)),
     }

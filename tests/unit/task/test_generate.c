@@ -237,6 +237,76 @@ static void test_one_prompt(void **state)
     assert_int_equal(3, found.n_pieces);
 }
 
+/* What is written for the prompt "red" ends with its first token of those of EOS, a JSON value. */
+static void check_stop(const fixture *f, const char *file, const char *eos, const written *whole,
+                       size_t n_expected)
+{
+    static texts found;
+    char path[PATH_SIZE];
+    char text[128];
+    const lobass_generate_sink sink = {.context = &found, .done = take_done};
+    lobass_generate_options options = options_of(f);
+    lobass_generate_result result;
+    lobass_error error = {0};
+    path_print(path, f->model, file);
+    (void)snprintf(text, sizeof text, "{\"eos_token_id\": %s}", eos);
+    text_write(path, text);
+    options.n_data = 0;
+    options.prompt = "red";
+    options.prompt_size = 3;
+    memset(&found, 0, sizeof found);
+    check_ok(lobass_generate(&options, &sink, NULL, &result, &error), &error);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(n_expected, found.rows[0].n_tokens);
+    assert_memory_equal(whole->ids, found.rows[0].ids, n_expected * sizeof *whole->ids);
+    assert_int_equal(n_expected < MOST_NEW ? LOBASS_STOP_END : LOBASS_STOP_LENGTH,
+                     found.rows[0].stop);
+    /* These tokens are letters: the last of them is text as well. */
+    assert_int_equal(strncmp(whole->text, found.rows[0].text, strlen(found.rows[0].text)), 0);
+    assert_true(strlen(found.rows[0].text) > 0);
+}
+
+/* Whether token K is one of those before it. */
+static bool has_before(const written *row, size_t k)
+{
+    for (size_t i = 0; i < k; i++)
+    {
+        if (row->ids[i] == row->ids[k])
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_stops_at_each(void **state)
+{
+    const fixture *f = *state;
+    static texts found;
+    char eos[64];
+    size_t k = 2;
+    const lobass_generate_sink sink = {.context = &found, .done = take_done};
+    lobass_generate_options options = options_of(f);
+    lobass_generate_result result;
+    lobass_error error = {0};
+    options.n_data = 0;
+    options.prompt = "red";
+    options.prompt_size = 3;
+    memset(&found, 0, sizeof found);
+    check_ok(lobass_generate(&options, &sink, NULL, &result, &error), &error);
+    const written whole = found.rows[0];
+    while (has_before(&whole, k))
+    {
+        k++;
+        assert_in_range(k, 2, MOST_NEW - 2);
+    }
+    (void)snprintf(eos, sizeof eos, "[0, %d]", (int)whole.ids[k]);
+    check_stop(f, "generation_config.json", eos, &whole, k + 1);
+    (void)snprintf(eos, sizeof eos, "[%d, %d]", (int)whole.ids[k], (int)whole.ids[0]);
+    check_stop(f, "generation_config.json", eos, &whole, 1);
+    check_stop(f, "generation_config.json", "[]", &whole, MOST_NEW);
+}
+
 static void test_refused(void **state)
 {
     const fixture *f = *state;
@@ -280,6 +350,7 @@ int main(int n_arguments, char **arguments)
     const struct CMUnitTest tests[] = {
         on_each_set(test_against_whole_forwards),
         cmocka_unit_test(test_one_prompt),
+        cmocka_unit_test(test_stops_at_each),
         cmocka_unit_test(test_refused),
     };
     return RUN_TESTS(tests, arguments, open_with_model, fixture_close);

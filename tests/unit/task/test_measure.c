@@ -520,20 +520,6 @@ static void test_refused(void **state)
     options.run = place("nowhere");
     check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error, "nowhere",
                   "no such folder");
-    /* One more token in the tokenizer: its ids may differ. */
-    model_make_as("stranger", 7, 512);
-    char *text = file_text(place("stranger/tokenizer.json"));
-    char *end = strrchr(text, '}');
-    *end = '\0';
-    lb_buffer changed = {0};
-    check_ok(lb_buffer_print(&changed, &error, "%s }\n", text), &error);
-    file_make("stranger/tokenizer.json", changed.data);
-    lb_buffer_free(&changed);
-    free(text);
-    options.run = place("refused");
-    options.model = place("stranger");
-    check_refused(lobass_measure(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, "stranger",
-                  "tokenizer");
     /* A run whose prepare was stopped. */
     const char *data[] = {place("y.jsonl")};
     listener l = {.cancel_at = 1};

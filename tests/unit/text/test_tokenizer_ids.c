@@ -10,17 +10,26 @@
 #include "unit/text/tokenizer_maker.h"
 
 #define DATA TEST_SOURCE_DIR "/../shared/data"
+#define CASES TEST_SOURCE_DIR "/../shared/cases"
 #define GOLDEN TEST_SOURCE_DIR "/tests/golden"
 #define N_TEXTS 387
 #define N_GOLDEN_TEXTS 230
 #define N_STORIES 93
 
+/* What the texts of a text's tokens are. */
+typedef enum spelling
+{
+    BYTES,        /* the text */
+    PIECES,       /* the text, but U+2581 comes back as a space */
+    SPACED_PIECES /* the same, behind a space that the tokenizer puts before a text */
+} spelling;
+
 typedef void (*check_function)(const lobass_tokenizer *tokenizer, lb_encoder *encoder,
-                               const json_t *row, bool is_byte_level);
+                               const json_t *row, spelling kind);
 
 /* Calls CHECK for each line of FILE; returns their number. */
 static size_t for_each_row(const char *tokenizer_path, const char *file, bool takes_special,
-                           bool is_byte_level, check_function check)
+                           spelling kind, check_function check)
 {
     lobass_tokenizer *tokenizer = NULL;
     lb_encoder *encoder = NULL;
@@ -45,7 +54,7 @@ static size_t for_each_row(const char *tokenizer_path, const char *file, bool ta
             break;
         }
         assert_int_equal(lb_json_parse(&row, record.data, record.size, "row", NULL), LOBASS_OK);
-        check(tokenizer, encoder, row, is_byte_level);
+        check(tokenizer, encoder, row, kind);
         json_decref(row);
         n_rows++;
     }
@@ -74,7 +83,7 @@ static void compare_ids(const lb_ids *ids, const json_t *expected, size_t skippe
 }
 
 static void check_ids(const lobass_tokenizer *tokenizer, lb_encoder *encoder, const json_t *row,
-                      bool is_byte_level)
+                      spelling kind)
 {
     const json_t *value = json_object_get(row, "text");
     const char *text = json_string_value(value);
@@ -95,8 +104,7 @@ static void check_ids(const lobass_tokenizer *tokenizer, lb_encoder *encoder, co
         assert_int_equal(decoded_size, json_string_length(other));
         assert_memory_equal(decoded, json_string_value(other), decoded_size);
     }
-    /* U+2581 in a text comes back as a space from a SentencePiece-style tokenizer. */
-    else if (is_byte_level || strstr(text, SPACE_MARK) == NULL)
+    else if (kind == BYTES || strstr(text, SPACE_MARK) == NULL)
     {
         assert_int_equal(decoded_size, size);
         assert_memory_equal(decoded, text, size);
@@ -107,7 +115,7 @@ static void check_ids(const lobass_tokenizer *tokenizer, lb_encoder *encoder, co
 
 /* Each code point on its own: no token straddles, and there is at most one dummy space. */
 static void check_splits(const lobass_tokenizer *tokenizer, lb_encoder *encoder, const json_t *row,
-                         bool is_byte_level)
+                         spelling kind)
 {
     const json_t *value = json_object_get(row, "text");
     const char *text = json_string_value(value);
@@ -149,8 +157,8 @@ static void check_splits(const lobass_tokenizer *tokenizer, lb_encoder *encoder,
             assert_int_equal(lb_buffer_append(&bytes, piece, piece_size, NULL), LOBASS_OK);
             free(piece);
         }
-        const size_t dummy = i == 0 && !is_byte_level ? 1 : 0;
-        if (strncmp(text + splits[i], SPACE_MARK, 3) != 0 || is_byte_level)
+        const size_t dummy = i == 0 && kind == SPACED_PIECES ? 1 : 0;
+        if (strncmp(text + splits[i], SPACE_MARK, 3) != 0 || kind == BYTES)
         {
             assert_int_equal(bytes.size, end - splits[i] + dummy);
             assert_memory_equal(bytes.data + dummy, text + splits[i], bytes.size - dummy);
@@ -164,7 +172,7 @@ static void check_splits(const lobass_tokenizer *tokenizer, lb_encoder *encoder,
 
 /* The joint mode gives the ids of the whole, and each edge is where its tokens' texts end. */
 static void check_joint(const lobass_tokenizer *tokenizer, lb_encoder *encoder, const json_t *row,
-                        bool is_byte_level)
+                        spelling kind)
 {
     const json_t *value = json_object_get(row, "text");
     const char *text = json_string_value(value);
@@ -192,7 +200,7 @@ static void check_joint(const lobass_tokenizer *tokenizer, lb_encoder *encoder, 
         assert_int_equal(
             lobass_tokenizer_piece_text(&piece, &piece_size, tokenizer, ids.values[i], NULL),
             LOBASS_OK);
-        ends_at += piece_size - (i == 0 && !is_byte_level && piece[0] == ' ' ? 1 : 0);
+        ends_at += piece_size - (i == 0 && kind == SPACED_PIECES && piece[0] == ' ' ? 1 : 0);
         free(piece);
         n_expected += ends_at <= edges[1] ? 1 : 0;
     }
@@ -204,13 +212,13 @@ static void check_joint(const lobass_tokenizer *tokenizer, lb_encoder *encoder, 
 }
 
 static void check_story(const lobass_tokenizer *tokenizer, lb_encoder *encoder, const json_t *row,
-                        bool is_byte_level)
+                        spelling kind)
 {
     const json_t *value = json_object_get(row, "text");
     const json_t *expected = json_object_get(row, "ids");
     lb_ids ids = {0};
 
-    (void)is_byte_level;
+    (void)kind;
     assert_int_equal(lb_encoder_encode(encoder, &ids, json_string_value(value),
                                        json_string_length(value), NULL, 0, false, NULL, NULL),
                      LOBASS_OK);
@@ -225,7 +233,8 @@ static bool is_missing(const char *path)
     return lb_path_look(path) == LB_PATH_MISSING;
 }
 
-static void check_all(const char *parent, const char *name, size_t n_texts, bool is_byte_level)
+/* Ids, forced splits, edges of the joint mode. */
+static void check_all(const char *parent, const char *name, size_t n_texts, spelling kind)
 {
     char folder[512];
     char file[600];
@@ -237,37 +246,49 @@ static void check_all(const char *parent, const char *name, size_t n_texts, bool
     {
         skip_because("%s is not there", file);
     }
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
     {
-        assert_int_equal(for_each_row(folder, file, true, is_byte_level, checks[i]), n_texts);
+        assert_int_equal(for_each_row(folder, file, true, kind, checks[i]), n_texts);
     }
 }
 
 static void gpt2(void **state)
 {
     (void)state;
-    check_all(DATA, "gpt2", N_TEXTS, true);
+    check_all(DATA, "gpt2", N_TEXTS, BYTES);
 }
 
 static void llama3(void **state)
 {
     (void)state;
-    check_all(DATA, "llama3", N_TEXTS, true);
+    check_all(DATA, "llama3", N_TEXTS, BYTES);
 }
 
 static void mistral(void **state)
 {
     (void)state;
-    check_all(DATA, "mistral-v0.1", N_TEXTS, false);
+    check_all(DATA, "mistral-v0.1", N_TEXTS, SPACED_PIECES);
 }
 
 static void golden(void **state)
 {
     (void)state;
-    check_all(GOLDEN, "bytes", N_GOLDEN_TEXTS, true);
-    check_all(GOLDEN, "bytes_nfc", N_GOLDEN_TEXTS, true);
-    check_all(GOLDEN, "pieces", N_GOLDEN_TEXTS, false);
-    check_all(GOLDEN, "pieces_nfkc", N_GOLDEN_TEXTS, false);
+    static const struct
+    {
+        const char *name;
+        spelling kind;
+    } families[] = {
+        {"bytes", BYTES},        {"bytes_nfc", BYTES},      {"cohere", BYTES},
+        {"deepseek", BYTES},     {"deepseek_v3", BYTES},    {"falcon", BYTES},
+        {"gemma", PIECES},       {"gpt2", BYTES},           {"o200k", BYTES},
+        {"phi3", SPACED_PIECES}, {"pieces", SPACED_PIECES}, {"pieces_nfkc", SPACED_PIECES},
+        {"qwen3_5", BYTES},      {"starcoder", BYTES},      {"tekken", BYTES},
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+    {
+        print_message("%s\n", families[i].name); /* a failure does not name it */
+        check_all(GOLDEN, families[i].name, N_GOLDEN_TEXTS, families[i].kind);
+    }
 }
 
 static void stories260k(void **state)
@@ -279,8 +300,9 @@ static void stories260k(void **state)
     {
         skip_because("%s is not there", file);
     }
-    assert_int_equal(for_each_row(DATA "/models/stories260K", file, false, false, check_story),
-                     N_STORIES);
+    assert_int_equal(
+        for_each_row(DATA "/models/stories260K", file, false, SPACED_PIECES, check_story),
+        N_STORIES);
 }
 
 static void special_ids(void **state)
@@ -291,10 +313,11 @@ static void special_ids(void **state)
         const char *folder;
         lb_special_ids expected;
     } cases[] = {
-        {DATA "/tokenizers/gpt2", {-1, -1, false, false, false}},
-        {DATA "/tokenizers/llama3", {128000, 128001, false, false, true}},
-        {DATA "/tokenizers/mistral-v0.1", {1, 2, true, false, false}},
-        {DATA "/models/stories260K", {1, 2, true, false, false}},
+        {DATA "/tokenizers/gpt2", {.bos = -1, .eos = -1}},
+        {DATA "/tokenizers/llama3", {128000, 128001, .has_chat_template = true}},
+        {DATA "/tokenizers/mistral-v0.1", {1, 2, .n_prefix = 1, .prefix = {1}}},
+        {DATA "/models/stories260K", {1, 2, .n_prefix = 1, .prefix = {1}}},
+        {CASES "/bos_flag_generic_class/model", {1, 2, .n_prefix = 1, .prefix = {1}}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     {
@@ -307,7 +330,8 @@ static void special_ids(void **state)
         const lb_special_ids found = lb_tokenizer_special_ids(tokenizer);
         assert_int_equal(found.bos, cases[i].expected.bos);
         assert_int_equal(found.eos, cases[i].expected.eos);
-        assert_int_equal(found.adds_bos, cases[i].expected.adds_bos);
+        assert_int_equal(found.n_prefix, cases[i].expected.n_prefix);
+        assert_int_equal(found.prefix[0], cases[i].expected.prefix[0]);
         assert_int_equal(found.adds_eos, cases[i].expected.adds_eos);
         assert_int_equal(found.has_chat_template, cases[i].expected.has_chat_template);
         lobass_tokenizer_free(tokenizer);
