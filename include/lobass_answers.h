@@ -30,6 +30,7 @@ typedef struct lobass_exact_match_options
                                 is asked for its last response */
     size_t n_data;
     const char *template_name; /* as for training; NULL: the model's default */
+    const char *fields;        /* of records, as for training; NULL: those of the usual names */
     const char *predictions;   /* a file to write, a line of JSON a record; NULL: none */
     uint32_t max_tokens;       /* of a response at most; 0: as the context allows */
     uint32_t batch_size;       /* records side by side; changes no text */

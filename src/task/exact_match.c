@@ -121,6 +121,7 @@ static lobass_status generate(matcher *m, const lobass_observer *observer, lobas
     generate.data = options->data;
     generate.n_data = options->n_data;
     generate.template_name = options->template_name;
+    generate.fields = options->fields;
     generate.max_tokens = options->max_tokens;
     generate.batch_size = options->batch_size;
     generate.dtype = options->dtype;
