@@ -192,8 +192,8 @@ typedef struct lobass_format_options
     bool cuts_windows; /* a row whose every token is scored is kept whole, however long, to be cut
                           in windows of max_length where it is used; plain text is taken only
                           so. Training and evaluation on data files set it, a run never does */
-    bool mark_duplicates; /* give repeated rows the status `duplicate` */
-    bool is_strict;       /* fail at the first bad record */
+    bool mark_duplicates;            /* give repeated rows the status `duplicate` */
+    bool is_strict;                  /* fail at the first bad record */
     char fields[LOBASS_FIELDS_SIZE]; /* "ROLE=NAME,...": which fields of a record are read as what,
                                         as --fields of docs/CLI.md; "": those of the usual names */
 } lobass_format_options;
@@ -223,7 +223,8 @@ typedef struct lobass_prepare_options
 
 typedef struct lobass_ignored_field
 {
-    char name[LOBASS_FIELD_NAME_SIZE]; /* that of a message behind "messages[]."; a long one is cut */
+    char name[LOBASS_FIELD_NAME_SIZE]; /* that of a message behind "messages[]."; a long one is cut
+                                        */
     uint64_t n_records;                /* that have it, and are no bad records */
 } lobass_ignored_field;
 
@@ -245,7 +246,7 @@ typedef struct lobass_prepare_result
     uint64_t n_records;
     uint64_t statuses[LOBASS_ROW_STATUS_COUNT]; /* add up to n_records */
     lobass_ignored ignored;
-    uint64_t n_tokens, n_scored_tokens;         /* of the rows that can be measured */
+    uint64_t n_tokens, n_scored_tokens; /* of the rows that can be measured */
     double elapsed_seconds;
 } lobass_prepare_result;
 

@@ -68,7 +68,8 @@ static lobass_status add_history(reader *r, lobass_error *error)
         if (!lb_value_is(pair, LB_VALUE_ARRAY) || pair->count != 2)
         {
             return lb_fail(error, LOBASS_BAD_FORMAT,
-                           "field \"%.40s\": pair %zu: expected a list of two strings", key, number);
+                           "field \"%.40s\": pair %zu: expected a list of two strings", key,
+                           number);
         }
         const lb_value *text = pair->first;
         for (size_t side = 0; side < 2; side++, text = text->next)
@@ -540,10 +541,7 @@ static lobass_status collect_ignored(reader *r, lobass_error *error)
     for (size_t i = 0; i < r->fields.n_fields; i++)
     {
         const lb_record_field *field = &r->fields.fields[i];
-        const bool is_flag = lb_flag_find(field->value->key) != LB_FLAG_NONE &&
-                             !is_text(field->value);
-        if (!field->is_read && !is_flag && field->role != LB_FIELD_IGNORED &&
-            !lb_field_is_empty(field->value))
+        if (!field->is_read && field->role != LB_FIELD_IGNORED && !lb_field_is_empty(field->value))
         {
             LB_TRY(lb_name_list_add(&ignored, field->value->key, r->list.arena, error));
         }

@@ -42,8 +42,9 @@ typedef struct lb_message
     const char *input; /* the input field of Alpaca, user messages only; NULL or not empty */
     size_t input_size;
     bool is_context; /* an assistant turn that the record says is not to be learned */
-    const lb_value *fields; /* an object: the message as a chat template sees it, "role", "content"
-                               and what else the record carries; NULL: role, text and input say all */
+    const lb_value
+        *fields; /* an object: the message as a chat template sees it, "role", "content"
+                    and what else the record carries; NULL: role, text and input say all */
 } lb_message;
 
 typedef struct lb_conversation

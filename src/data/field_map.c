@@ -80,7 +80,8 @@ static lobass_status pair_add(lb_field_map *map, lb_field_role role, const char 
     for (size_t i = 0; i < map->n_pairs; i++)
     {
         const pair *other = &map->pairs[i];
-        const bool is_same_name = strlen(other->name) == size && memcmp(other->name, name, size) == 0;
+        const bool is_same_name =
+            strlen(other->name) == size && memcmp(other->name, name, size) == 0;
         if (is_same_name || (other->role == role && role != LB_FIELD_IGNORED))
         {
             return lb_fail(error, LOBASS_BAD_ARGUMENT,

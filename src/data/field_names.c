@@ -3,12 +3,12 @@
  * The names of a record's fields, as people have them, in the order in which they are preferred:
  *
  *   Alpaca             instruction, input, output        TRL         prompt, completion
- *   Dolly              instruction, context, response    OpenOrca    system_prompt, question, response
- *   question/context/answer (SQuAD, text-to-SQL)         MetaMath    query, response
- *   OpenAI, Tulu, no_robots, UltraChat-200k              messages (prompt beside them)
- *   ShareGPT, OpenHermes, Magpie                         conversations (system_prompt; instruction, response)
- *   Capybara           conversation                      UltraChat   data
- *   NuminaMath         problem, solution, messages       Aya, FLAN   inputs, targets
+ *   Dolly              instruction, context, response    OpenOrca    system_prompt, question,
+ * response question/context/answer (SQuAD, text-to-SQL)         MetaMath    query, response OpenAI,
+ * Tulu, no_robots, UltraChat-200k              messages (prompt beside them) ShareGPT, OpenHermes,
+ * Magpie                         conversations (system_prompt; instruction, response) Capybara
+ * conversation                      UltraChat   data NuminaMath         problem, solution, messages
+ * Aya, FLAN   inputs, targets
  *
  * What is refused: what a trainer other than ours would learn from in another way. It is refused
  * where it says something; `--fields ignore=NAME` passes over it.
@@ -17,12 +17,12 @@
 
 #include "data/fields.h"
 
-#define PREFERENCE                                                                            \
+#define PREFERENCE                                                                             \
     "one side of a preference, which trainers of preferences take (DPO, ORPO, reward models: " \
     "TRL, axolotl, LLaMA-Factory); to learn from one side, name it: --fields "                 \
     "prompt=NAME,response=NAME, or messages=NAME"
-#define LABEL                                                                                  \
-    "a verdict on the response (KTO), which trainers of preferences take (TRL's KTOTrainer, "  \
+#define LABEL                                                                                 \
+    "a verdict on the response (KTO), which trainers of preferences take (TRL's KTOTrainer, " \
     "axolotl, LLaMA-Factory)"
 #define TOKENS "tokens or masks made elsewhere; lobass makes its own, from texts"
 #define MEDIA "not text, and only text is supported"
@@ -86,7 +86,8 @@ static const lb_field_name names[] = {
     {"accepted", LB_FIELD_REFUSED, NULL, PREFERENCE},
     {"response_j", LB_FIELD_REFUSED, NULL, PREFERENCE},
     {"response_k", LB_FIELD_REFUSED, NULL, PREFERENCE},
-    {"completions", LB_FIELD_REFUSED, NULL, "several answers to one prompt, as reward models are trained on"},
+    {"completions", LB_FIELD_REFUSED, NULL,
+     "several answers to one prompt, as reward models are trained on"},
     {"responses", LB_FIELD_REFUSED, NULL, "several answers to one prompt; expected one"},
     {"label", LB_FIELD_REFUSED, NULL, LABEL},
     {"kto_tag", LB_FIELD_REFUSED, NULL, LABEL},
@@ -117,24 +118,14 @@ static const lb_field_name names[] = {
 
 static const lb_field_name plain = {"", LB_FIELD_PLAIN, NULL, NULL};
 
-bool lb_field_is(const char *key, const char *name)
+bool lb_field_is_slowly(const char *key, const char *name)
 {
-    for (;; key++, name++)
+    while (lb_field_letter(*key) == *name && *name != '\0')
     {
-        char c = *key;
-        if (c >= 'A' && c <= 'Z')
-        {
-            c = (char)(c - 'A' + 'a');
-        }
-        else if (c == '-' || c == ' ')
-        {
-            c = '_';
-        }
-        if (c != *name || c == '\0')
-        {
-            return c == *name;
-        }
+        key++;
+        name++;
     }
+    return lb_field_letter(*key) == *name;
 }
 
 const lb_field_name *lb_field_find(const char *key)

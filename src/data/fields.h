@@ -41,9 +41,22 @@ typedef struct lb_field_name
     const char *why;     /* of what is refused */
 } lb_field_name;
 
-/* Whether KEY is NAME, which has small letters and '_' only; capitals, '-' and ' ' in KEY are the
- * same to us. */
-bool lb_field_is(const char *key, const char *name);
+/* Capitals as small letters, '-' and ' ' as '_'. */
+static inline char lb_field_letter(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+    {
+        return (char)(c - 'A' + 'a');
+    }
+    return c == '-' || c == ' ' ? '_' : c;
+}
+bool lb_field_is_slowly(const char *key, const char *name);
+/* Whether KEY is NAME, which has small letters and '_' only, but for what lb_field_letter() makes
+ * one. Tables are walked with this: it looks at the first letter before it calls. */
+static inline bool lb_field_is(const char *key, const char *name)
+{
+    return lb_field_letter(*key) == *name && lb_field_is_slowly(key, name);
+}
 /* What a name means in a record, by the table; of an unknown one LB_FIELD_PLAIN. */
 const lb_field_name *lb_field_find(const char *key);
 /* A name's place in the table, from 1: of several fields with one role the first is preferred. */

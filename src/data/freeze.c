@@ -38,9 +38,9 @@ struct lb_freezer
     uint8_t *flags;  /* [capacity] */
     size_t capacity; /* grows */
     size_t n_tokens;
-    size_t last_learned; /* the last response that is not context; SIZE_MAX: none */
-    bool is_whole;       /* the row at hand is not cut */
-    bool is_continued;   /* its text goes on in the next record: no end token */
+    size_t last_learned;          /* the last response that is not context; SIZE_MAX: none */
+    bool is_whole;                /* the row at hand is not cut */
+    bool is_continued;            /* its text goes on in the next record: no end token */
     lb_conversation conversation; /* that the row at hand was made of, or empty */
     char reason[LOBASS_ERROR_SIZE];
 };
@@ -389,8 +389,8 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
     lobass_status status = record_parse(freezer, &freezer->conversation, record, &found);
     if (status == LOBASS_OK)
     {
-        status = lb_conversation_join(&conversation, &freezer->conversation, &freezer->arena,
-                                      &found);
+        status =
+            lb_conversation_join(&conversation, &freezer->conversation, &freezer->arena, &found);
     }
     if (status != LOBASS_OK)
     {

@@ -29,9 +29,10 @@ static const struct
 };
 
 /* Words of a name that would be a flag's. */
-static const char *const words[] = {"loss",  "weight",   "weights", "train", "training", "trained",
-                                    "mask",  "masked",   "masks",   "masking", "learn", "learned",
-                                    "label", "labels",   "span",    "spans", "grad",     "supervised"};
+static const char *const words[] = {"loss",    "weight",  "weights",   "train",  "training",
+                                    "trained", "mask",    "masked",    "masks",  "masking",
+                                    "learn",   "learned", "label",     "labels", "span",
+                                    "spans",   "grad",    "supervised"};
 
 lb_flag_meaning lb_flag_find(const char *key)
 {
@@ -96,8 +97,7 @@ lobass_status lb_flag_read(bool *is_true, const lb_value *flag, const char *wher
                            lobass_error *error)
 {
     const bool is_number = lb_value_is(flag, LB_VALUE_NUMBER);
-    const bool is_zero =
-        lb_value_is(flag, LB_VALUE_FALSE) || (is_number && flag->number == 0.0);
+    const bool is_zero = lb_value_is(flag, LB_VALUE_FALSE) || (is_number && flag->number == 0.0);
     *is_true = lb_value_is(flag, LB_VALUE_TRUE) || (is_number && flag->number == 1.0);
     if (!is_zero && !*is_true)
     {

@@ -78,8 +78,8 @@ lobass_status lb_message_list_add(lb_message_list *list, lb_role role, const cha
                                   size_t size_bytes, lobass_error *error)
 {
     void *messages = list->messages;
-    LB_TRY(grow(&messages, &list->capacity, list->count, sizeof *list->messages, list->arena,
-                error));
+    LB_TRY(
+        grow(&messages, &list->capacity, list->count, sizeof *list->messages, list->arena, error));
     list->messages = messages;
     list->messages[list->count++] = (lb_message){.role = role, .text = text, .size = size_bytes};
     return LOBASS_OK;

@@ -118,8 +118,8 @@ typedef struct turn
     const char *where; /* opens every reason */
     const lb_value *role, *content, *flag;
     size_t role_rank, content_rank;
-    bool is_learned;    /* what FLAG says */
-    bool has_more;      /* than role, content and flags */
+    bool is_learned;       /* what FLAG says */
+    bool has_more;         /* than role, content and flags */
     const char *chat_only; /* NULL: nothing */
 } turn;
 
@@ -169,10 +169,10 @@ static lobass_status choose(const lb_value **chosen, size_t *chosen_rank, const 
         *chosen_rank = rank;
         return LOBASS_OK;
     }
-    const bool is_same = lb_field_is_empty(member) ||
-                         (lb_value_is(other, LB_VALUE_STRING) &&
-                          lb_value_is(member, LB_VALUE_STRING) && other->size == member->size &&
-                          memcmp(other->text, member->text, other->size) == 0);
+    const bool is_same =
+        lb_field_is_empty(member) ||
+        (lb_value_is(other, LB_VALUE_STRING) && lb_value_is(member, LB_VALUE_STRING) &&
+         other->size == member->size && memcmp(other->text, member->text, other->size) == 0);
     if (!is_same)
     {
         return lb_fail(error, LOBASS_BAD_FORMAT,
@@ -283,8 +283,8 @@ static lobass_status fields_make(const lb_value **fields, const turn *found, con
     *fields = NULL;
     if (role->is_call && has_text)
     {
-        LB_TRY(lb_calls_parse(&calls, found->content->text, found->content->size, list->arena,
-                              error));
+        LB_TRY(
+            lb_calls_parse(&calls, found->content->text, found->content->size, list->arena, error));
     }
     if (!found->has_more && calls == NULL && has_text &&
         strcmp(usual[role->role], role->canonical) == 0)
@@ -309,7 +309,8 @@ static lobass_status fields_make(const lb_value **fields, const turn *found, con
         }
         else if (kind == MEMBER_CHAT || kind == MEMBER_PLAIN)
         {
-            const char *key = kind == MEMBER_CHAT && name == NULL ? "reasoning_content" : member->key;
+            const char *key =
+                kind == MEMBER_CHAT && name == NULL ? "reasoning_content" : member->key;
             LB_TRY(lb_object_put(&maker, key, member, error));
         }
     }
@@ -329,7 +330,9 @@ static lobass_status message_add(lb_message_list *list, const turn *found, const
     if (!is_silent || role->role != LB_ROLE_ASSISTANT || found->chat_only == NULL)
     {
         const bool is_from = found->content == NULL && lb_field_is(found->role->key, "from");
-        const char *key = found->content != NULL ? found->content->key : is_from ? "value" : "content";
+        const char *key = found->content != NULL ? found->content->key
+                          : is_from              ? "value"
+                                                 : "content";
         LB_TRY(lb_content_read(&text, found->content, found->where, key, list->arena, error));
     }
     const bool is_assistant = role->role == LB_ROLE_ASSISTANT;
@@ -415,7 +418,8 @@ static lobass_status pair_read(bool *is_pair, lb_message_list *list, const lb_va
         }
         if (sides[side] != NULL)
         {
-            LB_TRY(lb_content_read(&text, sides[side], where, sides[side]->key, list->arena, error));
+            LB_TRY(
+                lb_content_read(&text, sides[side], where, sides[side]->key, list->arena, error));
         }
         LB_TRY(lb_message_list_add(list, roles[side], text.data, text.size, error));
     }

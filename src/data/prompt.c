@@ -221,8 +221,8 @@ lobass_status lb_prompter_record(lb_prompter *prompter, lb_prompt *prompt, const
     lobass_error found = {0};
     *prompt = (lb_prompt){.text = ""};
     lb_arena_reset(&prompter->arena);
-    lobass_status status = lb_conversation_parse_prompt(
-        &whole, record->data, record->size, prompter->map, &prompter->arena, &found);
+    lobass_status status = lb_conversation_parse_prompt(&whole, record->data, record->size,
+                                                        prompter->map, &prompter->arena, &found);
     if (status == LOBASS_OK)
     {
         status = lb_conversation_join(&conversation, &whole, &prompter->arena, &found);

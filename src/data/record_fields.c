@@ -38,9 +38,9 @@ lobass_status lb_record_fail_ambiguous(const lb_value *a, const lb_value *b, lob
 /* A label of KTO: yes or no in some spelling. A string of another kind is a category. */
 static bool is_verdict(const lb_value *value)
 {
-    static const char *const verdicts[] = {"true", "false",     "yes",         "no",       "0",
-                                           "1",    "good",      "bad",         "chosen",   "rejected",
-                                           "like", "desirable", "undesirable", "positive", "negative"};
+    static const char *const verdicts[] = {
+        "true",   "false",    "yes",  "no",        "0",           "1",        "good",    "bad",
+        "chosen", "rejected", "like", "desirable", "undesirable", "positive", "negative"};
     if (!lb_value_is(value, LB_VALUE_STRING))
     {
         return true;
@@ -59,20 +59,24 @@ static lobass_status fail_refused(const lb_value *member, const char *why, lobas
 {
     char name[LB_SHORT_NAME_SIZE];
     lb_short_name(name, member->key, strlen(member->key));
-    return lb_fail(error, LOBASS_BAD_FORMAT, "field \"%s\" is not supported: %s; --fields ignore=%s "
-                   "passes over it", name, why, name);
+    return lb_fail(error, LOBASS_BAD_FORMAT,
+                   "field \"%s\" is not supported: %s; --fields ignore=%s "
+                   "passes over it",
+                   name, why, name);
 }
 
 /* A weight or a mask of the whole record. */
-static lobass_status check_flag(const lb_value *member, lobass_error *error)
+static lobass_status check_flag(lb_record_field *field, lobass_error *error)
 {
+    const lb_value *member = field->value;
     bool is_true = false;
     if (lb_value_is(member, LB_VALUE_STRING) || lb_field_is_empty(member))
     {
         return LOBASS_OK;
     }
     const bool is_simple = lb_flag_read(&is_true, member, "", NULL) == LOBASS_OK;
-    const bool is_learned = is_true == (lb_flag_find(member->key) == LB_FLAG_LEARNED);
+    const bool is_learned = is_true == (lb_flag_find(member->key) != LB_FLAG_MASKED);
+    field->is_read = true;
     return is_simple && is_learned
                ? LOBASS_OK
                : fail_refused(member,
@@ -110,14 +114,14 @@ static lobass_status field_sort(lb_record_field *field, const lb_value *member,
     }
     if (mapped != LB_FIELD_PLAIN)
     {
-        return mapped == LB_FIELD_TRAIN ? check_flag(member, error) : LOBASS_OK;
+        return mapped == LB_FIELD_TRAIN ? check_flag(field, error) : LOBASS_OK;
     }
     const lb_field_name *name = lb_field_find(member->key);
     field->role = name->role;
     field->partner = name->partner;
     field->rank = lb_field_rank(name);
-    const bool is_sure = lb_field_is(member->key, "messages") ||
-                         lb_field_is(member->key, "conversations");
+    const bool is_sure =
+        lb_field_is(member->key, "messages") || lb_field_is(member->key, "conversations");
     if (is_replaced(map, name->role) ||
         (name->role == LB_FIELD_MESSAGES && !is_sure && !is_list(member)))
     {
@@ -136,12 +140,13 @@ static lobass_status field_sort(lb_record_field *field, const lb_value *member,
     }
     else if (name->role == LB_FIELD_PLAIN && lb_flag_find(member->key) != LB_FLAG_NONE)
     {
-        return check_flag(member, error);
+        return check_flag(field, error);
     }
     return LOBASS_OK;
 }
 
-/* "user" and "assistant" are turns where both are there; "input" is the prompt where no other is. */
+/* "user" and "assistant" are turns where both are there; "input" is the prompt where no other is.
+ */
 static void settle(lb_record_fields *sorted)
 {
     bool has_user = false, has_assistant = false, has_prompt = false;

@@ -13,7 +13,7 @@ typedef struct lb_record_field
     lb_field_role role;
     const char *partner; /* of a prompt: the response that usually goes with it, or NULL */
     size_t rank;         /* of several with one role the lowest is preferred; 0: by --fields */
-    bool is_read;        /* it became part of the conversation */
+    bool is_read;        /* it became part of the conversation, or says what is so anyway */
 } lb_record_field;
 
 typedef struct lb_record_fields

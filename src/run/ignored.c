@@ -100,8 +100,7 @@ lobass_status lb_ignored_load(lobass_ignored *ignored, lb_store *store, lobass_e
     LB_TRY(lb_store_fact_load(&text, store, LB_FACT_IGNORED, error));
     if (text != NULL)
     {
-        LB_TRY_GOTO(
-            lb_json_parse(&object, text, strlen(text), lb_store_path(store), error));
+        LB_TRY_GOTO(lb_json_parse(&object, text, strlen(text), lb_store_path(store), error));
         LB_TRY_GOTO(ignored_read(ignored, object, lb_store_path(store), error));
     }
 done:

@@ -43,7 +43,8 @@ int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config)
 lobass_status lb_options_compare(const char *recorded, const char *wanted, const char *where,
                                  lobass_error *error);
 
-/* ---- fields that nothing reads (ignored.c) ---------------------------------------------------- */
+/* ---- fields that nothing reads (ignored.c) ----------------------------------------------------
+ */
 
 /* One record more has the field NAME. */
 void lb_ignored_add(lobass_ignored *ignored, const char *name);

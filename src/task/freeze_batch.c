@@ -156,8 +156,7 @@ void lb_freeze_batch_freeze(lb_freeze_batch *batch, size_t index, lb_freezer *fr
     }
     if (place->status == LOBASS_OK)
     {
-        place->status =
-            ignored_keep(place, lb_freezer_conversation(freezer), &place->error);
+        place->status = ignored_keep(place, lb_freezer_conversation(freezer), &place->error);
     }
     if (place->status == LOBASS_OK)
     {

@@ -14,8 +14,8 @@
 typedef struct lb_frozen
 {
     lobass_row row;
-    lb_hash hash;       /* lb_row_hash() */
-    int32_t highest_id; /* -1: no token */
+    lb_hash hash;        /* lb_row_hash() */
+    int32_t highest_id;  /* -1: no token */
     const char *ignored; /* [n_ignored] names of fields that nothing reads, one behind the other,
                             each with its NUL */
     size_t n_ignored;

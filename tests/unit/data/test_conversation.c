@@ -217,8 +217,8 @@ static void test_bad_records(void **state)
     {
         lobass_error error = {0};
         lb_conversation conversation;
-        assert_int_equal(lb_conversation_parse(&conversation, bad[i].record, strlen(bad[i].record), NULL,
-                                               &arena, &error),
+        assert_int_equal(lb_conversation_parse(&conversation, bad[i].record, strlen(bad[i].record),
+                                               NULL, &arena, &error),
                          LOBASS_BAD_FORMAT);
         if (strstr(error.message, bad[i].expected) == NULL)
         {
@@ -239,7 +239,8 @@ static void test_nul_bytes_are_kept(void **state)
     lb_conversation conversation;
     lobass_error error = {0};
     assert_int_equal(
-        lb_conversation_parse(&conversation, record, sizeof record - 1, NULL, &arena, &error), LOBASS_OK);
+        lb_conversation_parse(&conversation, record, sizeof record - 1, NULL, &arena, &error),
+        LOBASS_OK);
     assert_int_equal(conversation.messages[0].size, 3);
     assert_memory_equal(conversation.messages[0].text, "a\0b", 3);
     assert_int_equal(conversation.messages[1].size, 1);
@@ -264,8 +265,9 @@ static void test_long_names_and_texts(void **state)
         (void)lb_buffer_append_text(&record, "\xe2\x82\xac", NULL);
     }
     (void)lb_buffer_append_text(&record, "\":1}", NULL);
-    assert_int_equal(lb_conversation_parse(&conversation, record.data, record.size, NULL, &arena, &error),
-                     LOBASS_BAD_FORMAT);
+    assert_int_equal(
+        lb_conversation_parse(&conversation, record.data, record.size, NULL, &arena, &error),
+        LOBASS_BAD_FORMAT);
     assert_non_null(strstr(error.message, "\"\xe2\x82\xac"));
     assert_non_null(strstr(error.message, "\xe2\x82\xac...\""));
 
@@ -274,8 +276,9 @@ static void test_long_names_and_texts(void **state)
     (void)lb_buffer_append_text(&text, "{\"text\":\"", NULL);
     (void)lb_buffer_append(&text, record.data + 2, (size_t)3 * N_CHARACTERS, NULL);
     (void)lb_buffer_append_text(&text, "\"}", NULL);
-    assert_int_equal(lb_conversation_parse(&conversation, text.data, text.size, NULL, &arena, &error),
-                     LOBASS_OK);
+    assert_int_equal(
+        lb_conversation_parse(&conversation, text.data, text.size, NULL, &arena, &error),
+        LOBASS_OK);
     assert_int_equal(conversation.messages[0].size, (size_t)3 * N_CHARACTERS);
     lb_buffer_free(&text);
     lb_buffer_free(&record);
@@ -300,8 +303,9 @@ static void test_many_messages(void **state)
         (void)lb_buffer_append_text(&record, "{\"role\":\"user\",\"content\":\"1234567\"},", NULL);
     }
     (void)lb_buffer_append_text(&record, "{\"role\":\"assistant\",\"content\":\"a\"}]}", NULL);
-    assert_int_equal(lb_conversation_parse(&conversation, record.data, record.size, NULL, &arena, &error),
-                     LOBASS_OK);
+    assert_int_equal(
+        lb_conversation_parse(&conversation, record.data, record.size, NULL, &arena, &error),
+        LOBASS_OK);
     assert_int_equal(conversation.n_messages, N_MESSAGES + 1);
     lb_conversation joined;
     assert_int_equal(lb_conversation_join(&joined, &conversation, &arena, &error), LOBASS_OK);

@@ -72,8 +72,7 @@ static void put_value(lb_buffer *out, const lb_value *value)
     else
     {
         (void)lb_buffer_print(out, NULL, "%s",
-                              lb_value_is(value, LB_VALUE_NUMBER) ? "#"
-                                                                  : lb_value_describe(value));
+                              lb_value_is(value, LB_VALUE_NUMBER) ? "#" : lb_value_describe(value));
     }
 }
 
@@ -85,7 +84,8 @@ typedef struct example
 
 #define U(text) "{\"role\":\"user\",\"content\":\"" text "\"}"
 #define A(text) "{\"role\":\"assistant\",\"content\":\"" text "\"}"
-#define FLAGGED(flag) "{\"messages\":[" U("q") ",{\"role\":\"assistant\",\"content\":\"a\"," flag "}]}"
+#define FLAGGED(flag) \
+    "{\"messages\":[" U("q") ",{\"role\":\"assistant\",\"content\":\"a\"," flag "}]}"
 
 /* ---- formats ----------------------------------------------------------------------------------
  */
@@ -126,8 +126,8 @@ static const example formats[] = {
     {"{\"id\":\"0\",\"data\":[\"q\",\"a\",\"r\",\"b\"]}", "U(q)A(a)U(r)A(b) ignored:id", NULL},
     {"{\"id\":\"x\",\"messages\":[" U("q") "," A("a") "],\"source\":\"t\"}",
      "U(q)A(a) ignored:id,source", NULL},
-    {"{\"prompt\":\"q\",\"prompt_id\":\"x\",\"messages\":[" U("q") "," A("a")
-     "],\"category\":\"Open QA\"}",
+    {"{\"prompt\":\"q\",\"prompt_id\":\"x\",\"messages\":[" U("q") "," A(
+         "a") "],\"category\":\"Open QA\"}",
      "U(q)A(a) ignored:prompt,prompt_id,category", NULL},
     {"{\"system_prompt\":null,\"conversations\":[{\"from\":\"system\",\"value\":\"s\"},{\"from\":"
      "\"human\",\"value\":\"q\",\"weight\":null},{\"from\":\"gpt\",\"value\":\"a\"}],\"views\":1}",
@@ -141,7 +141,7 @@ static const example formats[] = {
     {"{\"problem\":\"q\",\"solution\":\"a\",\"messages\":[" U("q") "," A("a") "]}",
      "U(q)A(a) ignored:problem,solution", NULL},
     {"{\"messages\":[" U("q") "," A("a") "],\"conversations\":[{\"from\":\"human\",\"value\":\"q\"}"
-     ",{\"from\":\"gpt\",\"value\":\"a\"}]}",
+                                         ",{\"from\":\"gpt\",\"value\":\"a\"}]}",
      "U(q)A(a) ignored:messages", NULL},
     {"{\"messages\":\"[{\\\"role\\\":\\\"user\\\",\\\"content\\\":\\\"q\\\"},{\\\"role\\\":"
      "\\\"assistant\\\",\\\"content\\\":\\\"a\\\"}]\"}",
@@ -182,7 +182,8 @@ static const example formats[] = {
     {"{\"conversation\":[{\"input\":\"q\",\"output\":\"a\",\"weight\":0}]}", "U(q)a(a)", NULL},
     /* what only a chat template shows */
     {"{\"messages\":[" U("q") ",{\"role\":\"assistant\",\"content\":\"I look.\",\"tool_calls\":[{"
-     "\"type\":\"function\"}]},{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"rain\"}]}",
+                              "\"type\":\"function\"}]},{\"role\":\"tool\",\"tool_call_id\":\"c\","
+                              "\"content\":\"rain\"}]}",
      "U(q)A(I look.)O(rain) chat:tool_calls within:tool_call_id", NULL},
     {"{\"messages\":[" U("q") ",{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{}]}]}",
      "U(q)A() chat:tool_calls", NULL},
@@ -195,8 +196,8 @@ static const example formats[] = {
     {"{\"question\":\"q\",\"reasoning\":\"r\",\"answer\":\"a\"}", "U(q)A(a) chat:reasoning", NULL},
     {"{\"Question\":\"q\",\"Complex_CoT\":\"r\",\"Response\":\"a\"}", "U(q)A(a) chat:Complex_CoT",
      NULL},
-    {"{\"tools\":[{\"name\":\"f\"}],\"messages\":[" U("q") "," A("a") "]}",
-     "U(q)A(a) chat:tools", NULL},
+    {"{\"tools\":[{\"name\":\"f\"}],\"messages\":[" U("q") "," A("a") "]}", "U(q)A(a) chat:tools",
+     NULL},
     {"{\"tools\":\"[{\\\"name\\\": \\\"f\\\"}]\",\"messages\":[" U("q") "," A("a") "]}",
      "U(q)A(a) chat:tools", NULL},
     {"{\"tools\":\"[]\",\"messages\":[" U("q") "," A("a") "]}", "U(q)A(a)", NULL},
@@ -412,7 +413,8 @@ static const struct
     const char *expected;
 } values[] = {
     {"{\"messages\":[" U("q") "," A("a") "]}", 1, "none"},
-    {"{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"},{\"from\":\"gpt\",\"value\":\"a\"}]}",
+    {"{\"conversations\":[{\"from\":\"human\",\"value\":\"q\"},{\"from\":\"gpt\",\"value\":\"a\"}]"
+     "}",
      0, "none"},
     {FLAGGED("\"weight\":0"), 1, "none"},
     {"{\"messages\":[{\"role\":\"developer\",\"content\":\"s\"}," A("a") "]}", 0,
@@ -424,7 +426,7 @@ static const struct
      "{tool_calls:[{id:'c',function:{name:'f',arguments:'{\"x\": 1}'}}],role:'assistant',content:"
      "null}"},
     {"{\"messages\":[" A("a") ",{\"role\":\"tool\",\"name\":\"f\",\"tool_call_id\":\"c\","
-     "\"content\":\"o\"}]}",
+                              "\"content\":\"o\"}]}",
      1, "{role:'tool',name:'f',tool_call_id:'c',content:'o'}"},
     {FLAGGED("\"thinking\":\"r\""), 1, "{role:'assistant',content:'a',thinking:'r'}"},
     {"{\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"value\":\"x\"},"

@@ -88,7 +88,8 @@ static void read_record(void *context, const lb_record *record)
     lb_conversation conversation;
     lobass_error error = {0};
     lb_arena_reset(&sums->arena);
-    require(lb_conversation_parse(&conversation, record->data, record->size, NULL, &sums->arena, &error),
+    require(lb_conversation_parse(&conversation, record->data, record->size, NULL, &sums->arena,
+                                  &error),
             &error);
     for (size_t i = 0; i < conversation.n_messages; i++)
     {
