@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define SEPARATORS "_-. "
+
 static const struct
 {
     const char *name;
@@ -52,8 +54,7 @@ static bool is_within_word(const char *key, size_t i)
     const char c = key[i];
     const bool is_capital = c >= 'A' && c <= 'Z';
     const bool follows_small = i > 0 && key[i - 1] >= 'a' && key[i - 1] <= 'z';
-    return c != '\0' && c != '_' && c != '-' && c != '.' && c != ' ' &&
-           !(is_capital && follows_small);
+    return c != '\0' && strchr(SEPARATORS, c) == NULL && !(is_capital && follows_small);
 }
 
 static bool is_listed(const char *word, size_t size)
@@ -76,7 +77,7 @@ static bool is_listed(const char *word, size_t size)
 
 bool lb_flag_is_likely(const char *key)
 {
-    size_t begin = 0;
+    size_t begin = strspn(key, SEPARATORS);
     while (key[begin] != '\0')
     {
         size_t end = begin + 1;
@@ -88,7 +89,7 @@ bool lb_flag_is_likely(const char *key)
         {
             return true;
         }
-        begin = end + (key[end] == '_' || key[end] == '-' || key[end] == '.' || key[end] == ' ');
+        begin = end + strspn(key + end, SEPARATORS);
     }
     return false;
 }

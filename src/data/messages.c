@@ -148,14 +148,18 @@ static member_kind find_kind(const lb_field_map *map, const char *key, const mem
     return lb_flag_find(key) != LB_FLAG_NONE ? MEMBER_FLAG : MEMBER_PLAIN;
 }
 
+/* IS_FLAG: it may be one, in a spelling that says too little. */
 static lobass_status fail_member(const lb_value *member, const char *where, const char *why,
-                                 const char *remedy, lobass_error *error)
+                                 bool is_flag, lobass_error *error)
 {
     char name[LB_SHORT_NAME_SIZE];
     lb_short_name(name, member->key, strlen(member->key));
-    return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": %s; --fields %s=%s%s%s%s", where,
-                   name, why, remedy, name, remedy[0] == 'i' ? " passes over it" : " or ignore=",
-                   remedy[0] == 'i' ? "" : name, remedy[0] == 'i' ? "" : " says which");
+    return is_flag ? lb_fail(error, LOBASS_BAD_FORMAT,
+                             "%s: field \"%s\": %s; --fields train=%s or ignore=%s says which",
+                             where, name, why, name, name)
+                   : lb_fail(error, LOBASS_BAD_FORMAT,
+                             "%s: field \"%s\": %s; --fields ignore=%s passes over it", where, name,
+                             why, name);
 }
 
 /* Of several spellings of one thing the preferred one; they must not say different things. */
@@ -229,8 +233,8 @@ static lobass_status member_take(turn *found, lb_message_list *list, const lb_va
     case MEMBER_REFUSED:
         return !is_said || lb_value_is(member, LB_VALUE_FALSE)
                    ? LOBASS_OK
-                   : fail_member(member, found->where, name->why,
-                                 strcmp(name->name, "mask") == 0 ? "train" : "ignore", error);
+                   : fail_member(member, found->where, name->why, strcmp(name->name, "mask") == 0,
+                                 error);
     case MEMBER_IGNORED:
         return LOBASS_OK;
     case MEMBER_PLAIN:
@@ -241,7 +245,7 @@ static lobass_status member_take(turn *found, lb_message_list *list, const lb_va
         return fail_member(member, found->where,
                            "it reads as if it said what is to be learned, in a spelling that is "
                            "unknown here",
-                           "train", error);
+                           true, error);
     }
     return is_said ? lb_name_list_add(&list->ignored, member->key, list->arena, error) : LOBASS_OK;
 }
@@ -381,7 +385,7 @@ static lobass_status pair_member_take(turn *found, const lb_value *sides[3], lb_
     const size_t side = role == LB_FIELD_SYSTEM ? 0 : is_prompt ? 1 : 2;
     if ((side == 2 && role != LB_FIELD_RESPONSE) || sides[side] != NULL)
     {
-        return fail_member(member, found->where, "it has no place in a pair of turns", "ignore",
+        return fail_member(member, found->where, "it has no place in a pair of turns", false,
                            error);
     }
     sides[side] = member;

@@ -346,6 +346,7 @@ static const example refused[] = {
     {FLAGGED("\"lossWeight\":0"), "field \"lossWeight\": it reads as if it said what is to be",
      NULL},
     {FLAGGED("\"step-mask\":0"), "field \"step-mask\": it reads as if", NULL},
+    {FLAGGED("\"_loss_\":0"), "field \"_loss_\": it reads as if", NULL},
     {FLAGGED("\"refusal\":\"no\""), "field \"refusal\": said in place of the content", NULL},
     {"{\"messages\":[{\"role\":\"user\",\"content\":\"q\",\"masked\":false}]}",
      "message 1: only an assistant message can be learned", NULL},
