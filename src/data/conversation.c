@@ -31,7 +31,7 @@ static lb_text text_of(const lb_value *value)
 
 static bool is_text(const lb_value *value)
 {
-    return lb_value_is(value, LB_VALUE_STRING);
+    return value != NULL && value->kind == LB_VALUE_STRING;
 }
 
 /* ---- parts of a conversation ------------------------------------------------------------------

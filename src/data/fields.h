@@ -48,7 +48,11 @@ static inline char lb_field_letter(char c)
     {
         return (char)(c - 'A' + 'a');
     }
-    return c == '-' || c == ' ' ? '_' : c;
+    if (c == '-' || c == ' ')
+    {
+        return '_';
+    }
+    return c;
 }
 bool lb_field_is_slowly(const char *key, const char *name);
 /* Whether KEY is NAME, which has small letters and '_' only, but for what lb_field_letter() makes

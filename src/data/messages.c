@@ -250,23 +250,28 @@ static lobass_status member_take(turn *found, lb_message_list *list, const lb_va
     return is_said ? lb_name_list_add(&list->ignored, member->key, list->arena, error) : LOBASS_OK;
 }
 
-static lobass_status find_role(const role_name **role, const lb_value *value, const char *where,
-                               lobass_error *error)
+/* NULL: the name is none, or no string. */
+static const role_name *find_role(const lb_value *value)
 {
+    const bool is_name = lb_value_is(value, LB_VALUE_STRING) && strlen(value->text) == value->size;
+    for (size_t i = 0; is_name && i < sizeof role_names / sizeof *role_names; i++)
+    {
+        if (lb_field_is(value->text, role_names[i].name))
+        {
+            return &role_names[i];
+        }
+    }
+    return NULL;
+}
+
+static lobass_status fail_role(const lb_value *value, const char *where, lobass_error *error)
+{
+    char shown[LB_SHORT_NAME_SIZE];
     if (!lb_value_is(value, LB_VALUE_STRING))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%.40s\": expected a string, found %s",
                        where, value->key, lb_value_describe(value));
     }
-    for (size_t i = 0; i < sizeof role_names / sizeof *role_names; i++)
-    {
-        if (strlen(value->text) == value->size && lb_field_is(value->text, role_names[i].name))
-        {
-            *role = &role_names[i];
-            return LOBASS_OK;
-        }
-    }
-    char shown[LB_SHORT_NAME_SIZE];
     lb_short_name(shown, value->text, value->size);
     return lb_fail(error, LOBASS_BAD_FORMAT,
                    "%s: role \"%s\" is unknown, expected system, user or assistant", where, shown);
@@ -282,7 +287,7 @@ static lobass_status fields_make(const lb_value **fields, const turn *found, con
                                         [LB_ROLE_ASSISTANT] = "assistant",
                                         [LB_ROLE_TOOL] = "tool"};
     const lb_value *calls = NULL, *content = NULL;
-    const bool has_text = lb_value_is(found->content, LB_VALUE_STRING);
+    const bool has_text = found->content != NULL && found->content->kind == LB_VALUE_STRING;
     lb_object_maker maker;
     *fields = NULL;
     if (role->is_call && has_text)
@@ -326,10 +331,13 @@ static lobass_status fields_make(const lb_value **fields, const turn *found, con
 static lobass_status message_add(lb_message_list *list, const turn *found, const lb_value *object,
                                  bool is_context, lobass_error *error)
 {
-    const role_name *role = NULL;
+    const role_name *role = find_role(found->role);
     const lb_value *fields = NULL;
     lb_text text = {"", 0};
-    LB_TRY(find_role(&role, found->role, found->where, error));
+    if (role == NULL)
+    {
+        return fail_role(found->role, found->where, error);
+    }
     const bool is_silent = found->content == NULL || lb_value_is(found->content, LB_VALUE_NULL);
     if (!is_silent || role->role != LB_ROLE_ASSISTANT || found->chat_only == NULL)
     {

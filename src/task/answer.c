@@ -130,8 +130,8 @@ static bool take_minus(reader *r)
 static bool take_group(reader *r, size_t n_before)
 {
     reader next = *r;
-    if (n_before == 0 || n_before > 3 * 100 || !take_blank(&next) || !is_digit(&next, 0) ||
-        !is_digit(&next, 1) || !is_digit(&next, 2) || is_digit(&next, 3))
+    if (n_before == 0 || !take_blank(&next) || !is_digit(&next, 0) || !is_digit(&next, 1) ||
+        !is_digit(&next, 2) || is_digit(&next, 3))
     {
         return false;
     }
@@ -153,17 +153,13 @@ static lobass_status digits_read(number *n, bool *is_number, reader *r, lobass_e
             n_behind += n_points > 0;
             n_first += is_first;
         }
-        else if (take(r, ","))
+        else if (take(r, ",") || (n_points == 0 && n_first <= 3 && take_group(r, n->digits.size)))
         {
             is_first = false;
         }
         else if (take(r, "."))
         {
             n_points += is_digit(r, 0);
-        }
-        else if (n_points == 0 && n_first <= 3 && take_group(r, n->digits.size))
-        {
-            is_first = false;
         }
         else
         {
