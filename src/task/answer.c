@@ -273,6 +273,18 @@ static uint64_t whole_read(const number *n)
                                                              : 0;
 }
 
+/* Whether a fraction over BOTTOM is a decimal number of at most 18 places that top times 10^18
+ * still fits: nothing but factors 2 and 5. */
+static bool is_decimal(uint64_t bottom)
+{
+    size_t n_places = 0;
+    for (; bottom % 2 == 0 || bottom % 5 == 0; n_places++)
+    {
+        bottom /= bottom % 10 == 0 ? 10 : bottom % 2 == 0 ? 2 : 5;
+    }
+    return bottom == 1 && n_places <= 18;
+}
+
 /* 1/2 in the place of the 1 that was read; what cannot be a decimal number stays a fraction in its
  * lowest terms. *IS_NUMBER false: it goes on in another way. */
 static lobass_status fraction_read(lb_buffer *answer, number *n, bool *is_number, reader *r,
@@ -297,22 +309,20 @@ static lobass_status fraction_read(lb_buffer *answer, number *n, bool *is_number
     }
     top /= a;
     bottom /= a;
-    long n_behind = 0;
-    for (; bottom % 10 == 0 || bottom % 2 == 0 || bottom % 5 == 0; n_behind++)
+    lb_buffer_clear(&n->digits);
+    if (!is_decimal(bottom) || top > UINT64_MAX / UINT64_C(1000000000000000000))
+    {
+        return lb_buffer_print(answer, error, bottom == 1 ? "%s%" PRIu64 : "%s%" PRIu64 "/%" PRIu64,
+                               n->is_negative ? "-" : "", top, bottom);
+    }
+    for (; bottom > 1; n->n_behind++)
     {
         const uint64_t factor = bottom % 10 == 0 ? 10 : bottom % 2 == 0 ? 2 : 5;
-        if (top > UINT64_MAX / 10)
-        {
-            break;
-        }
         top *= 10 / factor;
         bottom /= factor;
     }
-    lb_buffer_clear(&n->digits);
     LB_TRY(lb_buffer_print(&n->digits, error, "%" PRIu64, top));
-    n->n_behind = n_behind;
-    LB_TRY(decimal_print(answer, n, error));
-    return bottom == 1 ? LOBASS_OK : lb_buffer_print(answer, error, "/%" PRIu64, bottom);
+    return decimal_print(answer, n, error);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------
