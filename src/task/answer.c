@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define MOST_EXPONENT 400
-#define MOST_DIGITS 18 /* of the parts of a fraction */
+#define MOST_DIGITS 9  /* of the parts of a fraction */
+#define MOST_PLACES 13 /* 5^13 times nine digits fit in 64 bits */
 
 /* Where the reading is. */
 typedef struct reader
@@ -273,8 +274,7 @@ static uint64_t whole_read(const number *n)
                                                              : 0;
 }
 
-/* Whether a fraction over BOTTOM is a decimal number of at most 18 places that top times 10^18
- * still fits: nothing but factors 2 and 5. */
+/* Whether a fraction over BOTTOM is a decimal number: nothing but factors 2 and 5. */
 static bool is_decimal(uint64_t bottom)
 {
     size_t n_places = 0;
@@ -282,7 +282,7 @@ static bool is_decimal(uint64_t bottom)
     {
         bottom /= bottom % 10 == 0 ? 10 : bottom % 2 == 0 ? 2 : 5;
     }
-    return bottom == 1 && n_places <= 18;
+    return bottom == 1 && n_places <= MOST_PLACES;
 }
 
 /* 1/2 in the place of the 1 that was read; what cannot be a decimal number stays a fraction in its
@@ -310,7 +310,7 @@ static lobass_status fraction_read(lb_buffer *answer, number *n, bool *is_number
     top /= a;
     bottom /= a;
     lb_buffer_clear(&n->digits);
-    if (!is_decimal(bottom) || top > UINT64_MAX / UINT64_C(1000000000000000000))
+    if (!is_decimal(bottom))
     {
         return lb_buffer_print(answer, error, bottom == 1 ? "%s%" PRIu64 : "%s%" PRIu64 "/%" PRIu64,
                                n->is_negative ? "-" : "", top, bottom);
