@@ -274,6 +274,7 @@ static int evaluate(evaluate_options *options, const cli_parser *parser, const c
     loss->n_threads = answers->n_threads = common->n_threads;
     answers->adapter = loss->adapter;
     answers->template_name = loss->format.template_name;
+    answers->fields = loss->format.fields;
     answers->overwrite = common->is_overwriting;
     const int code = cli_task_run(&task, options, &result, common);
     lobass_evaluate_result_free(&result.loss);

@@ -287,6 +287,7 @@ int cmd_generate(const cli_call *call)
 {
     lobass_generate_options options = lobass_generate_options_default();
     const char *lines = NULL;
+    char fields[LOBASS_FIELDS_SIZE] = "";
     char *read = NULL;
     cli_common common = {.n_threads = options.n_threads, .dtype = options.dtype};
     cli_parser parser = {
@@ -306,6 +307,8 @@ int cmd_generate(const cli_call *call)
     };
 
     add_options(&parser, &options, &lines);
+    cli_option_add_fields(&parser, fields);
+    options.fields = fields;
     cli_options_add_common(&parser, &common,
                            CLI_USES_THREADS | CLI_USES_DTYPE | CLI_USES_SEED | CLI_USES_PROGRESS);
     int code = cli_parse(&parser, call->argc, call->argv);

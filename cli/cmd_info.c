@@ -168,6 +168,23 @@ typedef struct shown_run
     lobass_run_totals *totals; /* [info.n_models] */
 } shown_run;
 
+/* The name that --source takes, then the path in the same spelling. */
+static void print_source(const lobass_run_source *source)
+{
+    char number[CLI_NUMBER_SIZE];
+    lb_buffer path = {0};
+
+    printf("data         %s records of ", cli_number(number, source->n_records));
+    cli_print_text(stdout, source->name);
+    if (lb_append_visible(&path, source->path, strlen(source->path), NULL) == LOBASS_OK)
+    {
+        fputs(", ", stdout);
+        cli_print_text(stdout, path.data);
+    }
+    lb_buffer_free(&path);
+    putchar('\n');
+}
+
 static void print_run(const shown_run *shown)
 {
     const lobass_run *run = shown->run;
@@ -180,14 +197,12 @@ static void print_run(const shown_run *shown)
     cli_field_print("template", info->template_name);
     for (size_t i = 0; i < info->n_sources; i++)
     {
-        const lobass_run_source *source = lobass_run_source_at(run, i);
-        printf("data         %s records of ", cli_number(number, source->n_records));
-        cli_print_text(stdout, source->path);
-        putchar('\n');
+        print_source(lobass_run_source_at(run, i));
     }
     printf("prepared     %s\n",
            info->is_prepared ? "yes" : "not to the end: give the command again");
     cli_statuses_print(info->statuses, info->n_records);
+    cli_ignored_print(&info->ignored);
     printf("tokens       %s, of which %s are scored\n", cli_number(number, info->n_tokens),
            cli_number(scored, info->n_scored_tokens));
     for (size_t i = 0; i < info->n_models; i++)
@@ -245,6 +260,7 @@ static void print_run_json(const shown_run *shown)
     lb_json_put_value(&json, "options", info->options_json);
     lb_json_put_boolean(&json, "prepared", info->is_prepared);
     cli_statuses_json(&json, info->statuses, info->n_records);
+    cli_ignored_json(&json, &info->ignored);
     lb_json_put_count(&json, "tokens", info->n_tokens);
     lb_json_put_count(&json, "tokens_scored", info->n_scored_tokens);
     if (info->has_selection)

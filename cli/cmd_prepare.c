@@ -16,6 +16,7 @@ static void print_result(const void *given, const void *made)
     cli_statuses_print(result->statuses, result->n_records);
     printf("\ntokens       %s, of which %s are scored\n", cli_number(tokens, result->n_tokens),
            cli_number(scored, result->n_scored_tokens));
+    cli_ignored_print(&result->ignored);
     cli_field_print("run", options->run);
 }
 
@@ -29,6 +30,7 @@ static void print_json(const void *given, const void *made)
     lb_json_put_text(&json, "run", options->run);
     cli_statuses_json(&json, result->statuses, result->n_records);
     lb_json_put_count(&json, "special_names", result->n_special_names);
+    cli_ignored_json(&json, &result->ignored);
     lb_json_put_count(&json, "tokens", result->n_tokens);
     lb_json_put_count(&json, "tokens_scored", result->n_scored_tokens);
     lb_json_open(&json, "elapsed_seconds", '{');

@@ -21,6 +21,7 @@ static void print_result(const void *given, const void *made)
                result->initial.mean_loss, result->reference.mean_loss);
     }
     cli_selection_print(&options->select, &result->select);
+    cli_ignored_print(&result->prepare.ignored);
     cli_field_print("run", options->prepare.run);
 }
 
@@ -45,6 +46,7 @@ static void print_json(const void *given, const void *made)
     lb_json_put_text(&json, "run", options->prepare.run);
     cli_sources_json(&json, &result->select);
     cli_statuses_json(&json, result->select.statuses, result->select.n_records);
+    cli_ignored_json(&json, &result->prepare.ignored);
     lb_json_put_count(&json, "tokens", result->prepare.n_tokens);
     lb_json_put_count(&json, "tokens_scored", result->prepare.n_scored_tokens);
     lb_json_put_real(&json, "initial_loss", result->initial.mean_loss);

@@ -224,6 +224,27 @@ static int store_text(const cli_parser *parser, const cli_option *option, const 
     return -1;
 }
 
+static int store_line(const cli_parser *parser, const cli_option *option, const char *text)
+{
+    lobass_error error = {0};
+
+    if (text[0] == '\0')
+    {
+        return cli_wrong_usage(parser, "option --%s: the value is empty", option->name);
+    }
+    if (strlen(text) >= option->most)
+    {
+        return cli_wrong_usage(parser, "option --%s: expected fewer than %llu bytes", option->name,
+                               (unsigned long long)option->most);
+    }
+    if (option->check(text, &error) != LOBASS_OK)
+    {
+        return cli_wrong_usage(parser, "option --%s: %s", option->name, error.message);
+    }
+    memcpy(option->target, text, strlen(text) + 1);
+    return -1;
+}
+
 static int store_one_of_texts(const cli_parser *parser, const cli_option *option, const char *text)
 {
     cli_texts *texts = option->target;
@@ -248,7 +269,7 @@ static int store_value(const cli_parser *parser, cli_option *option, const char 
         [CLI_UINT32] = store_integer,     [CLI_UINT64] = store_integer,
         [CLI_REAL] = store_real,          [CLI_CHOICE] = store_choice,
         [CLI_AMOUNT] = store_amount,      [CLI_AMOUNTS] = store_amounts,
-        [CLI_TEXTS] = store_one_of_texts,
+        [CLI_TEXTS] = store_one_of_texts, [CLI_LINE] = store_line,
     };
 
     option->is_given = true;

@@ -14,6 +14,7 @@ typedef enum cli_type
 {
     CLI_FLAG,   /* bool */
     CLI_TEXT,   /* const char * */
+    CLI_LINE,   /* char[MOST], that CHECK has nothing against */
     CLI_TEXTS,  /* cli_texts; may be given several times */
     CLI_NAME,   /* const char *, one of those that NAME_AT gives */
     CLI_UINT32, /* uint32_t, LEAST to MOST */
@@ -62,6 +63,7 @@ typedef struct cli_option
     double lowest, highest;
     const cli_choice *choices;
     const char *(*name_at)(size_t index); /* NULL after the last */
+    lobass_status (*check)(const char *text, lobass_error *error);
     bool is_required;
     bool is_idle;  /* accepted and listed apart: it changes nothing in this command */
     bool is_given; /* set by the parser */
@@ -103,6 +105,8 @@ enum
 void cli_option_add(cli_parser *parser, cli_option option);
 void cli_options_add_common(cli_parser *parser, cli_common *common, unsigned uses);
 void cli_options_add_format(cli_parser *parser, lobass_format_options *format);
+/* Which fields of records are read as what, in a text of LOBASS_FIELDS_SIZE bytes. */
+void cli_option_add_fields(cli_parser *parser, char *fields);
 /* What counts in the loss where it need not be the responses alone. */
 void cli_option_add_scored(cli_parser *parser, lobass_format_options *format);
 void cli_options_add_training(cli_parser *parser, lobass_train_options *train);

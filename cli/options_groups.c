@@ -131,6 +131,22 @@ void cli_options_add_format(cli_parser *parser, lobass_format_options *format)
     {
         cli_option_add(parser, rows[i]);
     }
+    cli_option_add_fields(parser, format->fields);
+}
+
+void cli_option_add_fields(cli_parser *parser, char *fields)
+{
+    cli_option_add(parser,
+                   (cli_option){.name = "fields",
+                                .type = CLI_LINE,
+                                .target = fields,
+                                .value = "ROLE=NAME,...",
+                                .help = "which fields of a record are the prompt, context, "
+                                        "response, system, messages, text, ...; ignore=NAME: one "
+                                        "that is passed over",
+                                .fallback = "by the names in use",
+                                .most = LOBASS_FIELDS_SIZE,
+                                .check = lobass_fields_check});
 }
 
 void cli_option_add_scored(cli_parser *parser, lobass_format_options *format)

@@ -69,6 +69,7 @@ static void describe_default(char *text, size_t size, const cli_option *option)
             snprintf(text, size, "%s", *(const char **)option->target);
         }
         break;
+    case CLI_LINE:
     case CLI_TEXTS:
     case CLI_AMOUNTS:
         break; /* none by itself */

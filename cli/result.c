@@ -35,6 +35,30 @@ void cli_statuses_print(const uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64
     printf("%*s  records\n", COUNT_WIDTH, cli_number(number, n_records));
 }
 
+void cli_ignored_print(const lobass_ignored *ignored)
+{
+    char text[LOBASS_ERROR_SIZE];
+
+    if (ignored->n_fields > 0)
+    {
+        lobass_ignored_describe(text, sizeof text, ignored);
+        cli_field_print("ignored", text);
+    }
+}
+
+void cli_ignored_json(lb_json_writer *json, const lobass_ignored *ignored)
+{
+    lb_json_open(json, "ignored", '[');
+    for (size_t i = 0; i < ignored->n_fields; i++)
+    {
+        lb_json_open(json, NULL, '{');
+        lb_json_put_text(json, "field", ignored->fields[i].name);
+        lb_json_put_count(json, "records", ignored->fields[i].n_records);
+        lb_json_close(json);
+    }
+    lb_json_close(json);
+}
+
 void cli_statuses_json(lb_json_writer *json, const uint64_t statuses[LOBASS_ROW_STATUS_COUNT],
                        uint64_t n_records)
 {

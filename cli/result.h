@@ -15,6 +15,11 @@ void cli_statuses_print(const uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64
 void cli_statuses_json(lb_json_writer *json, const uint64_t statuses[LOBASS_ROW_STATUS_COUNT],
                        uint64_t n_records);
 
+/* A line about fields of records that nothing reads, where there are any; as the member
+ * "ignored". */
+void cli_ignored_print(const lobass_ignored *ignored);
+void cli_ignored_json(lb_json_writer *json, const lobass_ignored *ignored);
+
 void cli_selection_print(const lobass_select_options *options, const lobass_select_result *result);
 /* "sources" and, where there are any, "strata". */
 void cli_sources_json(lb_json_writer *json, const lobass_select_result *result);

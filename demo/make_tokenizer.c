@@ -212,7 +212,7 @@ static lobass_status records_count(trainer *t, const char *path)
             break;
         }
         lb_arena_reset(&arena);
-        status = lb_conversation_parse(&said, record.data, record.size, &arena, &reason);
+        status = lb_conversation_parse(&said, record.data, record.size, NULL, &arena, &reason);
         if (status != LOBASS_OK)
         {
             (void)lb_fail(t->error, status, "%s:%" PRIu64 ": %s", path, record.line,

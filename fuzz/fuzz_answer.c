@@ -7,13 +7,17 @@
 
 #include "task/answer.h"
 
+/* A fraction is one of two whole numbers. */
 static void check_form(const char *answer, size_t size)
 {
     const char *digits = answer + (answer[0] == '-');
     const char *point = strchr(digits, '.');
-    require(size == strlen(answer) && size == strspn(answer, "-.0123456789"));
+    const char *bar = strchr(digits, '/');
+    require(size == strlen(answer) && size == strspn(answer, "-.0123456789/"));
     require(digits[0] >= '0' && digits[0] <= '9' && strchr(digits, '-') == NULL);
     require(digits[0] != '0' || digits[1] == '.' || (digits[1] == '\0' && digits == answer));
+    require(point == NULL || bar == NULL);
+    require(bar == NULL || (bar[1] >= '1' && bar[1] <= '9' && strchr(bar + 1, '/') == NULL));
     require(point == NULL ||
             (point[1] != '\0' && strchr(point + 1, '.') == NULL && answer[size - 1] != '0'));
 }
@@ -24,14 +28,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     lb_buffer text = {0};
     lb_buffer again = {0};
     bool has_answer = false;
-    require(lb_answer_find(&answer, &has_answer, (const char *)data, size, NULL) == LOBASS_OK);
+    require(lb_answer_find(&answer, &has_answer, (const char *)data, size, false, NULL) ==
+            LOBASS_OK);
     require(has_answer == (answer.size > 0));
     if (has_answer)
     {
         fuzz_n_accepted++;
         check_form(answer.data, answer.size);
         require(lb_buffer_print(&text, NULL, "#### %s", answer.data) == LOBASS_OK);
-        require(lb_answer_find(&again, &has_answer, text.data, text.size, NULL) == LOBASS_OK);
+        require(lb_answer_find(&again, &has_answer, text.data, text.size, false, NULL) ==
+                LOBASS_OK);
         require(has_answer && strcmp(again.data, answer.data) == 0);
     }
     lb_buffer_free(&answer);

@@ -177,6 +177,8 @@ typedef enum lobass_scored
     LOBASS_SCORED_ALL /* prompts too: every token that another one precedes, as in pretraining */
 } lobass_scored;
 
+#define LOBASS_FIELDS_SIZE 512
+
 /* How records become token ids and masks. Recorded in the run, part of its tokenisation hash.
  */
 typedef struct lobass_format_options
@@ -190,11 +192,15 @@ typedef struct lobass_format_options
     bool cuts_windows; /* a row whose every token is scored is kept whole, however long, to be cut
                           in windows of max_length where it is used; plain text is taken only
                           so. Training and evaluation on data files set it, a run never does */
-    bool mark_duplicates; /* give repeated rows the status `duplicate` */
-    bool is_strict;       /* fail at the first bad record */
+    bool mark_duplicates;            /* give repeated rows the status `duplicate` */
+    bool is_strict;                  /* fail at the first bad record */
+    char fields[LOBASS_FIELDS_SIZE]; /* "ROLE=NAME,...": which fields of a record are read as what,
+                                        as --fields of docs/CLI.md; "": those of the usual names */
 } lobass_format_options;
 
 LOBASS_API lobass_format_options lobass_format_options_default(void);
+/* Whether TEXT can be the FIELDS of format options; LOBASS_BAD_ARGUMENT says why it cannot. */
+LOBASS_API lobass_status lobass_fields_check(const char *text, lobass_error *error);
 /* "alpaca", ...: what template_name may be; static; NULL after the last. */
 LOBASS_API const char *lobass_template_name(size_t index);
 
@@ -212,12 +218,36 @@ typedef struct lobass_prepare_options
     bool overwrite;     /* remove an existing run first */
 } lobass_prepare_options;
 
+#define LOBASS_IGNORED_MOST 32
+#define LOBASS_FIELD_NAME_SIZE 64
+
+typedef struct lobass_ignored_field
+{
+    char name[LOBASS_FIELD_NAME_SIZE]; /* that of a message behind "messages[]."; a long one is cut
+                                        */
+    uint64_t n_records;                /* that have it, and are no bad records */
+} lobass_ignored_field;
+
+/* Fields of records that nothing reads. None of them could change a row: what could is read, or its
+ * record is a bad one. */
+typedef struct lobass_ignored
+{
+    lobass_ignored_field fields[LOBASS_IGNORED_MOST]; /* [n_fields], in the order of the data */
+    size_t n_fields;
+    uint64_t n_others; /* further fields, counted once for each record that has them */
+} lobass_ignored;
+
+/* "id, meta in 13,354 records"; "" for none. */
+LOBASS_API void lobass_ignored_describe(char *text, size_t size_bytes,
+                                        const lobass_ignored *ignored);
+
 typedef struct lobass_prepare_result
 {
     uint64_t n_records;
     uint64_t statuses[LOBASS_ROW_STATUS_COUNT]; /* add up to n_records */
-    uint64_t n_tokens, n_scored_tokens;         /* of the rows that can be measured */
+    lobass_ignored ignored;
     uint64_t n_special_names; /* records in whose own text a special token's name is letters */
+    uint64_t n_tokens, n_scored_tokens; /* of the rows that can be measured */
     double elapsed_seconds;
 } lobass_prepare_result;
 
@@ -410,6 +440,7 @@ typedef struct lobass_run_info
 {
     const char *path, *model_path, *template_name, *tokenization_hash;
     const char *options_json; /* the format options as they were recorded */
+    lobass_ignored ignored;
     uint64_t n_records;
     uint64_t statuses[LOBASS_ROW_STATUS_COUNT];
     uint64_t n_tokens, n_scored_tokens;

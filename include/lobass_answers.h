@@ -16,11 +16,11 @@ extern "C" {
 /* ---- exact match ------------------------------------------------------------------------------
  */
 
-/* The answer of a text is the number behind its last "####" (Cobbe et al., "Training verifiers to
- * solve math word problems", 2021): white space and $ are skipped, then a sign, digits, commas and
- * points are read as far as they go, and commas and points at the end dropped. What follows is not
- * looked at. What is left must be a decimal number, else the text has no answer. Equal numbers are
- * equal answers: 1,000 = 1000.00 = +$1000, and -0 = 0. */
+/* The answer of a text is the number behind its first "####" with something behind it (after Cobbe
+ * et al., "Training verifiers to solve math word problems", 2021), of an equation the right side:
+ * white space, currencies, bold type and brackets are skipped, then a decimal number or a fraction
+ * read whole; one that goes on (12:30, 5-7), or that a text was cut off in, is none. Equal numbers
+ * are equal answers: 1,000 = 1 000 = 1e3 = +$1000.00, 1/2 = 0.5, and -0 = 0. */
 
 typedef struct lobass_exact_match_options
 {
@@ -30,6 +30,7 @@ typedef struct lobass_exact_match_options
                                 is asked for its last response */
     size_t n_data;
     const char *template_name; /* as for training; NULL: the model's default */
+    const char *fields;        /* of records, as for training; NULL: those of the usual names */
     const char *predictions;   /* a file to write, a line of JSON a record; NULL: none */
     uint32_t max_tokens;       /* of a response at most; 0: as the context allows */
     uint32_t batch_size;       /* records side by side; changes no text */

@@ -36,6 +36,7 @@ typedef struct lobass_generate_options
     size_t n_data;
     const char *template_name; /* as for training. NULL: PROMPT is a text as it stands, and records
                                   get the model's default; else PROMPT is what a user says */
+    const char *fields;        /* of records, as for training; NULL: those of the usual names */
     uint32_t max_tokens;       /* of a text at most, end token included; 0: as the context allows */
     uint32_t batch_size;       /* prompts side by side; changes no text */
     double temperature;        /* the logits are divided by it; 0: greedy, the likeliest token, of

@@ -10,6 +10,18 @@
 #include "format/format.h"
 #include "text/text.h"
 
+/* ---- names of fields (field_map.c): --fields ----------------------------------------------------
+ */
+
+typedef struct lb_field_map lb_field_map;
+
+/* TEXT: "prompt=ask,response=reply,ignore=label,...", as --fields of docs/CLI.md; NULL or "": *MAP
+ * is NULL, which every function takes for no map. LOBASS_BAD_ARGUMENT says what is wrong. */
+lobass_status lb_field_map_create(lb_field_map **map, const char *text, lobass_error *error);
+void lb_field_map_free(lb_field_map *map);
+/* TEXT becomes MAP as it is recorded, whatever the order it was given in; "" for none. */
+lobass_status lb_field_map_print(lb_buffer *text, const lb_field_map *map, lobass_error *error);
+
 /* ---- conversations (conversation.c): what a record says, whatever its format --------------------
  */
 
@@ -18,7 +30,8 @@ typedef enum lb_role
     LB_ROLE_SYSTEM,
     LB_ROLE_USER,
     LB_ROLE_ASSISTANT,
-    LB_ROLE_TEXT /* plain language modelling: the whole text is scored */
+    LB_ROLE_TOOL, /* what a tool gave back */
+    LB_ROLE_TEXT  /* plain language modelling: the whole text is scored */
 } lb_role;
 
 typedef struct lb_message
@@ -29,22 +42,43 @@ typedef struct lb_message
     const char *input; /* the input field of Alpaca, user messages only; NULL or not empty */
     size_t input_size;
     bool is_context; /* an assistant turn that the record says is not to be learned */
+    const lb_value
+        *fields; /* an object: the message as a chat template sees it, "role", "content"
+                    and what else the record carries; NULL: role, text and input say all */
 } lb_message;
 
 typedef struct lb_conversation
 {
-    lb_message *messages; /* [n_messages]; in the arena */
+    lb_message *messages; /* [n_messages], as the record has them; in the arena */
     size_t n_messages;
+    const lb_value *tools, *documents; /* arrays for a chat template, or NULL */
+    const lb_value *variables;         /* an object: the record's own variables for it, or NULL */
+    const char *chat_only; /* the first thing that only a chat template can show: a field's name, or
+                              NULL */
+    const char *const *ignored; /* [n_ignored] fields of the record that nothing reads, as it has
+                                   them */
+    size_t n_ignored;
+    const char *const *ignored_within; /* [n_ignored_within] fields of its messages that nothing
+                                          reads but, perhaps, a chat template */
+    size_t n_ignored_within;
 } lb_conversation;
 
-/* Reads one record of any format of docs/CLI.md. A record that is none of them, or breaks the one
- * it is, gives LOBASS_BAD_FORMAT and the reason alone, without a place: 'field "output": expected a
+/* Reads one record of any format of docs/CLI.md, or as MAP says. A record that is none of them,
+ * that breaks the one it is, that can be read in two ways, or that holds what nothing here can
+ * honour gives LOBASS_BAD_FORMAT and the reason alone, without a place: 'field "output": expected a
  * string, found null'. Everything lives in ARENA until it is reset. */
 lobass_status lb_conversation_parse(lb_conversation *conversation, const char *data,
-                                    size_t size_bytes, lb_arena *arena, lobass_error *error);
+                                    size_t size_bytes, const lb_field_map *map, lb_arena *arena,
+                                    lobass_error *error);
 /* The same where the last response may be missing or null: a record to be answered. */
 lobass_status lb_conversation_parse_prompt(lb_conversation *conversation, const char *data,
-                                           size_t size_bytes, lb_arena *arena, lobass_error *error);
+                                           size_t size_bytes, const lb_field_map *map,
+                                           lb_arena *arena, lobass_error *error);
+/* What a template of template.c can show of CONVERSATION (join.c): messages of system, user,
+ * assistant or text, neighbours on the prompt's side joined with a newline. LOBASS_BAD_FORMAT where
+ * there is something that only a chat template shows. Texts are borrowed or in ARENA. */
+lobass_status lb_conversation_join(lb_conversation *joined, const lb_conversation *conversation,
+                                   lb_arena *arena, lobass_error *error);
 
 /* ---- templates (template.c): a conversation as text with scored spans
  * ---------------------------- */
@@ -93,6 +127,8 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
                                 lobass_error *error);
 /* Names of special tokens in the last record's own text, which are letters there. */
 lb_spelt lb_freezer_spelt(const lb_freezer *freezer);
+/* What the last record said, for what was ignored of it; empty where it could not be read. */
+const lb_conversation *lb_freezer_conversation(const lb_freezer *freezer);
 /* Hash of ids and flags: equal for duplicates. */
 lb_hash lb_row_hash(const lobass_row *row);
 /* ROW, whose flags are FLAGS, has the tokens of an earlier row: it is not scored. */
@@ -133,6 +169,8 @@ typedef struct lb_prompter lb_prompter;
 lobass_status lb_prompter_create(lb_prompter **prompter, const lobass_tokenizer *tokenizer,
                                  const lb_template *chosen, int32_t end_id, size_t n_vocabulary,
                                  lobass_error *error);
+/* Records are read as FIELDS says from now on (--fields; NULL or "": as the table has it). */
+lobass_status lb_prompter_map(lb_prompter *prompter, const char *fields, lobass_error *error);
 void lb_prompter_free(lb_prompter *prompter);
 /* What a model is given to go on from TEXT: as it stands, or as what a user says where there is a
  * template. Pointers of PROMPT live until the next call. A text that is not UTF-8 is a reason, not

@@ -26,6 +26,7 @@
 struct lb_freezer
 {
     const lb_template *template;
+    lb_field_map *map; /* NULL: none */
     lobass_format_options options;
     lb_special_ids special;
     int32_t end_id; /* -1: none */
@@ -37,9 +38,10 @@ struct lb_freezer
     uint8_t *flags;  /* [capacity] */
     size_t capacity; /* grows */
     size_t n_tokens;
-    size_t last_learned; /* the last response that is not context; SIZE_MAX: none */
-    bool is_whole;       /* the row at hand is not cut */
-    bool is_continued;   /* its text goes on in the next record: no end token */
+    size_t last_learned;          /* the last response that is not context; SIZE_MAX: none */
+    bool is_whole;                /* the row at hand is not cut */
+    bool is_continued;            /* its text goes on in the next record: no end token */
+    lb_conversation conversation; /* that the row at hand was made of, or empty */
     char reason[LOBASS_ERROR_SIZE];
 };
 
@@ -61,6 +63,12 @@ lobass_status lb_freezer_create(lb_freezer **freezer, const lobass_tokenizer *to
         return LOBASS_OUT_OF_MEMORY;
     }
     made->template = template;
+    const lobass_status mapped = lb_field_map_create(&made->map, options->fields, error);
+    if (mapped != LOBASS_OK)
+    {
+        lb_freezer_free(made);
+        return mapped;
+    }
     made->options = *options;
     made->options.template_name = lb_template_name(template);
     made->special = lb_tokenizer_special_ids(tokenizer);
@@ -82,6 +90,7 @@ void lb_freezer_free(lb_freezer *freezer)
     {
         return;
     }
+    lb_field_map_free(freezer->map);
     lb_encoder_free(freezer->encoder);
     lb_arena_free(&freezer->arena);
     lb_ids_free(&freezer->encoded);
@@ -153,15 +162,20 @@ static void put(lb_freezer *freezer, int32_t id, unsigned flags)
     freezer->flags[freezer->n_tokens++] = (uint8_t)(flags & scored_too);
 }
 
-/* White space of ASCII alone is no response either. */
+/* White space alone is no response either, nor is what has no width. */
 static bool is_blank(const char *text, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < size;)
     {
-        if (text[i] != ' ' && (text[i] < '\t' || text[i] > '\r'))
+        uint32_t character = 0;
+        const size_t length = lb_utf8_take(&character, text + i, size - i);
+        const bool has_no_width = character == 0x180E || character == 0x200B ||
+                                  character == 0x2060 || character == 0xFEFF;
+        if (length == 0 || (!lb_char_is_space(character) && !has_no_width))
         {
             return false;
         }
+        i += length;
     }
     return true;
 }
@@ -244,6 +258,14 @@ static bool has_response(const lb_freezer *freezer, const lb_rendering *renderin
     return false;
 }
 
+/* Why nothing is learned of a conversation. */
+static const char *find_reason(const lb_freezer *freezer, const lb_rendering *rendering)
+{
+    return freezer->last_learned == SIZE_MAX && rendering->n_responses > 0
+               ? "no turn is to be learned: the record says so of each (weight 0 or the like)"
+               : "no text in any scored turn";
+}
+
 static void judge(lb_freezer *freezer, const lb_rendering *rendering, lobass_row *row)
 {
     const size_t max_length = freezer->is_whole ? SIZE_MAX : freezer->options.max_length;
@@ -263,7 +285,8 @@ static void judge(lb_freezer *freezer, const lb_rendering *rendering, lobass_row
     if (!has_response(freezer, rendering))
     {
         row->status = LOBASS_ROW_EMPTY_RESPONSE;
-        (void)snprintf(freezer->reason, sizeof freezer->reason, "no text in any scored turn");
+        (void)snprintf(freezer->reason, sizeof freezer->reason, "%s",
+                       find_reason(freezer, rendering));
     }
     else if (n_scored_kept > 0)
     {
@@ -326,8 +349,8 @@ static lobass_status record_parse(lb_freezer *freezer, lb_conversation *conversa
 {
     if (!record->is_text)
     {
-        return lb_conversation_parse(conversation, record->data, record->size, &freezer->arena,
-                                     error);
+        return lb_conversation_parse(conversation, record->data, record->size, freezer->map,
+                                     &freezer->arena, error);
     }
     lb_message *message = lb_arena_alloc(&freezer->arena, 1, sizeof *message, error);
     if (message == NULL)
@@ -335,7 +358,7 @@ static lobass_status record_parse(lb_freezer *freezer, lb_conversation *conversa
         return LOBASS_OUT_OF_MEMORY;
     }
     *message = (lb_message){.role = LB_ROLE_TEXT, .text = record->data, .size = record->size};
-    *conversation = (lb_conversation){message, 1};
+    *conversation = (lb_conversation){.messages = message, .n_messages = 1};
     return LOBASS_OK;
 }
 
@@ -349,7 +372,7 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
                                 lobass_error *error)
 {
     const lb_hash hash = lb_hash_bytes(record->data, record->size, 0);
-    lb_conversation conversation;
+    lb_conversation conversation = {0};
     lb_rendering rendering;
     size_t *edges = NULL;
     lobass_error found = {0};
@@ -363,7 +386,13 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
     row->ids = NULL;
     row->flags = NULL;
     lb_arena_reset(&freezer->arena);
-    lobass_status status = record_parse(freezer, &conversation, record, &found);
+    freezer->conversation = (lb_conversation){0};
+    lobass_status status = record_parse(freezer, &freezer->conversation, record, &found);
+    if (status == LOBASS_OK)
+    {
+        status =
+            lb_conversation_join(&conversation, &freezer->conversation, &freezer->arena, &found);
+    }
     if (status != LOBASS_OK)
     {
         return mark_bad(freezer, row, status, &found, error);
@@ -389,6 +418,11 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
 lb_spelt lb_freezer_spelt(const lb_freezer *freezer)
 {
     return lb_encoder_spelt(freezer->encoder);
+}
+
+const lb_conversation *lb_freezer_conversation(const lb_freezer *freezer)
+{
+    return &freezer->conversation;
 }
 
 lb_hash lb_row_hash(const lobass_row *row)

@@ -1,409 +1,501 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lists of chat messages: {role, content} (OpenAI, TRL) and {from, value} (ShareGPT), and what
- * becomes of a collected list.
+ * Lists of turns as data files have them: {role, content} (OpenAI, TRL), {from, value} (ShareGPT),
+ * pairs {input, output} (Capybara), strings in turn (UltraChat).
  *
- *   role in the file                                      what it is
- *   system developer                                      system
- *   user human observation tool function_response         user: the prompt's side
- *   assistant gpt model bot chatgpt function_call         assistant: the model produces it
+ *   role in the file                                        what it is
+ *   system developer                                        system
+ *   user human prompter                                     user
+ *   assistant gpt model bot chatgpt ai                      assistant: the model produces it
+ *   function_call tool_call                                 the same, a call to a tool
+ *   tool observation function function_response ipython ... what a tool gave back
  *
- * Content is a string or a list of parts {"type": "text", "text" or "value": ...}, which are joined
- * with nothing between them. System messages at the beginning become one, an empty one none; one
- * that comes later stands where it is, on the prompt's side. Neighbours on the prompt's side are
- * joined with a newline; consecutive assistant messages remain turns of their own.
- *
- * A message may say whether it is to be learned: "weight" (OpenAI), "loss_weight" or "train"
- * (axolotl). 0 or false makes an assistant turn context; 1 or true is what it is anyway. Anything
- * between, and learning a message of the prompt's side, is refused rather than approximated.
+ * What else stands in a message: whether it is to be learned (message_flags.c); what only a chat
+ * template can show, by the table below; what would change the row and cannot be honoured, which is
+ * refused by name. The rest is kept for a chat template and listed as ignored by all others.
  */
 #include "data/messages.h"
 
 #include <string.h>
 
-#define FIRST_CAPACITY 8
+/* ---- tables -----------------------------------------------------------------------------------
+ */
 
-static const struct
+typedef struct role_name
 {
     const char *name;
     lb_role role;
-} role_names[] = {
-    {"system", LB_ROLE_SYSTEM},
-    {"developer", LB_ROLE_SYSTEM},
-    {"user", LB_ROLE_USER},
-    {"human", LB_ROLE_USER},
-    {"observation", LB_ROLE_USER},
-    {"tool", LB_ROLE_USER},
-    {"function_response", LB_ROLE_USER},
-    {"assistant", LB_ROLE_ASSISTANT},
-    {"gpt", LB_ROLE_ASSISTANT},
-    {"model", LB_ROLE_ASSISTANT},
-    {"bot", LB_ROLE_ASSISTANT},
-    {"chatgpt", LB_ROLE_ASSISTANT},
-    {"function_call", LB_ROLE_ASSISTANT},
+    const char *canonical; /* in a chat template */
+    bool is_call;          /* its text is a call to a tool */
+} role_name;
+
+static const role_name role_names[] = {
+    {"user", LB_ROLE_USER, "user", false},
+    {"assistant", LB_ROLE_ASSISTANT, "assistant", false},
+    {"human", LB_ROLE_USER, "user", false},
+    {"gpt", LB_ROLE_ASSISTANT, "assistant", false},
+    {"system", LB_ROLE_SYSTEM, "system", false},
+    {"tool", LB_ROLE_TOOL, "tool", false},
+    {"developer", LB_ROLE_SYSTEM, "developer", false},
+    {"prompter", LB_ROLE_USER, "user", false},
+    {"model", LB_ROLE_ASSISTANT, "assistant", false},
+    {"bot", LB_ROLE_ASSISTANT, "assistant", false},
+    {"chatgpt", LB_ROLE_ASSISTANT, "assistant", false},
+    {"ai", LB_ROLE_ASSISTANT, "assistant", false},
+    {"function_call", LB_ROLE_ASSISTANT, "assistant", true},
+    {"tool_call", LB_ROLE_ASSISTANT, "assistant", true},
+    {"observation", LB_ROLE_TOOL, "tool", false},
+    {"function_response", LB_ROLE_TOOL, "tool", false},
+    {"function_result", LB_ROLE_TOOL, "tool", false},
+    {"tool_response", LB_ROLE_TOOL, "tool", false},
+    {"tool_result", LB_ROLE_TOOL, "tool", false},
+    {"tool_output", LB_ROLE_TOOL, "tool", false},
+    {"function", LB_ROLE_TOOL, "function", false},
+    {"ipython", LB_ROLE_TOOL, "ipython", false},
 };
 
-/* The two spellings of a message. */
-static const struct
+typedef enum member_kind
 {
-    const char *role, *content;
-} message_keys[] = {{"role", "content"}, {"from", "value"}};
+    MEMBER_ROLE,
+    MEMBER_CONTENT,
+    MEMBER_FLAG,
+    MEMBER_CHAT,    /* only a chat template can show it */
+    MEMBER_REFUSED, /* nothing can honour it */
+    MEMBER_IGNORED, /* by --fields */
+    MEMBER_PLAIN
+} member_kind;
 
-static const char *const weight_keys[] = {"weight", "loss_weight", "train"};
+#define SPANS "which parts of a turn are learned; only whole turns are supported"
+#define MEDIA "not text, and only text is supported"
 
-void lb_short_name(char out[LB_SHORT_NAME_SIZE], const char *name, size_t size_bytes)
+typedef struct member_name
 {
-    static const char mark[] = "...";
-    size_t n = size_bytes;
-    const bool is_cut = n > LB_SHORT_NAME_SIZE - sizeof mark;
-    if (is_cut)
+    const char *name;
+    member_kind kind;
+    const char *why; /* it is refused */
+} member_name;
+
+/* Names of role and content in the order in which they are preferred. */
+static const member_name member_names[] = {
+    {"role", MEMBER_ROLE, NULL},
+    {"from", MEMBER_ROLE, NULL},
+    {"content", MEMBER_CONTENT, NULL},
+    {"value", MEMBER_CONTENT, NULL},
+    {"text", MEMBER_CONTENT, NULL},
+    {"tool_calls", MEMBER_CHAT, NULL},
+    {"function_call", MEMBER_CHAT, NULL},
+    {"reasoning_content", MEMBER_CHAT, NULL},
+    {"reasoning", MEMBER_CHAT, NULL},
+    {"thinking", MEMBER_CHAT, NULL},
+    {"thought", MEMBER_CHAT, NULL},
+    {"thoughts", MEMBER_CHAT, NULL},
+    {"reasoning_details", MEMBER_CHAT, NULL},
+    {"channel", MEMBER_CHAT, NULL},
+    {"recipient", MEMBER_CHAT, NULL},
+    {"tools", MEMBER_CHAT, NULL},
+    {"functions", MEMBER_CHAT, NULL},
+    {"documents", MEMBER_CHAT, NULL},
+    {"mask", MEMBER_REFUSED, "it may mean that the message is learned, or that it is not"},
+    {"train_detail", MEMBER_REFUSED, SPANS},
+    {"training_detail", MEMBER_REFUSED, SPANS},
+    {"refusal", MEMBER_REFUSED, "said in place of the content"},
+    {"prefix", MEMBER_REFUSED, "a response that begins what the next one goes on with"},
+    {"image", MEMBER_REFUSED, MEDIA},
+    {"images", MEMBER_REFUSED, MEDIA},
+    {"video", MEMBER_REFUSED, MEDIA},
+    {"videos", MEMBER_REFUSED, MEDIA},
+    {"audio", MEMBER_REFUSED, MEDIA},
+};
+
+#define N_MEMBER_NAMES (sizeof member_names / sizeof *member_names)
+
+/* ---- one message ------------------------------------------------------------------------------
+ */
+
+/* What was found in a message. */
+typedef struct turn
+{
+    const char *where; /* opens every reason */
+    const lb_value *role, *content, *flag;
+    size_t role_rank, content_rank;
+    bool is_learned;       /* what FLAG says */
+    bool has_more;         /* than role, content and flags */
+    const char *chat_only; /* NULL: nothing */
+} turn;
+
+static member_kind find_kind(const lb_field_map *map, const char *key, const member_name **found)
+{
+    static const member_kind mapped[] = {[LB_FIELD_ROLE] = MEMBER_ROLE,
+                                         [LB_FIELD_CONTENT] = MEMBER_CONTENT,
+                                         [LB_FIELD_TRAIN] = MEMBER_FLAG,
+                                         [LB_FIELD_REASONING] = MEMBER_CHAT,
+                                         [LB_FIELD_IGNORED] = MEMBER_IGNORED};
+    const lb_field_role role = lb_field_map_find(map, key);
+    *found = NULL;
+    if (role == LB_FIELD_ROLE || role == LB_FIELD_CONTENT || role == LB_FIELD_TRAIN ||
+        role == LB_FIELD_REASONING || role == LB_FIELD_IGNORED)
     {
-        n = LB_SHORT_NAME_SIZE - sizeof mark;
-        while (n > 0 && ((unsigned char)name[n] & 0xc0U) == 0x80U)
+        return mapped[role];
+    }
+    for (size_t i = 0; i < N_MEMBER_NAMES; i++)
+    {
+        if (lb_field_is(key, member_names[i].name))
         {
-            n--;
+            *found = &member_names[i];
+            return member_names[i].kind;
         }
     }
-    for (size_t i = 0; i < n; i++)
-    {
-        const unsigned char byte = (unsigned char)name[i];
-        const bool is_control = byte < 0x20U || byte == 0x7fU;
-        out[i] = name[i];
-        if (is_control)
-        {
-            out[i] = '?';
-        }
-    }
-    memcpy(out + n, is_cut ? mark : "", is_cut ? sizeof mark : 1);
+    return lb_flag_find(key) != LB_FLAG_NONE ? MEMBER_FLAG : MEMBER_PLAIN;
 }
 
-lobass_status lb_message_list_add(lb_message_list *list, lb_role role, const char *text,
-                                  size_t size_bytes, lobass_error *error)
+/* IS_FLAG: it may be one, in a spelling that says too little. */
+static lobass_status fail_member(const lb_value *member, const char *where, const char *why,
+                                 bool is_flag, lobass_error *error)
 {
-    if (list->count == list->capacity)
+    char name[LB_SHORT_NAME_SIZE];
+    lb_short_name(name, member->key, strlen(member->key));
+    return is_flag ? lb_fail(error, LOBASS_BAD_FORMAT,
+                             "%s: field \"%s\": %s; --fields train=%s or ignore=%s says which",
+                             where, name, why, name, name)
+                   : lb_fail(error, LOBASS_BAD_FORMAT,
+                             "%s: field \"%s\": %s; --fields ignore=%s passes over it", where, name,
+                             why, name);
+}
+
+/* Of several spellings of one thing the preferred one; they must not say different things. */
+static lobass_status choose(const lb_value **chosen, size_t *chosen_rank, const lb_value *member,
+                            size_t rank, const char *where, lobass_error *error)
+{
+    const lb_value *other = *chosen;
+    if (other == NULL || lb_field_is_empty(other))
     {
-        const size_t capacity = list->capacity == 0 ? FIRST_CAPACITY : 2 * list->capacity;
-        lb_message *messages = lb_arena_alloc(list->arena, capacity, sizeof *messages, error);
-        if (messages == NULL)
-        {
-            return LOBASS_OUT_OF_MEMORY;
-        }
-        if (list->count > 0)
-        {
-            memcpy(messages, list->messages, list->count * sizeof *messages);
-        }
-        list->messages = messages;
-        list->capacity = capacity;
+        *chosen = member;
+        *chosen_rank = rank;
+        return LOBASS_OK;
     }
-    list->messages[list->count++] = (lb_message){.role = role, .text = text, .size = size_bytes};
+    const bool is_same =
+        lb_field_is_empty(member) ||
+        (lb_value_is(other, LB_VALUE_STRING) && lb_value_is(member, LB_VALUE_STRING) &&
+         other->size == member->size && memcmp(other->text, member->text, other->size) == 0);
+    if (!is_same)
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: ambiguous: \"%.40s\" and \"%.40s\" say different things", where,
+                       other->key, member->key);
+    }
+    if (rank < *chosen_rank && !lb_field_is_empty(member))
+    {
+        *chosen = member;
+        *chosen_rank = rank;
+    }
     return LOBASS_OK;
 }
 
-/* ---- reading one message ----------------------------------------------------------------------
- */
-
-typedef struct lb_text
+static lobass_status flag_take(turn *found, const lb_value *member, lobass_error *error)
 {
-    const char *data;
-    size_t size;
-} lb_text;
-
-static lobass_status find_role(lb_role *role, const lb_value *value, const char *where,
-                               const char *key, lobass_error *error)
-{
-    if (!lb_value_is(value, LB_VALUE_STRING))
+    bool is_true = false;
+    if (lb_value_is(member, LB_VALUE_NULL))
     {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": expected a string, found %s",
-                       where, key, lb_value_describe(value));
+        return LOBASS_OK;
     }
-    const char *name = value->text;
-    const size_t size = value->size;
-    for (size_t i = 0; i < sizeof role_names / sizeof *role_names; i++)
+    LB_TRY(lb_flag_read(&is_true, member, found->where, error));
+    const bool is_learned = is_true == (lb_flag_find(member->key) != LB_FLAG_MASKED);
+    if (found->flag != NULL && is_learned != found->is_learned)
     {
-        if (strlen(role_names[i].name) == size && memcmp(role_names[i].name, name, size) == 0)
+        return lb_fail(error, LOBASS_BAD_FORMAT,
+                       "%s: \"%.40s\" and \"%.40s\" disagree on whether it is to be learned",
+                       found->where, found->flag->key, member->key);
+    }
+    found->flag = member;
+    found->is_learned = is_learned;
+    return LOBASS_OK;
+}
+
+static lobass_status member_take(turn *found, lb_message_list *list, const lb_value *member,
+                                 lobass_error *error)
+{
+    const member_name *name = NULL;
+    const member_kind kind = find_kind(list->map, member->key, &name);
+    const size_t rank = name == NULL ? 0 : (size_t)(name - member_names) + 1;
+    const bool is_said = !lb_field_is_empty(member);
+    found->has_more = found->has_more || kind == MEMBER_CHAT || kind == MEMBER_PLAIN;
+    switch (kind)
+    {
+    case MEMBER_ROLE:
+        return choose(&found->role, &found->role_rank, member, rank, found->where, error);
+    case MEMBER_CONTENT:
+        return choose(&found->content, &found->content_rank, member, rank, found->where, error);
+    case MEMBER_FLAG:
+        return flag_take(found, member, error);
+    case MEMBER_CHAT:
+        found->chat_only = found->chat_only == NULL && is_said ? member->key : found->chat_only;
+        return LOBASS_OK;
+    case MEMBER_REFUSED:
+        return !is_said || lb_value_is(member, LB_VALUE_FALSE)
+                   ? LOBASS_OK
+                   : fail_member(member, found->where, name->why, strcmp(name->name, "mask") == 0,
+                                 error);
+    case MEMBER_IGNORED:
+        return LOBASS_OK;
+    case MEMBER_PLAIN:
+        break;
+    }
+    if (is_said && lb_flag_is_likely(member->key))
+    {
+        return fail_member(member, found->where,
+                           "it reads as if it said what is to be learned, in a spelling that is "
+                           "unknown here",
+                           true, error);
+    }
+    return is_said ? lb_name_list_add(&list->ignored, member->key, list->arena, error) : LOBASS_OK;
+}
+
+/* NULL: the name is none, or no string. */
+static const role_name *find_role(const lb_value *value)
+{
+    const bool is_name = lb_value_is(value, LB_VALUE_STRING) && strlen(value->text) == value->size;
+    for (size_t i = 0; is_name && i < sizeof role_names / sizeof *role_names; i++)
+    {
+        if (lb_field_is(value->text, role_names[i].name))
         {
-            *role = role_names[i].role;
-            return LOBASS_OK;
+            return &role_names[i];
         }
     }
+    return NULL;
+}
+
+static lobass_status fail_role(const lb_value *value, const char *where, lobass_error *error)
+{
     char shown[LB_SHORT_NAME_SIZE];
-    lb_short_name(shown, name, size);
+    if (!lb_value_is(value, LB_VALUE_STRING))
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%.40s\": expected a string, found %s",
+                       where, value->key, lb_value_describe(value));
+    }
+    lb_short_name(shown, value->text, value->size);
     return lb_fail(error, LOBASS_BAD_FORMAT,
                    "%s: role \"%s\" is unknown, expected system, user or assistant", where, shown);
 }
 
-/* The string of one part; borrowed. */
-static lobass_status read_part(lb_text *text, const lb_value *part, size_t number,
-                               const char *where, lobass_error *error)
-{
-    if (!lb_value_is(part, LB_VALUE_OBJECT))
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: part %zu: expected an object, found %s",
-                       where, number, lb_value_describe(part));
-    }
-    const lb_value *type = lb_value_get(part, "type");
-    if (!lb_value_is(type, LB_VALUE_STRING))
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: part %zu: field \"type\" %s", where, number,
-                       type == NULL ? "is missing" : "is not a string");
-    }
-    if (type->size != 4 || memcmp(type->text, "text", 4) != 0)
-    {
-        char shown[LB_SHORT_NAME_SIZE];
-        lb_short_name(shown, type->text, type->size);
-        return lb_fail(error, LOBASS_BAD_FORMAT,
-                       "%s: part %zu: type \"%s\" is not supported, expected \"text\"", where,
-                       number, shown);
-    }
-    const bool has_value = lb_value_get(part, "text") == NULL;
-    const char *key = has_value ? "value" : "text";
-    const lb_value *value = lb_value_get(part, key);
-    if (!lb_value_is(value, LB_VALUE_STRING))
-    {
-        return value == NULL ? lb_fail(error, LOBASS_BAD_FORMAT,
-                                       "%s: part %zu: field \"text\" is missing", where, number)
-                             : lb_fail(error, LOBASS_BAD_FORMAT,
-                                       "%s: part %zu: field \"%s\": expected a string, found %s",
-                                       where, number, key, lb_value_describe(value));
-    }
-    *text = (lb_text){value->text, value->size};
-    return LOBASS_OK;
-}
-
-static lobass_status join_parts(lb_text *text, const lb_value *array, const char *where,
-                                lb_arena *arena, lobass_error *error)
-{
-    const size_t n_parts = array->count;
-    const lb_value *part = array->first;
-    size_t size = 0;
-    lb_text *parts = lb_arena_alloc(arena, n_parts, sizeof *parts, error);
-    if (parts == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    for (size_t i = 0; i < n_parts; i++, part = part->next)
-    {
-        LB_TRY(read_part(&parts[i], part, i + 1, where, error));
-        size += parts[i].size;
-    }
-    char *joined = lb_arena_alloc(arena, size + 1, 1, error);
-    if (joined == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    *text = (lb_text){joined, size};
-    for (size_t i = 0; i < n_parts; i++)
-    {
-        memcpy(joined, parts[i].data, parts[i].size);
-        joined += parts[i].size;
-    }
-    return LOBASS_OK;
-}
-
-static lobass_status read_content(lb_text *text, const lb_value *value, const char *where,
-                                  const char *key, lb_arena *arena, lobass_error *error)
-{
-    if (lb_value_is(value, LB_VALUE_ARRAY))
-    {
-        return join_parts(text, value, where, arena, error);
-    }
-    if (value == NULL)
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\" is missing", where, key);
-    }
-    if (!lb_value_is(value, LB_VALUE_STRING))
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT,
-                       "%s: field \"%s\": expected a string or a list of parts, found %s", where,
-                       key, lb_value_describe(value));
-    }
-    *text = (lb_text){value->text, value->size};
-    return LOBASS_OK;
-}
-
-/* Calls that stand beside an empty content: a turn whose words we would not see. */
-static bool has_only_calls(const lb_value *message, const lb_value *content)
-{
-    const lb_value *calls = lb_value_get(message, "tool_calls");
-    const bool has_calls = calls != NULL && calls->count > 0;
-    const bool is_list = lb_value_is(content, LB_VALUE_ARRAY);
-    const bool has_content =
-        content != NULL && (content->size > 0 || (is_list && content->count > 0));
-    return has_calls && !has_content;
-}
-
-/* What the message says of its own weight; *IS_LEARNED stays as it is where it says nothing. */
-static lobass_status read_weight(bool *is_learned, const lb_value *message, const char *where,
+/* The message as a chat template sees it; NULL where role and text say all. */
+static lobass_status fields_make(const lb_value **fields, const turn *found, const role_name *role,
+                                 const lb_value *object, const lb_message_list *list,
                                  lobass_error *error)
 {
-    for (size_t i = 0; i < sizeof weight_keys / sizeof *weight_keys; i++)
+    static const char *const usual[] = {[LB_ROLE_SYSTEM] = "system",
+                                        [LB_ROLE_USER] = "user",
+                                        [LB_ROLE_ASSISTANT] = "assistant",
+                                        [LB_ROLE_TOOL] = "tool"};
+    const lb_value *calls = NULL, *content = NULL;
+    const bool has_text = found->content != NULL && found->content->kind == LB_VALUE_STRING;
+    lb_object_maker maker;
+    *fields = NULL;
+    if (role->is_call && has_text)
     {
-        const lb_value *weight = lb_value_get(message, weight_keys[i]);
-        if (weight == NULL || lb_value_is(weight, LB_VALUE_NULL))
-        {
-            continue;
-        }
-        const bool is_zero = lb_value_is(weight, LB_VALUE_FALSE) ||
-                             (lb_value_is(weight, LB_VALUE_NUMBER) && weight->number == 0.0);
-        const bool is_one = lb_value_is(weight, LB_VALUE_TRUE) ||
-                            (lb_value_is(weight, LB_VALUE_NUMBER) && weight->number == 1.0);
-        if (!is_zero && !is_one)
-        {
-            return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": expected 0 or 1, found %s",
-                           where, weight_keys[i],
-                           lb_value_is(weight, LB_VALUE_NUMBER) ? "another number"
-                                                                : lb_value_describe(weight));
-        }
-        *is_learned = is_one;
+        LB_TRY(
+            lb_calls_parse(&calls, found->content->text, found->content->size, list->arena, error));
+    }
+    if (!found->has_more && calls == NULL && has_text &&
+        strcmp(usual[role->role], role->canonical) == 0)
+    {
         return LOBASS_OK;
     }
+    LB_TRY(lb_content_canonical(&content, found->content, list->arena, error));
+    LB_TRY(lb_object_begin(&maker, list->arena, error));
+    for (const lb_value *member = object->first; member != NULL; member = member->next)
+    {
+        const member_name *name = NULL;
+        const member_kind kind = find_kind(list->map, member->key, &name);
+        if (member == found->role)
+        {
+            LB_TRY(lb_object_put_text(&maker, "role", role->canonical, strlen(role->canonical),
+                                      error));
+        }
+        else if (member == found->content)
+        {
+            LB_TRY(calls != NULL ? lb_object_put_text(&maker, "content", "", 0, error)
+                                 : lb_object_put(&maker, "content", content, error));
+        }
+        else if (kind == MEMBER_CHAT || kind == MEMBER_PLAIN)
+        {
+            const char *key =
+                kind == MEMBER_CHAT && name == NULL ? "reasoning_content" : member->key;
+            LB_TRY(lb_object_put(&maker, key, member, error));
+        }
+    }
+    LB_TRY(calls == NULL ? LOBASS_OK : lb_object_put(&maker, "tool_calls", calls, error));
+    *fields = maker.object;
     return LOBASS_OK;
 }
 
-static lobass_status read_message(lb_message_list *list, const lb_value *message, const char *where,
-                                  bool is_context, lobass_error *error)
+static lobass_status message_add(lb_message_list *list, const turn *found, const lb_value *object,
+                                 bool is_context, lobass_error *error)
 {
-    if (!lb_value_is(message, LB_VALUE_OBJECT))
+    const role_name *role = find_role(found->role);
+    const lb_value *fields = NULL;
+    lb_text text = {"", 0};
+    if (role == NULL)
     {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an object, found %s", where,
-                       lb_value_describe(message));
+        return fail_role(found->role, found->where, error);
     }
-    size_t spelling = 0;
-    const size_t n_spellings = sizeof message_keys / sizeof *message_keys;
-    while (spelling < n_spellings && lb_value_get(message, message_keys[spelling].role) == NULL)
+    const bool is_silent = found->content == NULL || lb_value_is(found->content, LB_VALUE_NULL);
+    if (!is_silent || role->role != LB_ROLE_ASSISTANT || found->chat_only == NULL)
     {
-        spelling++;
+        const bool is_from = found->content == NULL && lb_field_is(found->role->key, "from");
+        const char *key = found->content != NULL ? found->content->key
+                          : is_from              ? "value"
+                                                 : "content";
+        LB_TRY(lb_content_read(&text, found->content, found->where, key, list->arena, error));
     }
-    if (spelling == n_spellings)
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"role\" (or \"from\") is missing",
-                       where);
-    }
-    const char *role_key = message_keys[spelling].role;
-    const char *content_key = message_keys[spelling].content;
-    lb_role role = LB_ROLE_USER;
-    LB_TRY(find_role(&role, lb_value_get(message, role_key), where, role_key, error));
-    const lb_value *content = lb_value_get(message, content_key);
-    if (role == LB_ROLE_ASSISTANT && has_only_calls(message, content))
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: tool_calls without content are not supported",
-                       where);
-    }
-    lb_text text = {0};
-    LB_TRY(read_content(&text, content, where, content_key, list->arena, error));
-    bool is_learned = role == LB_ROLE_ASSISTANT;
-    LB_TRY(read_weight(&is_learned, message, where, error));
-    if (is_learned && role != LB_ROLE_ASSISTANT)
+    const bool is_assistant = role->role == LB_ROLE_ASSISTANT;
+    if (found->flag != NULL && found->is_learned && !is_assistant)
     {
         return lb_fail(error, LOBASS_BAD_FORMAT,
                        "%s: only an assistant message can be learned, this one has another role",
-                       where);
+                       found->where);
     }
-    LB_TRY(lb_message_list_add(list, role, text.data, text.size, error));
-    list->messages[list->count - 1].is_context =
-        role == LB_ROLE_ASSISTANT && (is_context || !is_learned);
+    LB_TRY(fields_make(&fields, found, role, object, list, error));
+    LB_TRY(lb_message_list_add(list, role->role, text.data, text.size, error));
+    lb_message *added = &list->messages[list->count - 1];
+    const bool is_masked = found->flag != NULL && !found->is_learned;
+    added->is_context = is_assistant && (is_context || is_masked);
+    added->fields = fields;
+    if (found->chat_only != NULL)
+    {
+        lb_message_list_note(list, found->chat_only);
+    }
     return LOBASS_OK;
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------
+ */
+
+/* A member of {system?, input, output}. SIDES: system, user, assistant. */
+static lobass_status pair_member_take(turn *found, const lb_value *sides[3], lb_message_list *list,
+                                      const lb_value *member, lobass_error *error)
+{
+    const lb_field_role role = lb_field_map_find(list->map, member->key) == LB_FIELD_IGNORED
+                                   ? LB_FIELD_IGNORED
+                                   : lb_field_find(member->key)->role;
+    const bool is_prompt = role == LB_FIELD_PROMPT || role == LB_FIELD_INPUT;
+    if (lb_flag_find(member->key) != LB_FLAG_NONE)
+    {
+        return flag_take(found, member, error);
+    }
+    if (role == LB_FIELD_IGNORED || lb_field_is_empty(member))
+    {
+        return LOBASS_OK;
+    }
+    if (role == LB_FIELD_PLAIN)
+    {
+        return lb_name_list_add(&list->ignored, member->key, list->arena, error);
+    }
+    const size_t side = role == LB_FIELD_SYSTEM ? 0 : is_prompt ? 1 : 2;
+    if ((side == 2 && role != LB_FIELD_RESPONSE) || sides[side] != NULL)
+    {
+        return fail_member(member, found->where, "it has no place in a pair of turns", false,
+                           error);
+    }
+    sides[side] = member;
+    return LOBASS_OK;
+}
+
+/* *IS_PAIR false, and nothing done: ELEMENT is none. */
+static lobass_status pair_read(bool *is_pair, lb_message_list *list, const lb_value *element,
+                               const char *where, bool is_context, lobass_error *error)
+{
+    static const lb_role roles[] = {LB_ROLE_SYSTEM, LB_ROLE_USER, LB_ROLE_ASSISTANT};
+    const lb_value *sides[3] = {NULL, NULL, NULL};
+    turn found = {.where = where};
+    *is_pair = false;
+    for (const lb_value *member = element->first; member != NULL; member = member->next)
+    {
+        const lb_field_role role = lb_field_find(member->key)->role;
+        *is_pair = *is_pair || role == LB_FIELD_RESPONSE;
+    }
+    if (!*is_pair)
+    {
+        return LOBASS_OK;
+    }
+    for (const lb_value *member = element->first; member != NULL; member = member->next)
+    {
+        LB_TRY(pair_member_take(&found, sides, list, member, error));
+    }
+    for (size_t side = 0; side < 3; side++)
+    {
+        lb_text text = {"", 0};
+        if (sides[side] == NULL && side == 0)
+        {
+            continue;
+        }
+        if (sides[side] != NULL)
+        {
+            LB_TRY(
+                lb_content_read(&text, sides[side], where, sides[side]->key, list->arena, error));
+        }
+        LB_TRY(lb_message_list_add(list, roles[side], text.data, text.size, error));
+    }
+    list->messages[list->count - 1].is_context =
+        is_context || (found.flag != NULL && !found.is_learned);
+    return LOBASS_OK;
+}
+
+/* ---- lists ------------------------------------------------------------------------------------
+ */
+
+static lobass_status element_read(lb_message_list *list, const lb_value *element, const char *where,
+                                  bool is_context, lobass_error *error)
+{
+    turn found = {.where = where};
+    if (!lb_value_is(element, LB_VALUE_OBJECT))
+    {
+        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an object, found %s", where,
+                       lb_value_describe(element));
+    }
+    const size_t n_ignored = list->ignored.count;
+    for (const lb_value *member = element->first; member != NULL; member = member->next)
+    {
+        LB_TRY(member_take(&found, list, member, error));
+    }
+    if (found.role != NULL)
+    {
+        return message_add(list, &found, element, is_context, error);
+    }
+    bool is_pair = false;
+    list->ignored.count = n_ignored;
+    LB_TRY(pair_read(&is_pair, list, element, where, is_context, error));
+    return is_pair ? LOBASS_OK
+                   : lb_fail(error, LOBASS_BAD_FORMAT,
+                             "%s: field \"role\" (or \"from\") is missing", where);
 }
 
 lobass_status lb_message_list_read(lb_message_list *list, const lb_value *array, const char *prefix,
                                    bool is_context, lobass_error *error)
 {
-    char where[64];
+    char where[LB_SHORT_NAME_SIZE + 32];
     size_t number = 0;
     for (const lb_value *message = array->first; message != NULL; message = message->next)
     {
         (void)snprintf(where, sizeof where, "%smessage %zu", prefix, ++number);
-        LB_TRY(read_message(list, message, where, is_context, error));
+        LB_TRY(element_read(list, message, where, is_context, error));
     }
     return LOBASS_OK;
 }
 
-/* ---- joining ----------------------------------------------------------------------------------
- */
-
-/* Whether B continues A, which is or joined the system text when IS_OPENING. */
-static bool is_joined(lb_role a, lb_role b, bool is_opening)
+lobass_status lb_message_list_read_texts(lb_message_list *list, const lb_value *array,
+                                         lobass_error *error)
 {
-    if (is_opening)
+    size_t number = 0;
+    for (const lb_value *text = array->first; text != NULL; text = text->next)
     {
-        return a == LB_ROLE_SYSTEM && b == LB_ROLE_SYSTEM;
-    }
-    const bool a_is_prompt = a == LB_ROLE_USER || a == LB_ROLE_SYSTEM;
-    const bool b_is_prompt = b == LB_ROLE_USER || b == LB_ROLE_SYSTEM;
-    return a_is_prompt && b_is_prompt;
-}
-
-/* One message out of COUNT neighbours, its texts in the arena. */
-static lobass_status join_messages(lb_message *joined, const lb_message *messages, size_t count,
-                                   lb_arena *arena, lobass_error *error)
-{
-    const lb_message *last = &messages[count - 1];
-    *joined = (lb_message){
-        .role = messages[0].role, .size = count - 1, .is_context = messages[0].is_context};
-    for (size_t i = 0; i < count; i++)
-    {
-        joined->size += messages[i].size;
-    }
-    char *text = lb_arena_alloc(arena, joined->size + 1, 1, error);
-    if (text == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    joined->text = text;
-    for (size_t i = 0; i < count; i++)
-    {
-        if (i > 0)
+        const bool is_answer = number++ % 2 == 1;
+        if (!lb_value_is(text, LB_VALUE_STRING))
         {
-            *text++ = '\n';
+            return lb_fail(error, LOBASS_BAD_FORMAT, "message %zu: expected a string, found %s",
+                           number, lb_value_describe(text));
         }
-        memcpy(text, messages[i].text, messages[i].size);
-        text += messages[i].size;
+        LB_TRY(lb_message_list_add(list, is_answer ? LB_ROLE_ASSISTANT : LB_ROLE_USER, text->text,
+                                   text->size, error));
     }
-    if (last->input != NULL)
-    {
-        joined->input = lb_arena_text(arena, last->input, last->input_size, error);
-        joined->input_size = last->input_size;
-        return joined->input == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
-    }
-    return LOBASS_OK;
-}
-
-lobass_status lb_message_list_finish(lb_conversation *conversation, const lb_message_list *list,
-                                     lobass_error *error)
-{
-    lb_message *messages = lb_arena_alloc(list->arena, list->count, sizeof *messages, error);
-    if (messages == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    size_t n = 0, n_responses = 0, begin = 0;
-    while (begin < list->count)
-    {
-        const lb_message *first = &list->messages[begin];
-        const bool is_opening = begin == 0 && first->role == LB_ROLE_SYSTEM;
-        size_t end = begin + 1;
-        while (end < list->count && is_joined(first->role, list->messages[end].role, is_opening))
-        {
-            end++;
-        }
-        LB_TRY(join_messages(&messages[n], first, end - begin, list->arena, error));
-        begin = end;
-        if (is_opening && messages[n].size == 0)
-        {
-            continue;
-        }
-        if (!is_opening && messages[n].role == LB_ROLE_SYSTEM)
-        {
-            messages[n].role = LB_ROLE_USER;
-        }
-        n_responses += messages[n].role != LB_ROLE_USER && messages[n].role != LB_ROLE_SYSTEM;
-        n++;
-    }
-    if (n_responses == 0 && (!list->is_prompt || n == 0))
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT,
-                       list->is_prompt ? "no message" : "no assistant turn");
-    }
-    *conversation = (lb_conversation){messages, n};
     return LOBASS_OK;
 }

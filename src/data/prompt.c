@@ -13,6 +13,7 @@
 struct lb_prompter
 {
     const lb_template *chosen; /* NULL: none */
+    lb_field_map *map;         /* NULL: none */
     lb_special_ids special;
     int32_t end_id; /* -1: none */
     size_t n_vocabulary;
@@ -47,10 +48,17 @@ lobass_status lb_prompter_create(lb_prompter **prompter, const lobass_tokenizer 
     return LOBASS_OK;
 }
 
+lobass_status lb_prompter_map(lb_prompter *prompter, const char *fields, lobass_error *error)
+{
+    lb_field_map_free(prompter->map);
+    return lb_field_map_create(&prompter->map, fields, error);
+}
+
 void lb_prompter_free(lb_prompter *prompter)
 {
     if (prompter != NULL)
     {
+        lb_field_map_free(prompter->map);
         lb_encoder_free(prompter->encoder);
         lb_arena_free(&prompter->arena);
         lb_ids_free(&prompter->encoded);
@@ -170,7 +178,7 @@ static lobass_status open_response(lb_prompter *prompter, lb_conversation *conve
         memcpy(messages, conversation->messages, n_kept * sizeof *messages);
     }
     messages[n_kept] = (lb_message){.role = LB_ROLE_ASSISTANT, .text = ""};
-    *conversation = (lb_conversation){messages, n_kept + 1};
+    *conversation = (lb_conversation){.messages = messages, .n_messages = n_kept + 1};
     return LOBASS_OK;
 }
 
@@ -200,19 +208,23 @@ lobass_status lb_prompter_text(lb_prompter *prompter, lb_prompt *prompt, const c
         return finish(prompter, prompt, &rendering, 0, error);
     }
     lb_message message = {.role = LB_ROLE_USER, .text = text, .size = size_bytes};
-    lb_conversation conversation = {&message, 1};
+    lb_conversation conversation = {.messages = &message, .n_messages = 1};
     return converse(prompter, prompt, &conversation, error);
 }
 
 lobass_status lb_prompter_record(lb_prompter *prompter, lb_prompt *prompt, const lb_record *record,
                                  lobass_error *error)
 {
-    lb_conversation conversation;
+    lb_conversation whole, conversation = {0};
     lobass_error found = {0};
     *prompt = (lb_prompt){.text = ""};
     lb_arena_reset(&prompter->arena);
-    const lobass_status status = lb_conversation_parse_prompt(
-        &conversation, record->data, record->size, &prompter->arena, &found);
+    lobass_status status = lb_conversation_parse_prompt(&whole, record->data, record->size,
+                                                        prompter->map, &prompter->arena, &found);
+    if (status == LOBASS_OK)
+    {
+        status = lb_conversation_join(&conversation, &whole, &prompter->arena, &found);
+    }
     if (status != LOBASS_OK)
     {
         return mark_bad(prompter, prompt, status, &found, error);

@@ -70,6 +70,7 @@ lobass_status lb_format_options_to_json(char **text, const lobass_format_options
         lb_json_put_text(&writer, "scored", scored_names[options->scored]);
         lb_json_put_boolean(&writer, "cuts_windows", options->cuts_windows);
     }
+    lb_json_put_text(&writer, "fields", options->fields[0] != '\0' ? options->fields : NULL);
     lb_json_close(&writer);
     return hand_over(text, &buffer, writer.status);
 }
@@ -92,10 +93,43 @@ static lobass_status read_choice(unsigned *value, const json_t *object, const ch
                    names[0], names[1], found);
 }
 
+/* FIELDS in the form in which it is recorded; NULL: none. */
+static lobass_status fields_set(lobass_format_options *options, const char *fields,
+                                lobass_error *error)
+{
+    lb_field_map *map = NULL;
+    lb_buffer text = {0};
+    lobass_status status = lb_field_map_create(&map, fields, error);
+    if (status == LOBASS_OK)
+    {
+        status = lb_field_map_print(&text, map, error);
+    }
+    if (status == LOBASS_OK && text.size >= sizeof options->fields)
+    {
+        status = lb_fail(error, LOBASS_BAD_ARGUMENT, "fields: %zu bytes, expected fewer than %zu",
+                         text.size, sizeof options->fields);
+    }
+    if (status == LOBASS_OK)
+    {
+        memcpy(options->fields, text.data, text.size);
+        options->fields[text.size] = '\0';
+    }
+    lb_buffer_free(&text);
+    lb_field_map_free(map);
+    return status;
+}
+
+lobass_status lobass_fields_check(const char *text, lobass_error *error)
+{
+    lobass_format_options unused;
+    return fields_set(&unused, text, error);
+}
+
 static lobass_status options_read(lobass_format_options *options, const json_t *object,
                                   const char *where, lobass_error *error)
 {
     const char *name = NULL;
+    const char *fields = NULL;
     const lb_template *chosen = NULL;
     int64_t max_length = 0;
     unsigned eos = 0;
@@ -116,6 +150,8 @@ static lobass_status options_read(lobass_format_options *options, const json_t *
     {
         LB_TRY(read_choice(&scored, object, where, "scored", scored_names, error));
     }
+    LB_TRY(lb_json_text(object, where, "fields", true, &fields, error));
+    LB_TRY(fields_set(options, fields, error));
     options->template_name = lb_template_name(chosen);
     options->max_length = (uint32_t)max_length;
     options->eos = (lobass_eos)eos;
@@ -189,6 +225,9 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
             "neither tokenizer nor config.json names an end token (eos): responses have "
             "none, and where they end is not learned");
     }
+    char fields[sizeof options->fields];
+    memcpy(fields, options->fields, sizeof fields);
+    LB_TRY(fields_set(options, fields, error));
     LB_TRY(lb_template_find(&chosen, name != NULL ? name : "alpaca", error));
     options->template_name = lb_template_name(chosen);
     if (options->max_length > config->max_length)

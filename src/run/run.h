@@ -48,6 +48,17 @@ lobass_status lb_stop_tokens_load(lb_ids *ids, const lobass_tokenizer *tokenizer
 lobass_status lb_options_compare(const char *recorded, const char *wanted, const char *where,
                                  lobass_error *error);
 
+/* ---- fields that nothing reads (ignored.c) ----------------------------------------------------
+ */
+
+/* One record more has the field NAME. */
+void lb_ignored_add(lobass_ignored *ignored, const char *name);
+/* In the caller's transaction; what was saved before is loaded, or none. */
+lobass_status lb_ignored_save(const lobass_ignored *ignored, lb_store *store, lobass_error *error);
+lobass_status lb_ignored_load(lobass_ignored *ignored, lb_store *store, lobass_error *error);
+/* A note, where there are any. */
+void lb_ignored_log(const lobass_ignored *ignored, const lobass_observer *observer);
+
 /* ---- recipes (recipe.c) --------------------------------------------------------------------- */
 
 /* The recipe of a training: epochs, batch size, rates, seed, dtype, adapter; neither paths, threads
@@ -71,6 +82,7 @@ lobass_status lb_recipe_from_json(lobass_train_options *options, char **targets,
 #define LB_FACT_HIGHEST_ID "highest_id"          /* of all rows; once prepared */
 #define LB_FACT_TOKENIZATION "tokenization_hash" /* of all rows; only once prepared */
 #define LB_FACT_SOURCE_STATE "source.%u.state"   /* source_state.c; once it was read to its end */
+#define LB_FACT_IGNORED "ignored"                /* lb_ignored_save(); where a field is ignored */
 #define LB_FACT_SELECTION "selection"            /* options of the latest selection, JSON */
 #define LB_FACT_REFERENCE_RECIPE "reference.recipe" /* lb_recipe_to_json() of RUN/reference */
 

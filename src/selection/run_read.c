@@ -284,7 +284,11 @@ lobass_status lobass_run_describe(lobass_run *run, lobass_run_info *info, lobass
     info->n_models = run->n_models;
     info->is_prepared = run->tokenization_hash != NULL;
     LB_TRY(lb_store_begin(run->store, error)); /* all of it from one moment */
-    const lobass_status status = counts_read(info, run, error);
+    lobass_status status = counts_read(info, run, error);
+    if (status == LOBASS_OK)
+    {
+        status = lb_ignored_load(&info->ignored, run->store, error);
+    }
     lb_store_rollback(run->store);
     return status;
 }

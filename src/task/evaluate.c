@@ -46,6 +46,7 @@ static lobass_status rows_prepare(evaluator *e, lobass_error *error)
     prepare.format = e->options->format;
     prepare.n_threads = e->options->n_threads;
     LB_TRY(lobass_prepare(&prepare, e->observer, &prepared, error));
+    lb_ignored_log(&prepared.ignored, e->observer);
     e->result->n_records = prepared.n_records;
     memcpy(e->result->statuses, prepared.statuses, sizeof prepared.statuses);
     return LOBASS_OK;

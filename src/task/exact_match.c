@@ -75,10 +75,11 @@ static lobass_status compare(matcher *m, const lobass_generation *g, lobass_erro
     bool has_expected = false;
     bool has_predicted = false;
     LB_TRY(lb_answer_find(&m->expected, &has_expected, g->response == NULL ? "" : g->response,
-                          g->response_size, error));
+                          g->response_size, false, error));
     if (has_expected && g->reason == NULL)
     {
-        LB_TRY(lb_answer_find(&m->predicted, &has_predicted, g->text, g->text_size, error));
+        LB_TRY(lb_answer_find(&m->predicted, &has_predicted, g->text, g->text_size,
+                              g->stop != LOBASS_STOP_END, error));
     }
     const bool is_correct = has_predicted && strcmp(m->expected.data, m->predicted.data) == 0;
     source->n_records++;
@@ -102,9 +103,9 @@ static bool has_answer(void *context, const char *response, size_t size_bytes)
 {
     matcher *m = context;
     bool has_expected = false;
-    return response != NULL &&
-           (lb_answer_find(&m->expected, &has_expected, response, size_bytes, NULL) != LOBASS_OK ||
-            has_expected);
+    return response != NULL && (lb_answer_find(&m->expected, &has_expected, response, size_bytes,
+                                               false, NULL) != LOBASS_OK ||
+                                has_expected);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------
@@ -121,6 +122,7 @@ static lobass_status generate(matcher *m, const lobass_observer *observer, lobas
     generate.data = options->data;
     generate.n_data = options->n_data;
     generate.template_name = options->template_name;
+    generate.fields = options->fields;
     generate.max_tokens = options->max_tokens;
     generate.batch_size = options->batch_size;
     generate.dtype = options->dtype;

@@ -20,6 +20,7 @@ typedef struct slot
     lb_record record;
     lb_frozen frozen;
     lb_buffer ids, flags, reason; /* what its row points to */
+    lb_buffer ignored;            /* and lb_frozen */
     lobass_status status;
     lobass_error error;
 } slot;
@@ -45,6 +46,7 @@ void lb_freeze_batch_free(lb_freeze_batch *batch)
         lb_buffer_free(&place->ids);
         lb_buffer_free(&place->flags);
         lb_buffer_free(&place->reason);
+        lb_buffer_free(&place->ignored);
     }
     free(batch);
 }
@@ -97,6 +99,35 @@ static lobass_status row_keep(slot *place, lobass_error *error)
     return LOBASS_OK;
 }
 
+static lobass_status names_keep(slot *place, const char *const *names, size_t n_names,
+                                const char *before, lobass_error *error)
+{
+    for (size_t i = 0; i < n_names; i++)
+    {
+        LB_TRY(lb_buffer_append_text(&place->ignored, before, error));
+        LB_TRY(lb_buffer_append(&place->ignored, names[i], strlen(names[i]) + 1, error));
+    }
+    place->frozen.n_ignored += n_names;
+    return LOBASS_OK;
+}
+
+/* What nothing reads of a record; of a bad one, all is said. */
+static lobass_status ignored_keep(slot *place, const lb_conversation *conversation,
+                                  lobass_error *error)
+{
+    lb_buffer_clear(&place->ignored);
+    place->frozen.n_ignored = 0;
+    if (place->frozen.row.status == LOBASS_ROW_BAD_RECORD)
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(names_keep(place, conversation->ignored, conversation->n_ignored, "", error));
+    LB_TRY(names_keep(place, conversation->ignored_within, conversation->n_ignored_within,
+                      "messages[].", error));
+    place->frozen.ignored = place->ignored.data;
+    return LOBASS_OK;
+}
+
 static void row_examine(lb_frozen *frozen)
 {
     const lobass_row *row = &frozen->row;
@@ -124,6 +155,10 @@ void lb_freeze_batch_freeze(lb_freeze_batch *batch, size_t index, lb_freezer *fr
     if (place->status == LOBASS_OK)
     {
         place->status = row_keep(place, &place->error);
+    }
+    if (place->status == LOBASS_OK)
+    {
+        place->status = ignored_keep(place, lb_freezer_conversation(freezer), &place->error);
     }
     if (place->status == LOBASS_OK)
     {

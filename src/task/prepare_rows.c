@@ -296,6 +296,11 @@ static lobass_status row_save(lb_preparer *p, cargo *stored, size_t index, lobas
     }
     LB_TRY(lb_store_row_save(p->store, row, error));
     row_account(p, frozen->hash, frozen->highest_id);
+    const char *name = frozen->ignored;
+    for (size_t i = 0; i < frozen->n_ignored; i++, name += strlen(name) + 1)
+    {
+        lb_ignored_add(&p->ignored, name);
+    }
     return LOBASS_OK;
 }
 
@@ -317,6 +322,8 @@ static lobass_status batch_store(lb_preparer *p, cargo *stored, lobass_error *er
         LB_TRY_GOTO(lb_source_state_save(p->store, stored->source, &stored->state, error));
     }
     LB_TRY_GOTO(spelt_save(p, stored, error));
+    LB_TRY_GOTO(p->ignored.n_fields > 0 ? lb_ignored_save(&p->ignored, p->store, error)
+                                        : LOBASS_OK);
     LB_TRY_GOTO(lb_step_clock_save(&p->clock, p->store, error));
     LB_TRY_GOTO(lb_store_commit(p->store, error));
 done:
@@ -495,6 +502,7 @@ lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error)
     uint64_t n_stored = 0;
     LB_TRY(hash_begin(p, error));
     LB_TRY(lb_store_row_count(&n_stored, p->store, error));
+    LB_TRY(lb_ignored_load(&p->ignored, p->store, error));
     lb_stage_begin(&p->stage, p->observer, "prepare", "records", n_stored, 0);
     LB_TRY_GOTO(maker_fill(&m, error));
     LB_TRY_GOTO(stored_take_up(&m, n_stored, error));

@@ -14,9 +14,12 @@
 typedef struct lb_frozen
 {
     lobass_row row;
-    lb_hash hash;       /* lb_row_hash() */
-    int32_t highest_id; /* -1: no token */
     lb_spelt spelt;
+    lb_hash hash;        /* lb_row_hash() */
+    int32_t highest_id;  /* -1: no token */
+    const char *ignored; /* [n_ignored] names of fields that nothing reads, one behind the other,
+                            each with its NUL */
+    size_t n_ignored;
 } lb_frozen;
 
 typedef struct lb_freeze_batch lb_freeze_batch;
@@ -60,6 +63,7 @@ typedef struct lb_preparer
     uint64_t n_rows, n_bad;
     uint64_t n_spelt; /* rows with names of special tokens in their own text */
     bool has_warned_spelt;
+    lobass_ignored ignored;
     lb_duplicates duplicates;
     lb_hasher *rows_hash; /* over tokenizer, options and rows, in order */
     int32_t highest_id;

@@ -23,8 +23,9 @@ lobass_status lb_prompts_open(lb_prompts *prompts, const lobass_generate_options
     }
     prompts->options = options;
     prompts->longest = config->max_length;
-    return lb_prompter_create(&prompts->prompter, tokenizer, chosen,
-                              lb_end_token(tokenizer, config), config->n_vocabulary, error);
+    LB_TRY(lb_prompter_create(&prompts->prompter, tokenizer, chosen,
+                              lb_end_token(tokenizer, config), config->n_vocabulary, error));
+    return lb_prompter_map(prompts->prompter, options->fields, error);
 }
 
 void lb_prompts_close(lb_prompts *prompts)

@@ -284,7 +284,9 @@ static lobass_status rows_prepare(const lobass_train_options *options, const cha
     prepare.run = folder;
     prepare.format.cuts_windows = true;
     prepare.n_threads = options->n_threads;
-    return lobass_prepare(&prepare, observer, &result, error);
+    LB_TRY(lobass_prepare(&prepare, observer, &result, error));
+    lb_ignored_log(&result.ignored, observer);
+    return LOBASS_OK;
 }
 
 static lobass_status held_out_compare(const char *held_out, const char *data,

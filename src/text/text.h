@@ -8,6 +8,8 @@
 
 #include "base/base.h"
 
+bool lb_char_is_space(uint32_t code_point); /* White_Space (unicode.c) */
+
 /* Growable token ids; {0} is a valid empty list. */
 typedef struct lb_ids
 {

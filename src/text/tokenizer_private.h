@@ -20,7 +20,6 @@
 
 /* The character classes of Rust's standard library and regex crate, on which the Hugging Face
  * library stands. */
-bool lb_char_is_space(uint32_t code_point);       /* White_Space */
 bool lb_char_is_word(uint32_t code_point);        /* \w of UTS #18 */
 bool lb_char_is_numeric(uint32_t code_point);     /* Nd, Nl, No */
 bool lb_char_is_punctuation(uint32_t code_point); /* ASCII punctuation and P* */

@@ -25,7 +25,7 @@ expect 0 "$LOBASS" train model learnt.jsonl -o tuned --template plain --epochs 4
 {
     record sky "1 000 is wrong. #### 1000.00"
     record sky "#### 100"
-    record dog "#### 5 or #### -7 apples"
+    record dog "#### 2 - 9 = -7 apples, not #### 5"
     record dog "#### 7"
     echo '{"question": 3, "answer": "x"}'
     record cat "####\$+3.5"

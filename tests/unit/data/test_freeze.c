@@ -126,6 +126,7 @@ typedef struct example
 #define WINDOWS(n) .cuts_windows = true, .max_length = (n)
 #define BARE_REASON "the response has no token that can be scored"
 #define NO_TEXT "no text in any scored turn"
+#define NO_TURN "no turn is to be learned: the record says so of each (weight 0 or the like)"
 
 static const example examples[] = {
     /* one turn */
@@ -162,8 +163,8 @@ static const example examples[] = {
     {FULL, {LAST}, CONTEXT, "^q/a$/z/b$", "b..fe...FE", 2, LOBASS_ROW_OK, NULL},
     /* the last response that is to be learned; what follows it changes no loss */
     {FULL, {LAST}, LAST_CONTEXT, "^q/a$", "b..FE", 2, LOBASS_ROW_OK, NULL},
-    {FULL, {LAST}, ALL_CONTEXT, "^q/a$", "b..fe", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
-    {FULL, {CUT(512)}, ALL_CONTEXT, "^q/a$", "b..fe", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TEXT},
+    {FULL, {LAST}, ALL_CONTEXT, "^q/a$", "b..fe", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TURN},
+    {FULL, {CUT(512)}, ALL_CONTEXT, "^q/a$", "b..fe", 0, LOBASS_ROW_EMPTY_RESPONSE, NO_TURN},
     /* plain text */
     {FULL, {CUT(512)}, "{\"text\":\"ab\"}", "^ab$", "bFRE", 3, LOBASS_ROW_OK, NULL},
     {FULL, {SKIP}, "{\"text\":\"ab\"}", "^ab", "bFR", 2, LOBASS_ROW_OK, NULL},

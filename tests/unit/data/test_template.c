@@ -69,14 +69,14 @@ static void test_exact_texts(void **state)
     {
         lobass_error error = {0};
         const lb_template *chosen = NULL;
-        lb_conversation conversation;
+        lb_conversation whole, conversation;
         lb_rendering rendering;
         const char *record = examples[i].record;
         assert_int_equal(lb_template_find(&chosen, examples[i].name, &error), LOBASS_OK);
         assert_string_equal(lb_template_name(chosen), examples[i].name);
         assert_int_equal(
-            lb_conversation_parse(&conversation, record, strlen(record), &arena, &error),
-            LOBASS_OK);
+            lb_conversation_parse(&whole, record, strlen(record), NULL, &arena, &error), LOBASS_OK);
+        assert_int_equal(lb_conversation_join(&conversation, &whole, &arena, &error), LOBASS_OK);
         assert_int_equal(lb_template_render(&rendering, chosen, &conversation, &arena, &error),
                          LOBASS_OK);
         lb_buffer_clear(&found);

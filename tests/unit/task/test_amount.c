@@ -119,6 +119,27 @@ static void test_format_options_recorded(void **state)
                   LOBASS_BAD_FORMAT, &error, "\"eos\"", "never");
 }
 
+/* Maps of fields stand in one form, whatever the order they were given in, and only where there is
+ * one. */
+static void test_fields_recorded(void **state)
+{
+    lobass_error error = {0};
+    lobass_format_options options = lobass_format_options_default();
+    lobass_format_options back;
+    char *text = NULL;
+    (void)state;
+    options.template_name = "plain";
+    (void)snprintf(options.fields, sizeof options.fields, "prompt=a,response=b");
+    check_ok(lb_format_options_to_json(&text, &options, &error), &error);
+    assert_non_null(strstr(text, ", \"fields\": \"prompt=a,response=b\"}"));
+    check_ok(lb_format_options_from_json(&back, text, "run", &error), &error);
+    assert_string_equal(back.fields, "prompt=a,response=b");
+    free(text);
+    check_ok(lobass_fields_check("prompt=a,ignore=c", &error), &error);
+    check_refused(lobass_fields_check("prompt", &error), LOBASS_BAD_ARGUMENT, &error, "ROLE=NAME",
+                  "prompt");
+}
+
 /* What is scored and whether windows are cut stands behind the options of every run, and only where
  * it is not as it is in a run: each of the four comes back. */
 static void test_pretraining_options_recorded(void **state)
@@ -241,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_score_names),
         cmocka_unit_test(test_format_options_recorded),
         cmocka_unit_test(test_no_end_token),
+        cmocka_unit_test(test_fields_recorded),
         cmocka_unit_test(test_pretraining_options_recorded),
         cmocka_unit_test(test_options_compared),
         cmocka_unit_test(test_recipe),
