@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A template's text -> tokens, by the rules of jinja2's lexer with trim_blocks and lstrip_blocks:
+ * line ends become "\n", and one at the very end goes; the newline behind a tag goes, and blanks
+ * between a line's beginning and a tag that is no print; "-" beside a tag takes all white space
+ * there, "+" keeps what would go.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <utf8proc.h>
+
+#include "jinja/jinja_private.h"
+
+enum
+{
+    MOST_BRACKETS = 1000,
+    LONGEST_NUMBER = 400
+};
+
+typedef struct lexer
+{
+    const char *source; /* [size], line ends are "\n" */
+    size_t size, at;
+    unsigned line;
+    const char *where;
+    lb_arena *arena;
+    token *tokens;
+    size_t count, capacity;
+    bool is_line_begun; /* the token before did not end in a newline */
+    char brackets[MOST_BRACKETS];
+    size_t n_brackets;
+    lobass_error *error;
+} lexer;
+
+static lobass_status fail(const lexer *l, const char *what)
+{
+    return lb_fail(l->error, LOBASS_BAD_FORMAT, "%s: line %u: %s", l->where, l->line, what);
+}
+
+static bool looks_at(const lexer *l, size_t at, const char *word)
+{
+    const size_t size = strlen(word);
+    return size <= l->size - at && memcmp(l->source + at, word, size) == 0;
+}
+
+static lobass_status token_add(lexer *l, token_kind kind, const char *data, size_t size,
+                               token **added)
+{
+    if (l->count == l->capacity)
+    {
+        const size_t wanted = l->capacity == 0 ? 256 : l->capacity * 2;
+        token *grown = lb_arena_alloc(l->arena, wanted, sizeof *grown, l->error);
+        if (grown == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
+        if (l->count > 0)
+        {
+            memcpy(grown, l->tokens, l->count * sizeof *grown);
+        }
+        l->tokens = grown;
+        l->capacity = wanted;
+    }
+    token *made = &l->tokens[l->count++];
+    *made = (token){.kind = kind, .line = l->line, .data = data, .size = size};
+    if (added != NULL)
+    {
+        *added = made;
+    }
+    return LOBASS_OK;
+}
+
+/* Goes on to byte TO, counting lines. */
+static void advance(lexer *l, size_t to)
+{
+    for (; l->at < to; l->at++)
+    {
+        l->line += l->source[l->at] == '\n';
+    }
+}
+
+static size_t space_size(const char *at)
+{
+    size_t size = 0;
+    return lb_jinja_char_is_space(lb_jinja_char_at(at, &size)) ? size : 0;
+}
+
+static size_t skip_space(const lexer *l, size_t at)
+{
+    while (at < l->size && space_size(l->source + at) > 0)
+    {
+        at += space_size(l->source + at);
+    }
+    return at;
+}
+
+/* The end of DATA [from, to) without the white space behind it. */
+static size_t without_space(const lexer *l, size_t from, size_t to)
+{
+    size_t end = to;
+    while (end > from)
+    {
+        size_t at = end - 1;
+        while (at > from && ((unsigned char)l->source[at] & 0xC0U) == 0x80U)
+        {
+            at--;
+        }
+        if (space_size(l->source + at) == 0)
+        {
+            break;
+        }
+        end = at;
+    }
+    return end;
+}
+
+/* Where text [from, to) ends before a tag with SIGN behind its opening. */
+static size_t data_end(const lexer *l, size_t from, size_t to, char sign, bool is_print)
+{
+    if (sign == '-')
+    {
+        return without_space(l, from, to);
+    }
+    if (sign == '+' || is_print)
+    {
+        return to;
+    }
+    size_t begin = to;
+    while (begin > from && l->source[begin - 1] != '\n')
+    {
+        begin--;
+    }
+    const bool is_at_line = begin > from || !l->is_line_begun;
+    return is_at_line && begin < to && skip_space(l, begin) >= to ? begin : to;
+}
+
+static char sign_at(const lexer *l, size_t at)
+{
+    return at < l->size && (l->source[at] == '-' || l->source[at] == '+') ? l->source[at] : '\0';
+}
+
+/* Behind the end of a tag or comment that begins at AT with "%}" or "#}", or a sign before that; 0:
+ * none is there. */
+static size_t tag_end(const lexer *l, size_t at, const char *closing)
+{
+    const char sign = sign_at(l, at);
+    size_t end = at + (sign != '\0');
+    if (end > l->size || !looks_at(l, end, closing))
+    {
+        return 0;
+    }
+    end += strlen(closing);
+    if (sign == '-')
+    {
+        return skip_space(l, end);
+    }
+    const bool takes_newline = sign == '\0' && closing[0] != '}';
+    return takes_newline && end < l->size && l->source[end] == '\n' ? end + 1 : end;
+}
+
+static bool is_name_start(uint32_t c)
+{
+    return c == '_' ||
+           (c < 0x80 ? (c | 0x20U) >= 'a' && (c | 0x20U) <= 'z' : lb_jinja_char_is_letter(c));
+}
+
+static bool is_name_part(uint32_t c)
+{
+    const utf8proc_category_t found = utf8proc_category((utf8proc_int32_t)c);
+    return is_name_start(c) || (c >= '0' && c <= '9') ||
+           (c >= 0x80 && (found == UTF8PROC_CATEGORY_MN || found == UTF8PROC_CATEGORY_MC ||
+                          found == UTF8PROC_CATEGORY_ND || found == UTF8PROC_CATEGORY_PC ||
+                          found == UTF8PROC_CATEGORY_NL));
+}
+
+static lobass_status name_read(lexer *l)
+{
+    size_t end = l->at;
+    size_t size = 0;
+    while (end < l->size && is_name_part(lb_jinja_char_at(l->source + end, &size)))
+    {
+        end += size;
+    }
+    LB_TRY(token_add(l, TOKEN_NAME, l->source + l->at, end - l->at, NULL));
+    l->at = end;
+    return LOBASS_OK;
+}
+
+static bool is_digit_of(char c, unsigned base)
+{
+    const unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+                           : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
+                                                  : 99;
+    return digit < base;
+}
+
+/* Behind digits with single underscores between them, from AT on; AT where there are none. */
+static size_t digits_end(const lexer *l, size_t at, unsigned base, bool may_begin_low)
+{
+    size_t end = at;
+    while (end < l->size)
+    {
+        const size_t digit =
+            end + (l->source[end] == '_' && (end > at || may_begin_low) && end + 1 < l->size);
+        if (!is_digit_of(l->source[digit], base))
+        {
+            break;
+        }
+        end = digit + 1;
+    }
+    return end;
+}
+
+static size_t real_end(const lexer *l, size_t whole_end)
+{
+    size_t end = whole_end;
+    if (end + 1 < l->size && l->source[end] == '.')
+    {
+        const size_t fraction = digits_end(l, end + 1, 10, false);
+        end = fraction > end + 1 ? fraction : end;
+    }
+    if (end < l->size && (l->source[end] | 0x20) == 'e')
+    {
+        const size_t digits = end + 1 + (sign_at(l, end + 1) != '\0');
+        const size_t exponent = digits < l->size ? digits_end(l, digits, 10, false) : digits;
+        end = exponent > digits ? exponent : end;
+    }
+    return end;
+}
+
+static lobass_status number_read(lexer *l)
+{
+    char digits[LONGEST_NUMBER];
+    size_t n = 0;
+    const char kind = l->at + 1 < l->size ? (char)(l->source[l->at + 1] | 0x20) : '\0';
+    const unsigned prefixed = l->source[l->at] != '0' ? 0
+                              : kind == 'x'           ? 16
+                              : kind == 'o'           ? 8
+                              : kind == 'b'           ? 2
+                                                      : 0;
+    const size_t begin = l->at + (prefixed != 0 ? 2 : 0);
+    const unsigned base = prefixed != 0 ? prefixed : 10;
+    size_t end = digits_end(l, begin, base, prefixed != 0);
+    const size_t whole_end = end;
+    if (prefixed == 0 && (l->at == 0 || l->source[l->at - 1] != '.'))
+    {
+        end = real_end(l, end);
+    }
+    if (prefixed == 0 && end == whole_end && l->source[l->at] == '0') /* "007" is 0, 0 and 7 */
+    {
+        end = l->at + 1;
+        while (end < whole_end && (l->source[end] == '0' || l->source[end] == '_'))
+        {
+            end++;
+        }
+    }
+    for (size_t i = begin; i < end && n + 1 < sizeof digits; i++)
+    {
+        if (l->source[i] != '_')
+        {
+            digits[n++] = l->source[i];
+        }
+    }
+    digits[n] = '\0';
+    if (end == begin || n + 1 == sizeof digits)
+    {
+        return fail(l, end == begin ? "no digit behind the base of a number" : "number too long");
+    }
+    token *made = NULL;
+    LB_TRY(token_add(l, end > whole_end ? TOKEN_REAL : TOKEN_INTEGER, l->source + l->at,
+                     end - l->at, &made));
+    l->at = end;
+    if (made->kind == TOKEN_REAL)
+    {
+        made->real = strtod(digits, NULL);
+        return LOBASS_OK;
+    }
+    for (size_t i = 0; i < n; i++)
+    {
+        const int digit = digits[i] <= '9' ? digits[i] - '0' : (digits[i] | 0x20) - 'a' + 10;
+        if (__builtin_mul_overflow(made->integer, (int64_t)base, &made->integer) ||
+            __builtin_add_overflow(made->integer, (int64_t)digit, &made->integer))
+        {
+            return lb_fail(l->error, LOBASS_UNSUPPORTED,
+                           "%s: line %u: an integer beyond 64 bits is not supported", l->where,
+                           l->line);
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* The digits of \xNN and its kind. */
+static bool hex_read(const char *at, const char *end, size_t n_digits, uint32_t *code_point)
+{
+    *code_point = 0;
+    for (size_t i = 0; i < n_digits; i++)
+    {
+        if (at + i >= end || !is_digit_of(at[i], 16))
+        {
+            return false;
+        }
+        const char c = at[i];
+        *code_point = *code_point * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return *code_point < 0x110000 && (*code_point < 0xD800 || *code_point > 0xDFFF);
+}
+
+/* What an escape at AT, behind the backslash, stands for; writes to OUT and returns what is behind
+ * it, or NULL. */
+static const char *escape_read(const char *at, const char *end, char **out)
+{
+    static const char names[] = "abfnrtv\\'\"";
+    static const char meant[] = "\a\b\f\n\r\t\v\\'\"";
+    const char *found = *at != '\0' ? strchr(names, *at) : NULL;
+    uint32_t code_point = 0;
+    if (found != NULL)
+    {
+        *(*out)++ = meant[found - names];
+        return at + 1;
+    }
+    if (*at == '\n')
+    {
+        return at + 1;
+    }
+    const size_t n_hex = *at == 'x' ? 2 : *at == 'u' ? 4 : *at == 'U' ? 8 : 0;
+    size_t n_read = 1 + n_hex;
+    if (n_hex > 0)
+    {
+        if (!hex_read(at + 1, end, n_hex, &code_point))
+        {
+            return NULL;
+        }
+    }
+    else if (*at >= '0' && *at <= '7')
+    {
+        for (n_read = 0; n_read < 3 && at + n_read < end && at[n_read] >= '0' && at[n_read] <= '7';
+             n_read++)
+        {
+            code_point = code_point * 8 + (uint32_t)(at[n_read] - '0');
+        }
+    }
+    else
+    {
+        *(*out)++ = '\\'; /* no escape: it stays, with what is behind it */
+        return *at == 'N' ? NULL : at;
+    }
+    *out += utf8proc_encode_char((utf8proc_int32_t)code_point, (utf8proc_uint8_t *)*out);
+    return at + n_read;
+}
+
+static lobass_status string_read(lexer *l)
+{
+    const char quote = l->source[l->at];
+    const char *const begin = l->source + l->at + 1;
+    const char *const last = l->source + l->size;
+    const char *end = begin;
+    while (end < last && *end != quote)
+    {
+        end += *end == '\\' && end + 1 < last ? 2 : 1;
+    }
+    if (end >= last)
+    {
+        return fail(l, "a string that does not end");
+    }
+    char *const unescaped = lb_arena_alloc(l->arena, (size_t)(end - begin) + 1, 1, l->error);
+    if (unescaped == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    char *out = unescaped;
+    for (const char *at = begin; at < end;)
+    {
+        if (*at != '\\')
+        {
+            *out++ = *at++;
+            continue;
+        }
+        at = escape_read(at + 1, end, &out);
+        if (at == NULL)
+        {
+            return fail(l, "an escape in a string that names no character (\\x, \\u, \\U, \\N)");
+        }
+    }
+    LB_TRY(token_add(l, TOKEN_STRING, unescaped, (size_t)(out - unescaped), NULL));
+    advance(l, (size_t)(end + 1 - l->source));
+    return LOBASS_OK;
+}
+
+static lobass_status bracket_check(lexer *l, char c)
+{
+    static const char opening[] = "({[";
+    static const char closing[] = ")}]";
+    const char *opens = strchr(opening, c);
+    if (opens != NULL)
+    {
+        if (l->n_brackets == MOST_BRACKETS)
+        {
+            return fail(l, "brackets within brackets beyond a depth of 1,000");
+        }
+        l->brackets[l->n_brackets++] = closing[opens - opening];
+        return LOBASS_OK;
+    }
+    if (strchr(closing, c) != NULL)
+    {
+        if (l->n_brackets == 0 || l->brackets[--l->n_brackets] != c)
+        {
+            return fail(l, "a closing bracket without its opening one");
+        }
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status operator_read(lexer *l)
+{
+    static const char *const operators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
+                                            "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
+                                            ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
+    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
+    {
+        if (looks_at(l, l->at, operators[i]))
+        {
+            const size_t size = strlen(operators[i]);
+            LB_TRY(bracket_check(l, operators[i][0]));
+            LB_TRY(token_add(l, TOKEN_OPERATOR, l->source + l->at, size, NULL));
+            l->at += size;
+            return LOBASS_OK;
+        }
+    }
+    return fail(l, "a character that begins nothing of the language");
+}
+
+/* What stands within a tag, up to its end. */
+static lobass_status tag_read(lexer *l, bool is_print)
+{
+    const char *const closing = is_print ? "}}" : "%}";
+    while (l->at < l->size)
+    {
+        const size_t end = l->n_brackets == 0 && !(is_print && sign_at(l, l->at) == '+')
+                               ? tag_end(l, l->at, closing)
+                               : 0;
+        if (end > 0)
+        {
+            LB_TRY(token_add(l, is_print ? TOKEN_PRINT_END : TOKEN_BLOCK_END, closing, 2, NULL));
+            advance(l, end);
+            l->is_line_begun = l->source[end - 1] != '\n';
+            return LOBASS_OK;
+        }
+        size_t size = 0;
+        const uint32_t c = lb_jinja_char_at(l->source + l->at, &size);
+        if (lb_jinja_char_is_space(c))
+        {
+            advance(l, l->at + size);
+        }
+        else if (c >= '0' && c <= '9')
+        {
+            LB_TRY(number_read(l));
+        }
+        else if (is_name_start(c))
+        {
+            LB_TRY(name_read(l));
+        }
+        else if (c == '\'' || c == '"')
+        {
+            LB_TRY(string_read(l));
+        }
+        else
+        {
+            LB_TRY(operator_read(l));
+        }
+    }
+    return fail(l, "the template ends within a tag");
+}
+
+static lobass_status comment_skip(lexer *l)
+{
+    for (size_t at = l->at; at < l->size; at++)
+    {
+        const size_t end = tag_end(l, at, "#}");
+        if (end > 0)
+        {
+            advance(l, end);
+            l->is_line_begun = l->source[end - 1] != '\n';
+            return LOBASS_OK;
+        }
+    }
+    return fail(l, "a comment that does not end");
+}
+
+/* Behind "{% WORD %}" whose opening is at AT, with *SIGN behind "{%"; 0: it is another. A raw tag
+ * keeps the newline behind it, its end does not. */
+static size_t word_tag_end(const lexer *l, size_t at, const char *word, char *sign)
+{
+    *sign = sign_at(l, at + 2);
+    size_t end = skip_space(l, at + 2 + (*sign != '\0'));
+    if (end >= l->size || !looks_at(l, end, word))
+    {
+        return 0;
+    }
+    end = skip_space(l, end + strlen(word));
+    if (strcmp(word, "endraw") == 0)
+    {
+        return end < l->size ? tag_end(l, end, "%}") : 0;
+    }
+    const bool has_minus = end < l->size && l->source[end] == '-';
+    end += has_minus;
+    if (end >= l->size || !looks_at(l, end, "%}"))
+    {
+        return 0;
+    }
+    return has_minus ? skip_space(l, end + 2) : end + 2;
+}
+
+static lobass_status data_add(lexer *l, size_t from, size_t to)
+{
+    return to > from ? token_add(l, TOKEN_DATA, l->source + from, to - from, NULL) : LOBASS_OK;
+}
+
+static lobass_status raw_read(lexer *l, size_t from)
+{
+    l->is_line_begun = l->source[from - 1] != '\n';
+    advance(l, from);
+    for (size_t at = from; at + 1 < l->size; at++)
+    {
+        char sign = '\0';
+        const size_t end = looks_at(l, at, "{%") ? word_tag_end(l, at, "endraw", &sign) : 0;
+        if (end > 0)
+        {
+            LB_TRY(data_add(l, from, data_end(l, from, at, sign, false)));
+            advance(l, end);
+            l->is_line_begun = l->source[end - 1] != '\n';
+            return LOBASS_OK;
+        }
+    }
+    return fail(l, "a raw block that does not end");
+}
+
+/* The text before a tag that opens at AT, and the tag. */
+static lobass_status part_read(lexer *l, size_t at)
+{
+    char sign = '\0';
+    const char kind = l->source[at + 1];
+    const size_t raw = kind == '%' ? word_tag_end(l, at, "raw", &sign) : 0;
+    sign = sign_at(l, at + 2);
+    const size_t from = l->at;
+    LB_TRY(data_add(l, from, data_end(l, from, at, sign, kind == '{')));
+    if (raw > 0)
+    {
+        advance(l, at);
+        return raw_read(l, raw);
+    }
+    advance(l, at + 2 + (sign != '\0'));
+    if (kind == '#')
+    {
+        return comment_skip(l);
+    }
+    LB_TRY(
+        token_add(l, kind == '{' ? TOKEN_PRINT_BEGIN : TOKEN_BLOCK_BEGIN, l->source + at, 2, NULL));
+    return tag_read(l, kind == '{');
+}
+
+static lobass_status read_all(lexer *l)
+{
+    for (size_t at = 0; at + 1 < l->size;)
+    {
+        const char kind = l->source[at + 1];
+        if (l->source[at] != '{' || (kind != '%' && kind != '{' && kind != '#'))
+        {
+            at++;
+            continue;
+        }
+        LB_TRY(part_read(l, at));
+        at = l->at;
+    }
+    LB_TRY(data_add(l, l->at, l->size));
+    advance(l, l->size);
+    return token_add(l, TOKEN_END, "", 0, NULL);
+}
+
+lobass_status lb_jinja_tokens_read(token **tokens, size_t *count, const char *source, size_t size,
+                                   const char *where, lb_arena *arena, lobass_error *error)
+{
+    char *const lines = lb_arena_alloc(arena, size + 1, 1, error);
+    lexer *const l = lb_arena_alloc(arena, 1, sizeof *l, error);
+    if (lines == NULL || l == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < size; i++)
+    {
+        const bool is_return = source[i] == '\r';
+        i += is_return && i + 1 < size && source[i + 1] == '\n';
+        lines[n++] = is_return ? '\n' : source[i];
+    }
+    n -= n > 0 && lines[n - 1] == '\n';
+    lines[n] = '\0';
+    *l = (lexer){
+        .source = lines, .size = n, .line = 1, .where = where, .arena = arena, .error = error};
+    LB_TRY(read_all(l));
+    *tokens = l->tokens;
+    *count = l->count;
+    return LOBASS_OK;
+}

@@ -1,0 +1,720 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Tokens -> the tree of expressions, with jinja2's precedence: conditional, or, and, not,
+ * comparison, + and -, ~, * / // %, **, signs, then attributes, items, calls, filters and tests.
+ * A sign binds closer than a filter, ~ closer than +.
+ */
+#include <string.h>
+
+#include "jinja/jinja_private.h"
+
+enum
+{
+    MOST_DEPTH = 200
+};
+
+static lobass_status parse_unary(parser *p, node **made, bool has_filter);
+static lobass_status parse_primary(parser *p, node **made, bool has_namespace);
+
+static lobass_status parse_binary_level(parser *p, node **made, unsigned level);
+
+typedef struct level_operator
+{
+    const char *symbol;
+    operation operation;
+} level_operator;
+
+static lobass_status join(parser *p, node **made, node_kind kind, node *left, node *right)
+{
+    LB_TRY(lb_jinja_node_make(p, made, kind, left->line));
+    (*made)->left = left;
+    (*made)->right = right;
+    return LOBASS_OK;
+}
+
+static lobass_status parse_power(parser *p, node **made)
+{
+    LB_TRY(parse_unary(p, made, true));
+    while (lb_jinja_skip_operator(p, "**"))
+    {
+        node *right = NULL;
+        LB_TRY(parse_unary(p, &right, true));
+        LB_TRY(join(p, made, NODE_BINARY, *made, right));
+        (*made)->operation = OPERATION_POWER;
+    }
+    return LOBASS_OK;
+}
+
+static bool skip_one_of(parser *p, const level_operator *operators, size_t count,
+                        operation *skipped)
+{
+    for (size_t i = 0; i < count; i++)
+    {
+        if (lb_jinja_skip_operator(p, operators[i].symbol))
+        {
+            *skipped = operators[i].operation;
+            return true;
+        }
+    }
+    return false;
+}
+
+static lobass_status parse_concat(parser *p, node **made)
+{
+    LB_TRY(parse_binary_level(p, made, 1));
+    if (!lb_jinja_at_operator(p, "~"))
+    {
+        return LOBASS_OK;
+    }
+    node *first = *made;
+    node **next = &first->next;
+    while (lb_jinja_skip_operator(p, "~"))
+    {
+        LB_TRY(parse_binary_level(p, next, 1));
+        next = &(*next)->next;
+    }
+    LB_TRY(lb_jinja_node_make(p, made, NODE_CONCAT, first->line));
+    (*made)->items = first;
+    return LOBASS_OK;
+}
+
+/* Level 0: + and -, over ~; level 1: * / // %, over **. */
+static lobass_status parse_binary_level(parser *p, node **made, unsigned level)
+{
+    static const level_operator sums[] = {{"+", OPERATION_ADD}, {"-", OPERATION_SUBTRACT}};
+    static const level_operator products[] = {{"*", OPERATION_MULTIPLY},
+                                              {"/", OPERATION_DIVIDE},
+                                              {"//", OPERATION_FLOOR_DIVIDE},
+                                              {"%", OPERATION_MODULO}};
+    const level_operator *operators = level == 0 ? sums : products;
+    const size_t count = level == 0 ? 2 : 4;
+    operation found = OPERATION_ADD;
+    LB_TRY(level == 0 ? parse_concat(p, made) : parse_power(p, made));
+    while (skip_one_of(p, operators, count, &found))
+    {
+        node *right = NULL;
+        LB_TRY(level == 0 ? parse_concat(p, &right) : parse_power(p, &right));
+        LB_TRY(join(p, made, NODE_BINARY, *made, right));
+        (*made)->operation = found;
+    }
+    return LOBASS_OK;
+}
+
+static bool skip_comparison(parser *p, operation *found)
+{
+    static const level_operator comparisons[] = {
+        {"==", OPERATION_EQUAL},      {"!=", OPERATION_UNEQUAL}, {"<", OPERATION_LESS},
+        {"<=", OPERATION_LESS_EQUAL}, {">", OPERATION_GREATER},  {">=", OPERATION_GREATER_EQUAL},
+    };
+    if (skip_one_of(p, comparisons, sizeof comparisons / sizeof comparisons[0], found))
+    {
+        return true;
+    }
+    if (lb_jinja_skip_name(p, "in"))
+    {
+        *found = OPERATION_IN;
+        return true;
+    }
+    if (lb_jinja_at_name(p, "not") && p->at[1].kind == TOKEN_NAME && p->at[1].size == 2 &&
+        memcmp(p->at[1].data, "in", 2) == 0)
+    {
+        p->at += 2;
+        *found = OPERATION_NOT_IN;
+        return true;
+    }
+    return false;
+}
+
+static lobass_status parse_comparison(parser *p, node **made)
+{
+    LB_TRY(parse_binary_level(p, made, 0));
+    operation found = OPERATION_EQUAL;
+    node **next = NULL;
+    while (skip_comparison(p, &found))
+    {
+        if (next == NULL)
+        {
+            LB_TRY(join(p, made, NODE_COMPARE, *made, NULL));
+            next = &(*made)->items;
+        }
+        LB_TRY(lb_jinja_node_make(p, next, NODE_OPERAND, p->at->line));
+        (*next)->operation = found;
+        LB_TRY(parse_binary_level(p, &(*next)->left, 0));
+        next = &(*next)->next;
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status parse_not(parser *p, node **made)
+{
+    unsigned n_negations = 0;
+    const unsigned line = p->at->line;
+    while (lb_jinja_skip_name(p, "not"))
+    {
+        n_negations++;
+    }
+    LB_TRY(parse_comparison(p, made));
+    for (; n_negations > 0; n_negations--)
+    {
+        node *inner = *made;
+        LB_TRY(lb_jinja_node_make(p, made, NODE_NOT, line));
+        (*made)->left = inner;
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status parse_and(parser *p, node **made)
+{
+    LB_TRY(parse_not(p, made));
+    while (lb_jinja_skip_name(p, "and"))
+    {
+        node *right = NULL;
+        LB_TRY(parse_not(p, &right));
+        LB_TRY(join(p, made, NODE_AND, *made, right));
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status parse_or(parser *p, node **made)
+{
+    LB_TRY(parse_and(p, made));
+    while (lb_jinja_skip_name(p, "or"))
+    {
+        node *right = NULL;
+        LB_TRY(parse_and(p, &right));
+        LB_TRY(join(p, made, NODE_OR, *made, right));
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status parse_condition(parser *p, node **made)
+{
+    LB_TRY(parse_or(p, made));
+    while (lb_jinja_skip_name(p, "if"))
+    {
+        node *test = NULL;
+        LB_TRY(parse_or(p, &test));
+        LB_TRY(join(p, made, NODE_CONDITION, *made, test));
+        if (lb_jinja_skip_name(p, "else"))
+        {
+            LB_TRY(lb_jinja_parse_expression(p, &(*made)->third, true));
+        }
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_jinja_parse_expression(parser *p, node **made, bool has_condition)
+{
+    if (++p->depth > MOST_DEPTH)
+    {
+        return lb_jinja_parse_fail(p, p->at->line, LOBASS_UNSUPPORTED,
+                                   "expressions within expressions beyond a depth of %d",
+                                   MOST_DEPTH);
+    }
+    LB_TRY(has_condition ? parse_condition(p, made) : parse_or(p, made));
+    p->depth--;
+    return LOBASS_OK;
+}
+
+/* ---- tuples and targets ---------------------------------------------------------------------- */
+
+static bool is_tuple_end(const parser *p, const char *stop)
+{
+    return p->at->kind == TOKEN_PRINT_END || p->at->kind == TOKEN_BLOCK_END ||
+           lb_jinja_at_operator(p, ")") || (stop != NULL && lb_jinja_at_name(p, stop));
+}
+
+typedef lobass_status (*element_parser)(parser *p, node **made, bool flag);
+
+static lobass_status parse_elements(parser *p, node **made, element_parser parse, bool flag,
+                                    const char *stop, bool may_be_empty)
+{
+    const unsigned line = p->at->line;
+    node *first = NULL;
+    node **next = &first;
+    bool is_tuple = false;
+    for (;;)
+    {
+        if (first != NULL)
+        {
+            LB_TRY(lb_jinja_expect_operator(p, ","));
+        }
+        if (is_tuple_end(p, stop))
+        {
+            break;
+        }
+        LB_TRY(parse(p, next, flag));
+        next = &(*next)->next;
+        if (!lb_jinja_at_operator(p, ","))
+        {
+            break;
+        }
+        is_tuple = true;
+    }
+    if (!is_tuple && first != NULL)
+    {
+        *made = first;
+        return LOBASS_OK;
+    }
+    if (!is_tuple && !may_be_empty)
+    {
+        return lb_jinja_parse_fail(p, line, LOBASS_BAD_FORMAT, "an expression is missing");
+    }
+    LB_TRY(lb_jinja_node_make(p, made, NODE_TUPLE, line));
+    (*made)->items = first;
+    return LOBASS_OK;
+}
+
+lobass_status lb_jinja_parse_tuple(parser *p, node **made, bool has_condition, const char *stop)
+{
+    return parse_elements(p, made, lb_jinja_parse_expression, has_condition, stop, false);
+}
+
+static bool can_be_assigned(const node *target)
+{
+    if (target->kind == NODE_TUPLE)
+    {
+        for (const node *item = target->items; item != NULL; item = item->next)
+        {
+            if (!can_be_assigned(item))
+            {
+                return false;
+            }
+        }
+        return true;
+    }
+    return target->kind == NODE_NAME || target->kind == NODE_NAMESPACE_TARGET;
+}
+
+lobass_status lb_jinja_parse_target(parser *p, node **made, bool has_namespace, const char *stop)
+{
+    LB_TRY(parse_elements(p, made, parse_primary, has_namespace, stop, false));
+    return can_be_assigned(*made)
+               ? LOBASS_OK
+               : lb_jinja_parse_fail(p, (*made)->line, LOBASS_BAD_FORMAT,
+                                     "what is assigned to is neither a name nor a tuple of names");
+}
+
+/* ---- literals and names ---------------------------------------------------------------------- */
+
+static lobass_status constant_make(parser *p, node **made, value constant)
+{
+    LB_TRY(lb_jinja_node_make(p, made, NODE_CONSTANT, p->at->line));
+    (*made)->constant = constant;
+    return LOBASS_OK;
+}
+
+static lobass_status parse_name(parser *p, node **made, bool has_namespace)
+{
+    static const struct
+    {
+        const char *name;
+        value_kind kind;
+        bool truth;
+    } words[] = {{"true", KIND_BOOLEAN, true},   {"True", KIND_BOOLEAN, true},
+                 {"false", KIND_BOOLEAN, false}, {"False", KIND_BOOLEAN, false},
+                 {"none", KIND_NONE, false},     {"None", KIND_NONE, false}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+    {
+        if (lb_jinja_at_name(p, words[i].name))
+        {
+            LB_TRY(constant_make(p, made,
+                                 words[i].kind == KIND_NONE ? lb_jinja_none()
+                                                            : lb_jinja_boolean(words[i].truth)));
+            p->at++;
+            return LOBASS_OK;
+        }
+    }
+    LB_TRY(lb_jinja_node_make(p, made, NODE_NAME, p->at->line));
+    LB_TRY(lb_jinja_name_take(p, &(*made)->name));
+    if (has_namespace && lb_jinja_skip_operator(p, "."))
+    {
+        const text *attribute = NULL;
+        LB_TRY(lb_jinja_name_take(p, &attribute));
+        (*made)->kind = NODE_NAMESPACE_TARGET;
+        (*made)->constant = lb_jinja_of_text(attribute);
+    }
+    return LOBASS_OK;
+}
+
+/* String literals beside each other are one. */
+static lobass_status parse_string(parser *p, node **made)
+{
+    size_t size = 0;
+    size_t n_chars = 0;
+    size_t n = 0;
+    for (; p->at[n].kind == TOKEN_STRING; n++)
+    {
+        size += p->at[n].size;
+    }
+    text *joined = lb_arena_alloc(&p->parsed->arena, 1, sizeof *joined, p->error);
+    char *data = lb_arena_alloc(&p->parsed->arena, size + 1, 1, p->error);
+    if (joined == NULL || data == NULL)
+    {
+        return LOBASS_OUT_OF_MEMORY;
+    }
+    size_t at = 0;
+    LB_TRY(constant_make(p, made, lb_jinja_of_text(joined)));
+    for (; p->at->kind == TOKEN_STRING; p->at++)
+    {
+        memcpy(data + at, p->at->data, p->at->size);
+        at += p->at->size;
+    }
+    data[size] = '\0';
+    for (size_t i = 0; i < size; i++)
+    {
+        n_chars += ((unsigned char)data[i] & 0xC0U) != 0x80U;
+    }
+    *joined = (text){data, size, n_chars, 0, NULL, 0};
+    return LOBASS_OK;
+}
+
+static lobass_status parse_list(parser *p, node **made)
+{
+    LB_TRY(lb_jinja_node_make(p, made, NODE_LIST, p->at->line));
+    LB_TRY(lb_jinja_expect_operator(p, "["));
+    node **next = &(*made)->items;
+    while (!lb_jinja_at_operator(p, "]"))
+    {
+        if ((*made)->items != NULL)
+        {
+            LB_TRY(lb_jinja_expect_operator(p, ","));
+        }
+        if (lb_jinja_at_operator(p, "]"))
+        {
+            break;
+        }
+        LB_TRY(lb_jinja_parse_expression(p, next, true));
+        next = &(*next)->next;
+    }
+    return lb_jinja_expect_operator(p, "]");
+}
+
+static lobass_status parse_dict(parser *p, node **made)
+{
+    LB_TRY(lb_jinja_node_make(p, made, NODE_DICT, p->at->line));
+    LB_TRY(lb_jinja_expect_operator(p, "{"));
+    node **next = &(*made)->items;
+    while (!lb_jinja_at_operator(p, "}"))
+    {
+        if ((*made)->items != NULL)
+        {
+            LB_TRY(lb_jinja_expect_operator(p, ","));
+        }
+        if (lb_jinja_at_operator(p, "}"))
+        {
+            break;
+        }
+        LB_TRY(lb_jinja_node_make(p, next, NODE_PAIR, p->at->line));
+        LB_TRY(lb_jinja_parse_expression(p, &(*next)->left, true));
+        LB_TRY(lb_jinja_expect_operator(p, ":"));
+        LB_TRY(lb_jinja_parse_expression(p, &(*next)->right, true));
+        next = &(*next)->next;
+    }
+    return lb_jinja_expect_operator(p, "}");
+}
+
+static lobass_status parse_parenthesis(parser *p, node **made)
+{
+    p->at++;
+    LB_TRY(parse_elements(p, made, lb_jinja_parse_expression, true, NULL, true));
+    return lb_jinja_expect_operator(p, ")");
+}
+
+static lobass_status parse_primary(parser *p, node **made, bool has_namespace)
+{
+    switch (p->at->kind)
+    {
+    case TOKEN_NAME:
+        return parse_name(p, made, has_namespace);
+    case TOKEN_STRING:
+        return parse_string(p, made);
+    case TOKEN_INTEGER:
+        LB_TRY(constant_make(p, made, lb_jinja_integer(p->at->integer, 0)));
+        p->at++;
+        return LOBASS_OK;
+    case TOKEN_REAL:
+        LB_TRY(constant_make(p, made, (value){.kind = KIND_REAL, .as = {.real = p->at->real}}));
+        p->at++;
+        return LOBASS_OK;
+    default:
+        break;
+    }
+    if (lb_jinja_at_operator(p, "("))
+    {
+        return parse_parenthesis(p, made);
+    }
+    if (lb_jinja_at_operator(p, "["))
+    {
+        return parse_list(p, made);
+    }
+    if (lb_jinja_at_operator(p, "{"))
+    {
+        return parse_dict(p, made);
+    }
+    return lb_jinja_parse_fail(p, p->at->line, LOBASS_BAD_FORMAT,
+                               "expected an expression, found \"%.*s\"",
+                               (int)(p->at->size < 40 ? p->at->size : 40), p->at->data);
+}
+
+/* ---- what stands behind them ----------------------------------------------------------------- */
+
+static bool is_subscript_end(const parser *p)
+{
+    return lb_jinja_at_operator(p, "]") || lb_jinja_at_operator(p, ",");
+}
+
+/* An index, or a slice a:b:c with any part left out. */
+static lobass_status parse_index(parser *p, node **made)
+{
+    const unsigned line = p->at->line;
+    node *parts[3] = {NULL, NULL, NULL};
+    if (!lb_jinja_at_operator(p, ":"))
+    {
+        LB_TRY(lb_jinja_parse_expression(p, &parts[0], true));
+        if (!lb_jinja_at_operator(p, ":"))
+        {
+            *made = parts[0];
+            return LOBASS_OK;
+        }
+    }
+    for (size_t i = 1; i < 3 && lb_jinja_skip_operator(p, ":"); i++)
+    {
+        if (!lb_jinja_at_operator(p, ":") && !is_subscript_end(p))
+        {
+            LB_TRY(lb_jinja_parse_expression(p, &parts[i], true));
+        }
+    }
+    LB_TRY(lb_jinja_node_make(p, made, NODE_SLICE, line));
+    (*made)->left = parts[0];
+    (*made)->right = parts[1];
+    (*made)->third = parts[2];
+    return LOBASS_OK;
+}
+
+static lobass_status parse_subscript(parser *p, node **made)
+{
+    node *of = *made;
+    LB_TRY(lb_jinja_node_make(p, made, NODE_ITEM, p->at->line));
+    (*made)->left = of;
+    if (lb_jinja_skip_operator(p, "."))
+    {
+        if (p->at->kind == TOKEN_INTEGER)
+        {
+            return parse_primary(p, &(*made)->right, false);
+        }
+        (*made)->kind = NODE_ATTRIBUTE;
+        return lb_jinja_name_take(p, &(*made)->name);
+    }
+    LB_TRY(lb_jinja_expect_operator(p, "["));
+    LB_TRY(parse_index(p, &(*made)->right));
+    if (lb_jinja_at_operator(p, ","))
+    {
+        return lb_jinja_parse_fail(p, p->at->line, LOBASS_UNSUPPORTED,
+                                   "an index of several parts is not supported");
+    }
+    return lb_jinja_expect_operator(p, "]");
+}
+
+static lobass_status parse_argument(parser *p, node **made)
+{
+    const unsigned line = p->at->line;
+    const node_kind spread = lb_jinja_skip_operator(p, "*")    ? NODE_SPREAD
+                             : lb_jinja_skip_operator(p, "**") ? NODE_SPREAD_KEYWORDS
+                                                               : NODE_KEYWORD;
+    const bool is_named = p->at->kind == TOKEN_NAME && p->at[1].kind == TOKEN_OPERATOR &&
+                          p->at[1].size == 1 && p->at[1].data[0] == '=';
+    if (spread == NODE_KEYWORD && !is_named)
+    {
+        return lb_jinja_parse_expression(p, made, true);
+    }
+    LB_TRY(lb_jinja_node_make(p, made, spread, line));
+    if (spread == NODE_KEYWORD)
+    {
+        LB_TRY(lb_jinja_name_take(p, &(*made)->name));
+        p->at++;
+    }
+    return lb_jinja_parse_expression(p, &(*made)->left, true);
+}
+
+static lobass_status parse_arguments(parser *p, node **first)
+{
+    node **next = first;
+    node_kind last = NODE_CONSTANT;
+    LB_TRY(lb_jinja_expect_operator(p, "("));
+    while (!lb_jinja_at_operator(p, ")"))
+    {
+        if (*first != NULL)
+        {
+            LB_TRY(lb_jinja_expect_operator(p, ","));
+        }
+        if (lb_jinja_at_operator(p, ")"))
+        {
+            break;
+        }
+        LB_TRY(parse_argument(p, next));
+        const node_kind kind = (*next)->kind;
+        const bool is_plain =
+            kind != NODE_KEYWORD && kind != NODE_SPREAD && kind != NODE_SPREAD_KEYWORDS;
+        const bool is_behind = last == NODE_SPREAD_KEYWORDS ||
+                               (last == NODE_SPREAD && (is_plain || kind == NODE_SPREAD)) ||
+                               (last == NODE_KEYWORD && is_plain);
+        if (is_behind)
+        {
+            return lb_jinja_parse_fail(p, (*next)->line, LOBASS_BAD_FORMAT,
+                                       "an argument behind one that it has to stand before");
+        }
+        last = kind == NODE_KEYWORD && last == NODE_SPREAD ? NODE_SPREAD : is_plain ? last : kind;
+        next = &(*next)->next;
+    }
+    return lb_jinja_expect_operator(p, ")");
+}
+
+static lobass_status parse_call(parser *p, node **made)
+{
+    node *callee = *made;
+    LB_TRY(lb_jinja_node_make(p, made, NODE_CALL, p->at->line));
+    (*made)->left = callee;
+    return parse_arguments(p, &(*made)->items);
+}
+
+static lobass_status parse_postfix(parser *p, node **made)
+{
+    for (;;)
+    {
+        if (lb_jinja_at_operator(p, ".") || lb_jinja_at_operator(p, "["))
+        {
+            LB_TRY(parse_subscript(p, made));
+        }
+        else if (lb_jinja_at_operator(p, "("))
+        {
+            LB_TRY(parse_call(p, made));
+        }
+        else
+        {
+            return LOBASS_OK;
+        }
+    }
+}
+
+lobass_status lb_jinja_parse_filters(parser *p, node **made, node *of, bool is_first_inline)
+{
+    *made = of;
+    while (is_first_inline || lb_jinja_skip_operator(p, "|"))
+    {
+        is_first_inline = false;
+        node *subject = *made;
+        LB_TRY(lb_jinja_node_make(p, made, NODE_FILTER, p->at->line));
+        (*made)->left = subject;
+        LB_TRY(lb_jinja_name_take(p, &(*made)->name));
+        if (lb_jinja_at_operator(p, "("))
+        {
+            LB_TRY(parse_arguments(p, &(*made)->items));
+        }
+    }
+    return LOBASS_OK;
+}
+
+/* Whether a test's argument without parentheses begins here. */
+static bool is_bare_argument(const parser *p)
+{
+    switch (p->at->kind)
+    {
+    case TOKEN_NAME:
+        return !lb_jinja_at_name(p, "else") && !lb_jinja_at_name(p, "or") &&
+               !lb_jinja_at_name(p, "and");
+    case TOKEN_STRING:
+    case TOKEN_INTEGER:
+    case TOKEN_REAL:
+        return true;
+    default:
+        return lb_jinja_at_operator(p, "[") || lb_jinja_at_operator(p, "{");
+    }
+}
+
+static lobass_status parse_test(parser *p, node **made)
+{
+    node *subject = *made;
+    const unsigned line = p->at->line;
+    p->at++;
+    const bool is_negated = lb_jinja_skip_name(p, "not");
+    node *test = NULL;
+    LB_TRY(lb_jinja_node_make(p, &test, NODE_TEST, line));
+    test->left = subject;
+    LB_TRY(lb_jinja_name_take(p, &test->name));
+    if (lb_jinja_at_operator(p, "("))
+    {
+        LB_TRY(parse_arguments(p, &test->items));
+    }
+    else if (is_bare_argument(p))
+    {
+        if (lb_jinja_at_name(p, "is"))
+        {
+            return lb_jinja_parse_fail(p, line, LOBASS_BAD_FORMAT,
+                                       "tests behind each other: \"is ... is\"");
+        }
+        LB_TRY(parse_primary(p, &test->items, false));
+        LB_TRY(parse_postfix(p, &test->items));
+    }
+    *made = test;
+    if (is_negated)
+    {
+        LB_TRY(lb_jinja_node_make(p, made, NODE_NOT, line));
+        (*made)->left = test;
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status parse_sign(parser *p, node **made, operation sign)
+{
+    const unsigned line = p->at->line;
+    p->at++;
+    node *inner = NULL;
+    if (++p->depth > MOST_DEPTH)
+    {
+        return lb_jinja_parse_fail(p, line, LOBASS_UNSUPPORTED, "more than %d signs", MOST_DEPTH);
+    }
+    LB_TRY(parse_unary(p, &inner, false));
+    p->depth--;
+    LB_TRY(lb_jinja_node_make(p, made, NODE_UNARY, line));
+    (*made)->operation = sign;
+    (*made)->left = inner;
+    return LOBASS_OK;
+}
+
+static lobass_status parse_unary(parser *p, node **made, bool has_filter)
+{
+    if (lb_jinja_at_operator(p, "-"))
+    {
+        LB_TRY(parse_sign(p, made, OPERATION_NEGATE));
+    }
+    else if (lb_jinja_at_operator(p, "+"))
+    {
+        LB_TRY(parse_sign(p, made, OPERATION_PLUS));
+    }
+    else
+    {
+        LB_TRY(parse_primary(p, made, false));
+    }
+    LB_TRY(parse_postfix(p, made));
+    while (has_filter)
+    {
+        if (lb_jinja_at_operator(p, "|"))
+        {
+            LB_TRY(lb_jinja_parse_filters(p, made, *made, false));
+        }
+        else if (lb_jinja_at_name(p, "is"))
+        {
+            LB_TRY(parse_test(p, made));
+        }
+        else if (lb_jinja_at_operator(p, "("))
+        {
+            LB_TRY(parse_call(p, made));
+        }
+        else
+        {
+            break;
+        }
+    }
+    return LOBASS_OK;
+}

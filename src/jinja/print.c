@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values as text: Python's str() and repr(). Floats are printed as Python does, the shortest that
+ * reads back, with an exponent below 1e-4 and from 1e16 on.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jinja/jinja_private.h"
+
+static lobass_status put(text_builder *to, const char *word, uint32_t origin)
+{
+    return lb_jinja_builder_bytes(to, word, strlen(word), origin);
+}
+
+void lb_jinja_real_print(char printed[LB_JINJA_REAL_SIZE], double real)
+{
+    if (!isfinite(real))
+    {
+        (void)snprintf(printed, LB_JINJA_REAL_SIZE, "%s",
+                       isnan(real) ? "nan"
+                       : real > 0  ? "inf"
+                                   : "-inf");
+        return;
+    }
+    char shortest[LB_JINJA_REAL_SIZE];
+    for (int precision = 0; precision < 17; precision++)
+    {
+        (void)snprintf(shortest, sizeof shortest, "%.*e", precision, real);
+        if (strtod(shortest, NULL) == real)
+        {
+            break;
+        }
+    }
+    /* d.ddde[+-]xx: its digits and its exponent */
+    char digits[LB_JINJA_REAL_SIZE];
+    int n_digits = 0;
+    const char *at = shortest + (shortest[0] == '-');
+    for (; *at != 'e'; at++)
+    {
+        if (*at >= '0' && *at <= '9')
+        {
+            digits[n_digits++] = *at;
+        }
+    }
+    const int exponent = atoi(at + 1);
+    while (n_digits > 1 && digits[n_digits - 1] == '0')
+    {
+        n_digits--;
+    }
+    char *out = printed;
+    if (shortest[0] == '-')
+    {
+        *out++ = '-';
+    }
+    if (exponent < -4 || exponent >= 16)
+    {
+        *out++ = digits[0];
+        if (n_digits > 1)
+        {
+            *out++ = '.';
+            memcpy(out, digits + 1, (size_t)n_digits - 1);
+            out += n_digits - 1;
+        }
+        (void)snprintf(out, 8, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
+        return;
+    }
+    if (exponent < 0)
+    {
+        *out++ = '0';
+        *out++ = '.';
+        for (int i = -1; i > exponent; i--)
+        {
+            *out++ = '0';
+        }
+        memcpy(out, digits, (size_t)n_digits);
+        out[n_digits] = '\0';
+        return;
+    }
+    for (int i = 0; i <= exponent || i < n_digits; i++)
+    {
+        if (i == exponent + 1)
+        {
+            *out++ = '.';
+        }
+        *out++ = i < n_digits ? digits[i] : '0';
+    }
+    if (n_digits <= exponent + 1)
+    {
+        *out++ = '.';
+        *out++ = '0';
+    }
+    *out = '\0';
+}
+
+static lobass_status repr_char(text_builder *to, const char *at, size_t size, uint32_t code_point,
+                               char quote, uint32_t origin)
+{
+    char escaped[12];
+    const char *short_form = code_point == '\t'   ? "\\t"
+                             : code_point == '\n' ? "\\n"
+                             : code_point == '\r' ? "\\r"
+                             : code_point == '\\' ? "\\\\"
+                                                  : NULL;
+    if (short_form != NULL)
+    {
+        return put(to, short_form, origin);
+    }
+    if (code_point == (uint32_t)quote)
+    {
+        (void)snprintf(escaped, sizeof escaped, "\\%c", quote);
+        return put(to, escaped, origin);
+    }
+    if (lb_jinja_char_is_printable(code_point))
+    {
+        return lb_jinja_builder_bytes(to, at, size, origin);
+    }
+    (void)snprintf(escaped, sizeof escaped,
+                   code_point < 0x100     ? "\\x%02x"
+                   : code_point < 0x10000 ? "\\u%04x"
+                                          : "\\U%08x",
+                   code_point);
+    return put(to, escaped, origin);
+}
+
+static lobass_status repr_text(text_builder *to, const text *of)
+{
+    const bool has_single = memchr(of->data, '\'', of->size) != NULL;
+    const bool has_double = memchr(of->data, '"', of->size) != NULL;
+    const char quote = has_single && !has_double ? '"' : '\'';
+    const char around[] = {quote, '\0'};
+    LB_TRY(put(to, around, 0));
+    size_t size = 0;
+    for (size_t at = 0; at < of->size; at += size)
+    {
+        const uint32_t c = lb_jinja_char_at(of->data + at, &size);
+        LB_TRY(repr_char(to, of->data + at, size, c, quote, lb_jinja_text_origin(of, at)));
+    }
+    return put(to, around, 0);
+}
+
+static lobass_status repr_list(text_builder *to, const list *of, const char *begin, const char *end)
+{
+    LB_TRY(put(to, begin, 0));
+    for (size_t i = 0; i < of->count; i++)
+    {
+        LB_TRY(i > 0 ? put(to, ", ", 0) : LOBASS_OK);
+        LB_TRY(lb_jinja_repr(to, &of->items[i]));
+    }
+    return put(to, end, 0);
+}
+
+static lobass_status repr_dict(text_builder *to, const dict *of)
+{
+    LB_TRY(put(to, "{", 0));
+    for (size_t i = 0; i < of->count; i++)
+    {
+        LB_TRY(i > 0 ? put(to, ", ", 0) : LOBASS_OK);
+        LB_TRY(lb_jinja_repr(to, &of->entries[i].key));
+        LB_TRY(put(to, ": ", 0));
+        LB_TRY(lb_jinja_repr(to, &of->entries[i].value));
+    }
+    return put(to, "}", 0);
+}
+
+static lobass_status repr_view(text_builder *to, const value *of)
+{
+    const value *items = NULL;
+    size_t count = 0;
+    LB_TRY(lb_jinja_collect_all(to->jinja, of, &items, &count));
+    const list all = {items, count};
+    LB_TRY(put(to, lb_jinja_type_name(of), 0));
+    return repr_list(to, &all, "([", "])");
+}
+
+static lobass_status repr_range(text_builder *to, const range *of)
+{
+    char printed[80];
+    if (of->step == 1)
+    {
+        (void)snprintf(printed, sizeof printed, "range(%lld, %lld)", (long long)of->start,
+                       (long long)of->stop);
+    }
+    else
+    {
+        (void)snprintf(printed, sizeof printed, "range(%lld, %lld, %lld)", (long long)of->start,
+                       (long long)of->stop, (long long)of->step);
+    }
+    return put(to, printed, 0);
+}
+
+static lobass_status repr_named(text_builder *to, const value *of)
+{
+    if (of->kind == KIND_NAMESPACE)
+    {
+        LB_TRY(put(to, "<Namespace ", 0));
+        LB_TRY(repr_dict(to, lb_jinja_dict_of(of)));
+        return put(to, ">", 0);
+    }
+    if (of->kind == KIND_MACRO)
+    {
+        const macro *called = of->as.object;
+        LB_TRY(put(to, "<Macro ", 0));
+        LB_TRY(called->definition->name == NULL ? put(to, "anonymous", 0)
+                                                : repr_text(to, called->definition->name));
+        return put(to, ">", 0);
+    }
+    if (of->kind == KIND_LOOP)
+    {
+        char printed[80];
+        int64_t length = 0;
+        LB_TRY(lb_jinja_length(to->jinja, of, &length));
+        (void)snprintf(printed, sizeof printed, "<LoopContext %lld/%lld>",
+                       (long long)((const loop *)of->as.object)->index0 + 1, (long long)length);
+        return put(to, printed, 0);
+    }
+    return lb_jinja_fail(to->jinja, "a %s has no text that means anything", lb_jinja_type_name(of));
+}
+
+static lobass_status repr_object(text_builder *to, const value *of)
+{
+    switch ((value_kind)of->kind)
+    {
+    case KIND_LIST:
+        return repr_list(to, lb_jinja_list_of(of), "[", "]");
+    case KIND_TUPLE:
+        return repr_list(to, lb_jinja_list_of(of), "(",
+                         lb_jinja_list_of(of)->count == 1 ? ",)" : ")");
+    case KIND_DICT:
+        return repr_dict(to, lb_jinja_dict_of(of));
+    case KIND_VIEW:
+        return repr_view(to, of);
+    case KIND_RANGE:
+        return repr_range(to, of->as.object);
+    default:
+        return repr_named(to, of);
+    }
+}
+
+lobass_status lb_jinja_repr(text_builder *to, const value *of)
+{
+    char printed[LB_JINJA_REAL_SIZE];
+    LB_TRY(lb_jinja_step(to->jinja, 1));
+    switch ((value_kind)of->kind)
+    {
+    case KIND_UNDEFINED:
+        return put(to, "Undefined", 0);
+    case KIND_NONE:
+        return put(to, "None", of->origin);
+    case KIND_BOOLEAN:
+        return put(to, of->as.boolean ? "True" : "False", of->origin);
+    case KIND_INTEGER:
+        (void)snprintf(printed, sizeof printed, "%lld", (long long)of->as.integer);
+        return put(to, printed, of->origin);
+    case KIND_REAL:
+        lb_jinja_real_print(printed, of->as.real);
+        return put(to, printed, of->origin);
+    case KIND_STRING:
+        if (of->is_safe)
+        {
+            LB_TRY(put(to, "Markup(", 0));
+            LB_TRY(repr_text(to, lb_jinja_text_of(of)));
+            return put(to, ")", 0);
+        }
+        return repr_text(to, lb_jinja_text_of(of));
+    default:
+        break;
+    }
+    LB_TRY(lb_jinja_enter(to->jinja));
+    LB_TRY(repr_object(to, of));
+    lb_jinja_leave(to->jinja);
+    return LOBASS_OK;
+}
+
+lobass_status lb_jinja_print(text_builder *to, const value *of)
+{
+    if (of->kind == KIND_STRING)
+    {
+        return lb_jinja_builder_text(to, lb_jinja_text_of(of));
+    }
+    if (of->kind == KIND_UNDEFINED)
+    {
+        return LOBASS_OK;
+    }
+    return lb_jinja_repr(to, of);
+}
+
+lobass_status lb_jinja_text_from(lb_jinja *jinja, const text **made, const value *of)
+{
+    if (of->kind == KIND_STRING)
+    {
+        *made = lb_jinja_text_of(of);
+        return LOBASS_OK;
+    }
+    text_builder builder;
+    lb_jinja_builder_begin(&builder, jinja);
+    LB_TRY(lb_jinja_print(&builder, of));
+    return lb_jinja_builder_end(&builder, made);
+}
+
+lobass_status lb_jinja_print_escaped(text_builder *to, const text *of)
+{
+    size_t from = 0;
+    for (size_t at = 0; at < of->size; at++)
+    {
+        const char *meant = of->data[at] == '&'    ? "&amp;"
+                            : of->data[at] == '<'  ? "&lt;"
+                            : of->data[at] == '>'  ? "&gt;"
+                            : of->data[at] == '\'' ? "&#39;"
+                            : of->data[at] == '"'  ? "&#34;"
+                                                   : NULL;
+        if (meant != NULL)
+        {
+            LB_TRY(lb_jinja_builder_part(to, of, from, at));
+            LB_TRY(put(to, meant, lb_jinja_text_origin(of, at)));
+            from = at + 1;
+        }
+    }
+    return lb_jinja_builder_part(to, of, from, of->size);
+}

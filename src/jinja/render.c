@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Statements. A scope is where `set` puts a name: the template, an iteration of a loop, a macro or
+ * a block; names are looked for in the scopes around the place where they stand in the text. An
+ * `if` is no scope.
+ */
+#include <string.h>
+
+#include "jinja/jinja_private.h"
+
+typedef enum flow
+{
+    FLOW_ON,
+    FLOW_BREAK,
+    FLOW_CONTINUE
+} flow;
+
+static lobass_status run_all(lb_jinja *jinja, const node *first, scope *within, flow *next);
+
+lobass_status lb_jinja_scope_set(lb_jinja *jinja, scope *within, const text *name, const value *set)
+{
+    for (size_t i = 0; i < within->count; i++)
+    {
+        if (lb_jinja_text_equal(within->variables[i].name, name))
+        {
+            within->variables[i].value = *set;
+            return LOBASS_OK;
+        }
+    }
+    if (within->count == within->capacity)
+    {
+        void *grown = NULL;
+        const size_t wanted = within->capacity == 0 ? 4 : within->capacity * 2;
+        LB_TRY(lb_jinja_take(jinja, &grown, wanted, sizeof(variable)));
+        if (within->count > 0)
+        {
+            memcpy(grown, within->variables, within->count * sizeof(variable));
+        }
+        within->variables = grown;
+        within->capacity = wanted;
+    }
+    within->variables[within->count++] = (variable){name, *set};
+    return LOBASS_OK;
+}
+
+/* A scope may outlive its statement: macros keep where they stand. */
+lobass_status lb_jinja_scope_make(lb_jinja *jinja, scope **made, scope *parent)
+{
+    void *memory = NULL;
+    LB_TRY(lb_jinja_take(jinja, &memory, 1, sizeof **made));
+    *made = memory;
+    **made = (scope){.parent = parent};
+    return LOBASS_OK;
+}
+
+/* ---- assignment ------------------------------------------------------------------------------ */
+
+static lobass_status assign_tuple(lb_jinja *jinja, const node *target, const value *assigned,
+                                  scope *within)
+{
+    const value *items = NULL;
+    size_t count = 0;
+    size_t n = 0;
+    if (!lb_jinja_is_iterable(assigned))
+    {
+        return lb_jinja_fail(jinja, "cannot unpack non-iterable %s object",
+                             lb_jinja_type_name(assigned));
+    }
+    LB_TRY(lb_jinja_collect_all(jinja, assigned, &items, &count));
+    for (const node *part = target->items; part != NULL; part = part->next)
+    {
+        n++;
+    }
+    if (n != count)
+    {
+        return lb_jinja_fail(jinja, "found %zu values to unpack, expected %zu", count, n);
+    }
+    const value *next = items;
+    for (const node *part = target->items; part != NULL; part = part->next)
+    {
+        LB_TRY(lb_jinja_assign(jinja, part, next++, within));
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status find_variable(lb_jinja *jinja, const text *name, scope *within, value *found)
+{
+    const node named = {.kind = NODE_NAME, .name = name, .line = jinja->line};
+    return lb_jinja_evaluate(jinja, found, &named, within);
+}
+
+static lobass_status assign_in_namespace(lb_jinja *jinja, const node *target, const value *assigned,
+                                         scope *within)
+{
+    value space = {0};
+    LB_TRY(find_variable(jinja, target->name, within, &space));
+    if (space.kind != KIND_NAMESPACE)
+    {
+        return lb_jinja_fail(jinja, "cannot assign attribute on non-namespace object");
+    }
+    dict *members = NULL;
+    memcpy(&members, &space.as.object, sizeof members);
+    return lb_jinja_dict_set(jinja, members, &target->constant, assigned);
+}
+
+lobass_status lb_jinja_assign(lb_jinja *jinja, const node *target, const value *assigned,
+                              scope *within)
+{
+    switch (target->kind)
+    {
+    case NODE_TUPLE:
+        return assign_tuple(jinja, target, assigned, within);
+    case NODE_NAMESPACE_TARGET:
+        return assign_in_namespace(jinja, target, assigned, within);
+    default:
+        return lb_jinja_scope_set(jinja, within, target->name, assigned);
+    }
+}
+
+/* ---- blocks whose text is a value ------------------------------------------------------------ */
+
+/* *TEXT <- what the body writes. */
+lobass_status lb_jinja_capture(lb_jinja *jinja, const node *body, scope *within, const text **made)
+{
+    text_builder captured;
+    text_builder *const around = jinja->output;
+    flow next = FLOW_ON;
+    lb_jinja_builder_begin(&captured, jinja);
+    jinja->output = &captured;
+    LB_TRY(run_all(jinja, body, within, &next));
+    jinja->output = around;
+    return lb_jinja_builder_end(&captured, made);
+}
+
+static lobass_status run_set_block(lb_jinja *jinja, const node *at, scope *within)
+{
+    scope *inner = NULL;
+    const text *made = NULL;
+    LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
+    LB_TRY(lb_jinja_capture(jinja, at->body, inner, &made));
+    value result = lb_jinja_of_text(made);
+    if (at->right != NULL)
+    {
+        LB_TRY(lb_jinja_evaluate_filters(jinja, &result, at->right, inner, &result));
+    }
+    return lb_jinja_assign(jinja, at->left, &result, within);
+}
+
+static lobass_status run_filter_block(lb_jinja *jinja, const node *at, scope *within)
+{
+    scope *inner = NULL;
+    const text *made = NULL;
+    LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
+    LB_TRY(lb_jinja_capture(jinja, at->body, inner, &made));
+    value result = lb_jinja_of_text(made);
+    LB_TRY(lb_jinja_evaluate_filters(jinja, &result, at->left, inner, &result));
+    return lb_jinja_print(jinja->output, &result);
+}
+
+static lobass_status block_add(lb_jinja *jinja, size_t start, size_t end)
+{
+    if (jinja->n_blocks == jinja->blocks_capacity)
+    {
+        void *grown = NULL;
+        const size_t wanted = jinja->blocks_capacity == 0 ? 8 : jinja->blocks_capacity * 2;
+        LB_TRY(lb_jinja_take(jinja, &grown, wanted, sizeof *jinja->blocks));
+        if (jinja->n_blocks > 0)
+        {
+            memcpy(grown, jinja->blocks, jinja->n_blocks * sizeof *jinja->blocks);
+        }
+        jinja->blocks = grown;
+        jinja->blocks_capacity = wanted;
+    }
+    jinja->blocks[jinja->n_blocks++] = (lb_jinja_block){start, end};
+    return LOBASS_OK;
+}
+
+/* A block's place is that in the rendering, as transformers counts it: what is being captured
+ * around it is not there yet. */
+static lobass_status run_generation(lb_jinja *jinja, const node *at, scope *within)
+{
+    scope *inner = NULL;
+    const text *made = NULL;
+    LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
+    LB_TRY(lb_jinja_capture(jinja, at->body, inner, &made));
+    const size_t start = jinja->root->size;
+    LB_TRY(block_add(jinja, start, start + made->size));
+    return lb_jinja_builder_text(jinja->output, made);
+}
+
+/* {% call %}: the call's own text, its body being `caller`. */
+static lobass_status run_call_block(lb_jinja *jinja, const node *at, scope *within)
+{
+    value caller = {0};
+    value result = {0};
+    LB_TRY(lb_jinja_macro_make(jinja, &caller, at, within));
+    LB_TRY(lb_jinja_evaluate_call(jinja, &result, at->left, within, &caller));
+    return lb_jinja_print(jinja->output, &result);
+}
+
+/* ---- loops ----------------------------------------------------------------------------------- */
+
+static lobass_status run_for(lb_jinja *jinja, const node *at, scope *within)
+{
+    loop *around = NULL;
+    flow next = FLOW_ON;
+    bool has_item = false;
+    LB_TRY(lb_jinja_loop_make(jinja, &around, at, within));
+    const value itself = lb_jinja_of_object(KIND_LOOP, around);
+    for (;;)
+    {
+        value item = {0};
+        scope *inner = NULL;
+        LB_TRY(lb_jinja_loop_next(jinja, around, &item, &has_item));
+        if (!has_item)
+        {
+            break;
+        }
+        LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
+        LB_TRY(lb_jinja_scope_set(jinja, inner, &lb_jinja_word_loop, &itself));
+        LB_TRY(lb_jinja_assign(jinja, at->left, &item, inner));
+        LB_TRY(run_all(jinja, at->body, inner, &next));
+        if (next == FLOW_BREAK)
+        {
+            break;
+        }
+    }
+    if (around->index0 >= 0 || at->otherwise == NULL)
+    {
+        return LOBASS_OK;
+    }
+    scope *inner = NULL;
+    next = FLOW_ON;
+    LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
+    return run_all(jinja, at->otherwise, inner, &next);
+}
+
+/* ---- the others ------------------------------------------------------------------------------ */
+
+static lobass_status run_if(lb_jinja *jinja, const node *at, scope *within, flow *next)
+{
+    value passed = {0};
+    LB_TRY(lb_jinja_evaluate(jinja, &passed, at->left, within));
+    if (lb_jinja_truth(&passed))
+    {
+        return run_all(jinja, at->body, within, next);
+    }
+    for (const node *other = at->items; other != NULL; other = other->next)
+    {
+        jinja->line = other->line;
+        LB_TRY(lb_jinja_evaluate(jinja, &passed, other->left, within));
+        if (lb_jinja_truth(&passed))
+        {
+            return run_all(jinja, other->body, within, next);
+        }
+    }
+    return run_all(jinja, at->otherwise, within, next);
+}
+
+/* The values see what is around, not each other. */
+static lobass_status run_with(lb_jinja *jinja, const node *at, scope *within, flow *next)
+{
+    scope *inner = NULL;
+    LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
+    for (const node *pair = at->items; pair != NULL; pair = pair->next)
+    {
+        value assigned = {0};
+        LB_TRY(lb_jinja_evaluate(jinja, &assigned, pair->right, within));
+        LB_TRY(lb_jinja_assign(jinja, pair->left, &assigned, inner));
+    }
+    return run_all(jinja, at->body, inner, next);
+}
+
+static lobass_status run_print(lb_jinja *jinja, const node *at, scope *within)
+{
+    for (const node *printed = at->items; printed != NULL; printed = printed->next)
+    {
+        value result = {0};
+        LB_TRY(lb_jinja_evaluate(jinja, &result, printed, within));
+        LB_TRY(lb_jinja_print(jinja->output, &result));
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status run_set(lb_jinja *jinja, const node *at, scope *within)
+{
+    value assigned = {0};
+    LB_TRY(lb_jinja_evaluate(jinja, &assigned, at->right, within));
+    return lb_jinja_assign(jinja, at->left, &assigned, within);
+}
+
+static lobass_status run_macro(lb_jinja *jinja, const node *at, scope *within)
+{
+    value made = {0};
+    LB_TRY(lb_jinja_macro_make(jinja, &made, at, within));
+    return lb_jinja_scope_set(jinja, within, at->name, &made);
+}
+
+static lobass_status run(lb_jinja *jinja, const node *at, scope *within, flow *next)
+{
+    jinja->line = at->line;
+    LB_TRY(lb_jinja_step(jinja, 1));
+    switch (at->kind)
+    {
+    case NODE_DATA:
+        return lb_jinja_builder_text(jinja->output, lb_jinja_text_of(&at->constant));
+    case NODE_PRINT:
+        return run_print(jinja, at, within);
+    case NODE_SET:
+        return run_set(jinja, at, within);
+    case NODE_SET_BLOCK:
+        return run_set_block(jinja, at, within);
+    case NODE_FOR:
+        return run_for(jinja, at, within);
+    case NODE_IF:
+        return run_if(jinja, at, within, next);
+    case NODE_WITH:
+        return run_with(jinja, at, within, next);
+    case NODE_MACRO:
+        return run_macro(jinja, at, within);
+    case NODE_CALL_BLOCK:
+        return run_call_block(jinja, at, within);
+    case NODE_FILTER_BLOCK:
+        return run_filter_block(jinja, at, within);
+    case NODE_GENERATION:
+        return run_generation(jinja, at, within);
+    case NODE_BREAK:
+        *next = FLOW_BREAK;
+        return LOBASS_OK;
+    default:
+        *next = FLOW_CONTINUE;
+        return LOBASS_OK;
+    }
+}
+
+static lobass_status run_all(lb_jinja *jinja, const node *first, scope *within, flow *next)
+{
+    *next = FLOW_ON;
+    LB_TRY(lb_jinja_enter(jinja));
+    for (const node *at = first; at != NULL && *next == FLOW_ON; at = at->next)
+    {
+        LB_TRY(run(jinja, at, within, next));
+    }
+    lb_jinja_leave(jinja);
+    return LOBASS_OK;
+}
+
+static lobass_status set_variables(lb_jinja *jinja, scope *globals,
+                                   const lb_jinja_member *variables, size_t n_variables)
+{
+    for (size_t i = 0; i < n_variables; i++)
+    {
+        const text *name = NULL;
+        LB_TRY(lb_jinja_text_copy(jinja, &name, variables[i].name, variables[i].size, 0));
+        LB_TRY(lb_jinja_scope_set(jinja, globals, name, &variables[i].value));
+    }
+    return LOBASS_OK;
+}
+
+lobass_status lb_jinja_render(lb_jinja *jinja, lb_jinja_rendering *rendering,
+                              const lb_jinja_template *parsed, const lb_jinja_member *variables,
+                              size_t n_variables, bool *is_raised, lobass_error *error)
+{
+    text_builder output;
+    scope *globals = NULL;
+    const text *made = NULL;
+    flow next = FLOW_ON;
+    lb_jinja_builder_begin(&output, jinja);
+    jinja->where = parsed->where;
+    jinja->error = error;
+    jinja->line = 1;
+    jinja->n_steps = 0;
+    jinja->depth = 0;
+    jinja->output = &output;
+    jinja->root = &output;
+    jinja->n_blocks = 0;
+    jinja->blocks = NULL;
+    jinja->blocks_capacity = 0;
+    jinja->is_raised = false;
+    scope *outermost = NULL;
+    lobass_status status = LOBASS_OK;
+    LB_TRY_GOTO(lb_jinja_scope_make(jinja, &outermost, NULL));
+    LB_TRY_GOTO(set_variables(jinja, outermost, variables, n_variables));
+    LB_TRY_GOTO(lb_jinja_scope_make(jinja, &globals, outermost));
+    LB_TRY_GOTO(run_all(jinja, parsed->body, globals, &next));
+    LB_TRY_GOTO(lb_jinja_builder_end(&output, &made));
+    *rendering = (lb_jinja_rendering){made->data,    made->size,    output.runs,
+                                      output.n_runs, jinja->blocks, jinja->n_blocks};
+done:
+    if (is_raised != NULL)
+    {
+        *is_raised = jinja->is_raised;
+    }
+    return status;
+}
