@@ -72,6 +72,7 @@ lobass_status lb_jinja_string(lb_jinja *jinja, lb_jinja_value *value, const char
 lb_jinja_value lb_jinja_none(void);
 lb_jinja_value lb_jinja_boolean(bool truth);
 lb_jinja_value lb_jinja_integer(int64_t number, uint32_t origin);
+lb_jinja_value lb_jinja_real(double number, uint32_t origin);
 /* Copies the list of VALUES. */
 lobass_status lb_jinja_list(lb_jinja *jinja, lb_jinja_value *value, const lb_jinja_value *values,
                             size_t count, lobass_error *error);

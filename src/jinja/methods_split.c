@@ -56,7 +56,8 @@ static bool is_space_at(const text *of, size_t at, size_t *size)
     return lb_jinja_char_is_space(lb_jinja_char_at(of->data + at, size));
 }
 
-/* By runs of white space, none at the ends; what is left after MOST cuts is the last part. */
+/* By runs of white space, none at the ends; what is left after MOST cuts is the last part, with the
+ * white space behind it. */
 static lobass_status split_by_space(call *c, parts *to, int64_t most)
 {
     const text *of = lb_jinja_self_text(c);
@@ -80,12 +81,7 @@ static lobass_status split_by_space(call *c, parts *to, int64_t most)
         }
         if (most == 0)
         {
-            end = of->size;
-            while (end > at && is_space_at(of, char_before(of, end), &size))
-            {
-                end = char_before(of, end);
-            }
-            return part_add(c, to, at, end);
+            return part_add(c, to, at, of->size);
         }
         LB_TRY(part_add(c, to, at, end));
         most -= most > 0;
@@ -114,14 +110,7 @@ static lobass_status split_by_space_backward(call *c, parts *to, int64_t most)
         {
             start = char_before(of, start);
         }
-        if (most == 0)
-        {
-            start = 0;
-            while (is_space_at(of, start, &size))
-            {
-                start += size;
-            }
-        }
+        start = most == 0 ? 0 : start;
         LB_TRY(part_add(c, to, start, at));
         if (most == 0)
         {

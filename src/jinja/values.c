@@ -25,6 +25,11 @@ value lb_jinja_integer(int64_t number, uint32_t origin)
     return (value){.kind = KIND_INTEGER, .origin = origin, .as = {.integer = number}};
 }
 
+value lb_jinja_real(double number, uint32_t origin)
+{
+    return (value){.kind = KIND_REAL, .origin = origin, .as = {.real = number}};
+}
+
 value lb_jinja_of_text(const text *of)
 {
     return (value){.kind = KIND_STRING, .as = {.object = of}};

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Chat templates: renderings and failures as jinja2 has them (jinja_cases.jsonl, made by
+ * make_jinja_cases.py), where every character of a rendering comes from, what is refused when a
+ * template is read, and that a template which does not end, or grows without end, is stopped.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "unit/jinja/json_values.h"
+
+#define CASES TEST_SOURCE_DIR "/tests/unit/jinja/jinja_cases.jsonl"
+#define CASES_CLOCK INT64_C(1741536247) /* 2025-03-09 16:04:07, as in make_jinja_cases.py */
+
+static lb_jinja *renderer_make(void)
+{
+    lb_jinja *jinja = NULL;
+    const lb_jinja_limits limits = lb_jinja_limits_default();
+    assert_int_equal(lb_jinja_create(&jinja, &limits, NULL), LOBASS_OK);
+    lb_jinja_set_clock(jinja, CASES_CLOCK);
+    return jinja;
+}
+
+/* Renders SOURCE with the members of VARIABLES (may be NULL). */
+static lobass_status render(lb_jinja *jinja, lb_jinja_rendering *rendering, const char *source,
+                            size_t size, const json_t *variables, lobass_error *error)
+{
+    lb_jinja_template *parsed = NULL;
+    size_t count = 0;
+    lb_jinja_reset(jinja);
+    lobass_status status = lb_jinja_template_parse(&parsed, source, size, "template", error);
+    if (status == LOBASS_OK)
+    {
+        lb_jinja_member *members = members_from_json(jinja, variables, &count, error);
+        status = lb_jinja_render(jinja, rendering, parsed, members, count, NULL, error);
+        free(members);
+    }
+    lb_jinja_template_free(parsed);
+    return status;
+}
+
+/* Whether a case came out as jinja2 has it; says so where it did not. */
+static bool check_case(lb_jinja *jinja, const json_t *given, const json_t *shared)
+{
+    const json_t *source = json_object_get(given, "template");
+    const json_t *expected = json_object_get(given, "rendered");
+    const json_t *own = json_object_get(given, "variables");
+    lb_jinja_rendering rendering = {0};
+    lobass_error error = {0};
+    const lobass_status status =
+        render(jinja, &rendering, json_string_value(source), json_string_length(source),
+               own == NULL ? shared : own, &error);
+    const bool is_right =
+        expected == NULL ? status != LOBASS_OK && strncmp(error.message, "template: line ", 15) == 0
+                         : status == LOBASS_OK &&
+                               rendering.size == json_string_length(expected) &&
+                               memcmp(rendering.text, json_string_value(expected),
+                                      rendering.size) == 0;
+    if (!is_right)
+    {
+        print_error("%s\n  expected %s\n  found    %s\n", json_string_value(source),
+                    expected == NULL ? json_string_value(json_object_get(given, "error"))
+                                     : json_string_value(expected),
+                    status == LOBASS_OK ? rendering.text : error.message);
+    }
+    return is_right;
+}
+
+static void test_cases_of_jinja2(void **state)
+{
+    lb_jinja *jinja = renderer_make();
+    lb_record_reader *reader = NULL;
+    lb_record record;
+    bool has_record = true;
+    json_t *first = NULL;
+    size_t n_cases = 0;
+    size_t n_wrong = 0;
+    (void)state;
+    assert_int_equal(lb_record_reader_open(&reader, CASES, NULL), LOBASS_OK);
+    while (has_record)
+    {
+        assert_int_equal(lb_record_reader_next(reader, &record, &has_record, NULL), LOBASS_OK);
+        json_t *given = NULL;
+        if (!has_record)
+        {
+            break;
+        }
+        assert_int_equal(lb_json_parse(&given, record.data, record.size, CASES, NULL), LOBASS_OK);
+        if (first == NULL)
+        {
+            first = given;
+            continue;
+        }
+        n_cases++;
+        n_wrong += !check_case(jinja, given, json_object_get(first, "variables"));
+        json_decref(given);
+    }
+    json_decref(first);
+    lb_record_reader_close(reader);
+    lb_jinja_free(jinja);
+    assert_true(n_cases > 150);
+    assert_int_equal(n_wrong, 0);
+}
+
+/* The origins of a rendering as a letter for each byte: "t" for the template's own. */
+static void expect_origins(const char *source, const char *expected)
+{
+    lb_jinja *jinja = renderer_make();
+    lb_jinja_rendering rendering = {0};
+    lobass_error error = {0};
+    json_t *variables = json_loads(
+        "{\"m\": {\"content\": \" Hello, World \", \"n\": 7, \"calls\": [{\"a\": \"b\"}]}}", 0,
+        NULL);
+    char found[256] = "";
+    if (render(jinja, &rendering, source, strlen(source), variables, &error) != LOBASS_OK)
+    {
+        fail_msg("%s", error.message);
+    }
+    for (size_t run = 0, at = 0; run < rendering.n_runs; run++)
+    {
+        assert_true(rendering.runs[run].end > at && rendering.runs[run].end < sizeof found);
+        for (; at < rendering.runs[run].end; at++)
+        {
+            found[at] = rendering.runs[run].origin == 0 ? 't' : 'r';
+        }
+    }
+    assert_int_equal(strlen(found), rendering.size);
+    assert_string_equal(found, expected);
+    json_decref(variables);
+    lb_jinja_free(jinja);
+}
+
+static void test_origins(void **state)
+{
+    (void)state;
+    expect_origins("<{{ m.content|trim }}>", "trrrrrrrrrrrrt");
+    expect_origins("{{ 'a' + m.content[1:6] ~ 'b' }}", "trrrrrt");
+    expect_origins("{{ m.content.split(',')[1].strip().upper() }}!", "rrrrrt");
+    expect_origins("{{ m.content|replace('Hello', 'Bye')|trim }}", "tttrrrrrrr");
+    expect_origins("{% set x %}[{{ m.n }}]{% endset %}{{ x|title }}", "trt");
+    expect_origins("{% macro f(a) %}({{ a }}){% endmacro %}{{ f(m.n) }}", "trt");
+    expect_origins("{{ m.calls|tojson }}", "tttrttttrttt");
+    expect_origins("{{ '%s:%d' % (m.content[1:3], m.n) }}", "rrtr");
+    expect_origins("{{ [m.content[1:3], 'x']|join('-') }}", "rrtt");
+    expect_origins("{{ 'Hello' if m.content else '' }}", "ttttt");
+}
+
+static void test_blocks(void **state)
+{
+    static const char source[] =
+        "é{% for x in [1, 2] %}{% generation %}<{{ x }}>{% endgeneration %}{% endfor %}";
+    lb_jinja *jinja = renderer_make();
+    lb_jinja_rendering rendering = {0};
+    lb_jinja_template *parsed = NULL;
+    (void)state;
+    assert_int_equal(render(jinja, &rendering, source, strlen(source), NULL, NULL), LOBASS_OK);
+    assert_int_equal(rendering.n_blocks, 2);
+    assert_int_equal(rendering.blocks[0].start, 2);
+    assert_int_equal(rendering.blocks[0].end, 5);
+    assert_int_equal(rendering.blocks[1].start, 5);
+    assert_int_equal(rendering.blocks[1].end, 8);
+    assert_int_equal(lb_jinja_template_parse(&parsed, source, strlen(source), "t", NULL),
+                     LOBASS_OK);
+    assert_true(lb_jinja_template_has_generation(parsed));
+    assert_false(lb_jinja_template_mentions(parsed, "tools"));
+    lb_jinja_template_free(parsed);
+    lb_jinja_free(jinja);
+}
+
+static void expect_failure(const char *source, size_t size, lobass_status status, const char *words)
+{
+    lb_jinja *jinja = renderer_make();
+    lb_jinja_rendering rendering = {0};
+    lobass_error error = {0};
+    assert_int_equal(render(jinja, &rendering, source, size, NULL, &error), status);
+    if (strstr(error.message, words) == NULL || strchr(error.message, '\n') != NULL)
+    {
+        fail_msg("\"%s\" in %s", words, error.message);
+    }
+    lb_jinja_free(jinja);
+}
+
+static void test_refused_when_read(void **state)
+{
+    (void)state;
+    expect_failure("a\n{% include 'x' %}", 19, LOBASS_UNSUPPORTED,
+                   "template: line 2: {% include %} is not supported");
+    expect_failure("{% if false %}{{ 1|pprint }}{% endif %}", 39, LOBASS_UNSUPPORTED,
+                   "the filter \"pprint\" is not supported");
+    expect_failure("{% for x in [] recursive %}{% endfor %}", 39, LOBASS_UNSUPPORTED, "recursive");
+    expect_failure("{{ 99999999999999999999 }}", 26, LOBASS_UNSUPPORTED, "64 bits");
+    expect_failure("a\n\xFF", 3, LOBASS_BAD_FORMAT, "template: line 2: found a byte");
+    expect_failure("a\0b", 3, LOBASS_BAD_FORMAT, "a NUL");
+    expect_failure("\n\n{{ nope.x }}", 14, LOBASS_BAD_FORMAT,
+                   "template: line 3: 'nope' is undefined");
+}
+
+static void test_stopped(void **state)
+{
+    static const char *const sources[] = {
+        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{% set ns = namespace(x='x') %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}"
+        "{% endfor %}",
+        "{{ 'x' * 1000000000000 }}",
+        "{{ [[]] * 1000000000 }}",
+        "{{ 'x'.center(10000000000) }}",
+        "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
+        "{% for i in range(9999) %}{{ range(9999)|map('string')|join }}{% endfor %}"};
+    (void)state;
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
+    {
+        expect_failure(sources[i], strlen(sources[i]), LOBASS_BAD_FORMAT, "template: line 1: ");
+    }
+}
+
+/* A megabyte of PART between "{{" and "}}". */
+static void expect_deep(const char *part)
+{
+    const size_t size = (size_t)1024 * 1024;
+    char *source = malloc(size + 1);
+    lb_jinja *jinja = renderer_make();
+    lb_jinja_rendering rendering = {0};
+    lobass_error error = {0};
+    assert_non_null(source);
+    memcpy(source, "{{ ", 3);
+    for (size_t i = 3; i < size - 3; i++)
+    {
+        source[i] = part[(i - 3) % strlen(part)];
+    }
+    memcpy(source + size - 3, " }}", 4);
+    assert_int_not_equal(render(jinja, &rendering, source, size, NULL, &error), LOBASS_OK);
+    assert_non_null(strstr(error.message, "template: line 1: "));
+    lb_jinja_free(jinja);
+    free(source);
+}
+
+static void test_deep(void **state)
+{
+    static const char *const parts[] = {"(",   "[", "{", "-", "not ", "a.", "a+",
+                                        "a|b|", "a~", "a(", "a[", "a if ", "1 is ", "f(f("};
+    (void)state;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+    {
+        expect_deep(parts[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases_of_jinja2), cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_blocks),          cmocka_unit_test(test_refused_when_read),
+        cmocka_unit_test(test_stopped),         cmocka_unit_test(test_deep)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
