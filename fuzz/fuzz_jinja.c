@@ -3,20 +3,9 @@
  * Any bytes as a chat template: it is refused with one line, when it is read or when it runs, or it
  * renders text whose origins cover it. Limits are small, so that what does not end is soon stopped.
  */
-#include <stdlib.h>
-#include <string.h>
+#include "fuzz.h"
 
 #include "jinja/jinja.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool holds)
-{
-    if (!holds)
-    {
-        abort();
-    }
-}
 
 static void require_line(const lobass_error *error)
 {
@@ -53,14 +42,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     else
     {
+        fuzz_n_accepted++;
         lb_jinja_rendering rendering = {0};
         lb_jinja_member variables[2];
         const size_t count = make_variables(jinja, variables);
-        if (lb_jinja_render(jinja, &rendering, parsed, variables, count, NULL, &error) ==
-            LOBASS_OK)
+        if (lb_jinja_render(jinja, &rendering, parsed, variables, count, NULL, &error) == LOBASS_OK)
         {
-            const size_t end =
-                rendering.n_runs == 0 ? 0 : rendering.runs[rendering.n_runs - 1].end;
+            const size_t end = rendering.n_runs == 0 ? 0 : rendering.runs[rendering.n_runs - 1].end;
             require(end == rendering.size && strlen(rendering.text) <= rendering.size);
         }
         else

@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "jinja/jinja_private.h"
+#include "jinja/tree.h"
 
 /* How messages call the owner of what is missing. */
 static const char *owner_name(const value *of)

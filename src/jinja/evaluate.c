@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "jinja/jinja_private.h"
+#include "jinja/tree.h"
 
 static lobass_status evaluate_name(lb_jinja *jinja, value *result, const text *name, scope *within)
 {

@@ -287,7 +287,7 @@ static lobass_status run_urlencode(call *c, value *result)
         char quoted[4] = {of->data[i], '\0'};
         if (!is_plain_in_url(of->data[i]) || of->data[i] == '\0')
         {
-            (void)snprintf(quoted, sizeof quoted, "%%%02X", (unsigned char)of->data[i]);
+            (void)lb_print(quoted, sizeof quoted, "%%%02X", (unsigned char)of->data[i]);
         }
         LB_TRY(
             lb_jinja_builder_bytes(&builder, quoted, strlen(quoted), lb_jinja_text_origin(of, i)));
@@ -375,10 +375,7 @@ static lobass_status run_tojson(call *c, value *result)
     return LOBASS_OK;
 }
 
-#define FILTER(name, function, n_required, ...)            \
-    {                                                      \
-        {name, {__VA_ARGS__}, n_required, false}, function \
-    }
+#define FILTER(name, function, n_required, ...) {{name, {__VA_ARGS__}, n_required, false}, function}
 
 const filter_row lb_jinja_text_filters[] = {
     FILTER("trim", run_trim, 0, "chars"),

@@ -88,7 +88,7 @@ static bool read_real(const text *of, double *real)
     }
     digits[n] = '\0';
     char *end = NULL;
-    *real = n == 0 ? 0.0 : strtod(digits, &end);
+    *real = n == 0 ? 0.0 : lb_real_parse(digits, &end);
     return n > 0 && *end == '\0';
 }
 
@@ -222,8 +222,8 @@ static double round_common(double real, int64_t precision)
     }
     if (precision >= 0)
     {
-        (void)snprintf(printed, sizeof printed, "%.*f", (int)precision, real);
-        return strtod(printed, NULL);
+        (void)lb_print(printed, sizeof printed, "%.*f", (int)precision, real);
+        return lb_real_parse(printed, NULL);
     }
     const double unit = pow(10.0, (double)-precision);
     return nearbyint(real / unit) * unit;
@@ -273,10 +273,7 @@ static lobass_status run_attr(call *c, value *result)
                                               &c->bound[0]);
 }
 
-#define FILTER(name, function, n_required, ...)            \
-    {                                                      \
-        {name, {__VA_ARGS__}, n_required, false}, function \
-    }
+#define FILTER(name, function, n_required, ...) {{name, {__VA_ARGS__}, n_required, false}, function}
 
 const filter_row lb_jinja_value_filters[] = {
     FILTER("length", run_length, 0, NULL),
@@ -293,7 +290,7 @@ const filter_row lb_jinja_value_filters[] = {
 const filter_row *lb_jinja_filter_find(const text *name)
 {
     const filter_row *const tables[] = {lb_jinja_text_filters, lb_jinja_value_filters,
-                                        lb_jinja_sequence_filters};
+                                        lb_jinja_sequence_filters, lb_jinja_order_filters};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
     {
         for (const filter_row *row = tables[i]; row->signature.name != NULL; row++)

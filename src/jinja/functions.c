@@ -12,7 +12,8 @@
 
 enum
 {
-    MOST_RANGE = 100000 /* jinja2's sandbox */
+    MOST_RANGE = 100000, /* jinja2's sandbox */
+    PRINTED_SIZE = 24
 };
 
 static lobass_status run_range(call *c, value *result)
@@ -139,6 +140,38 @@ static lobass_status run_raise_exception(call *c, value *result)
     return lb_jinja_fail(c->jinja, "%s", said->data);
 }
 
+/* DIRECTIVE as a number with so many digits; false: it is none. */
+static bool print_number(char printed[PRINTED_SIZE], char directive, const struct tm *now)
+{
+    const int hour12 = now->tm_hour % 12 == 0 ? 12 : now->tm_hour % 12;
+    const int weekday = now->tm_wday == 0 ? 7 : now->tm_wday;
+    const struct
+    {
+        char directive;
+        int n_digits, number;
+    } numbers[] = {{'d', 2, now->tm_mday},
+                   {'m', 2, now->tm_mon + 1},
+                   {'y', 2, now->tm_year % 100},
+                   {'Y', 4, now->tm_year + 1900},
+                   {'H', 2, now->tm_hour},
+                   {'I', 2, hour12},
+                   {'M', 2, now->tm_min},
+                   {'S', 2, now->tm_sec},
+                   {'j', 3, now->tm_yday + 1},
+                   {'f', 6, 0},
+                   {'u', 1, weekday},
+                   {'w', 1, now->tm_wday}};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+    {
+        if (numbers[i].directive == directive)
+        {
+            (void)lb_print(printed, PRINTED_SIZE, "%0*d", numbers[i].n_digits, numbers[i].number);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* In English whatever the locale: names are written here. */
 static lobass_status put_time(text_builder *to, char directive, const struct tm *now)
 {
@@ -147,62 +180,29 @@ static lobass_status put_time(text_builder *to, char directive, const struct tm 
     static const char *const months[] = {"January",   "February", "March",    "April",
                                          "May",       "June",     "July",     "August",
                                          "September", "October",  "November", "December"};
-    char printed[64] = "";
-    const int hour12 = now->tm_hour % 12 == 0 ? 12 : now->tm_hour % 12;
+    const char *const day = days[now->tm_wday];
+    const char *const month = months[now->tm_mon];
+    char number[PRINTED_SIZE];
     switch (directive)
     {
     case 'A':
-        (void)snprintf(printed, sizeof printed, "%s", days[now->tm_wday]);
-        break;
+        return lb_jinja_builder_bytes(to, day, strlen(day), 0);
     case 'a':
-        (void)snprintf(printed, sizeof printed, "%.3s", days[now->tm_wday]);
-        break;
+        return lb_jinja_builder_bytes(to, day, 3, 0);
     case 'B':
-        (void)snprintf(printed, sizeof printed, "%s", months[now->tm_mon]);
-        break;
+        return lb_jinja_builder_bytes(to, month, strlen(month), 0);
     case 'b':
     case 'h':
-        (void)snprintf(printed, sizeof printed, "%.3s", months[now->tm_mon]);
-        break;
-    case 'I':
-        (void)snprintf(printed, sizeof printed, "%02d", hour12);
-        break;
+        return lb_jinja_builder_bytes(to, month, 3, 0);
     case 'p':
-        (void)snprintf(printed, sizeof printed, "%s", now->tm_hour < 12 ? "AM" : "PM");
-        break;
-    case 'f':
-        (void)snprintf(printed, sizeof printed, "000000");
-        break;
-    case 'd':
-    case 'e':
-    case 'm':
-    case 'y':
-    case 'Y':
-    case 'H':
-    case 'M':
-    case 'S':
-    case 'j':
-    case 'u':
-    case 'w':
-    case 'D':
-    case 'F':
-    case 'T':
-    case 'R':
-    {
-        const char pattern[] = {'%', directive, '\0'};
-        if (strftime(printed, sizeof printed, pattern, now) == 0)
-        {
-            return lb_jinja_fail(to->jinja, "strftime_now: %%%c failed", directive);
-        }
-        break;
-    }
+        return lb_jinja_builder_bytes(to, now->tm_hour < 12 ? "AM" : "PM", 2, 0);
     case '%':
-        (void)snprintf(printed, sizeof printed, "%%");
-        break;
+        return lb_jinja_builder_bytes(to, "%", 1, 0);
     default:
-        return lb_jinja_fail(to->jinja, "strftime_now: %%%c is not supported", directive);
+        return print_number(number, directive, now)
+                   ? lb_jinja_builder_bytes(to, number, strlen(number), 0)
+                   : lb_jinja_fail(to->jinja, "strftime_now: %%%c is not supported", directive);
     }
-    return lb_jinja_builder_bytes(to, printed, strlen(printed), 0);
 }
 
 static lobass_status run_strftime_now(call *c, value *result)
@@ -260,10 +260,7 @@ static lobass_status run_lipsum(call *c, value *result)
     return lb_jinja_fail(c->jinja, "lipsum() is not supported");
 }
 
-#define FUNCTION_OF_ALL(name, function)   \
-    {                                     \
-        {name, {NULL}, 0, true}, function \
-    }
+#define FUNCTION_OF_ALL(name, function) {{name, {NULL}, 0, true}, function}
 
 static const function_row rows[] = {
     {{"range", {"/start", "/stop", "/step"}, 1, false}, run_range},

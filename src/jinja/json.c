@@ -23,7 +23,7 @@ static lobass_status put_char(text_builder *to, const char *at, size_t size, uin
     const char *found = c != 0 && c < 0x80 ? strchr(names, (int)c) : NULL;
     if (found != NULL)
     {
-        (void)snprintf(escaped, sizeof escaped, "\\%c", meant[found - names]);
+        (void)lb_print(escaped, sizeof escaped, "\\%c", meant[found - names]);
         return put(to, escaped, origin);
     }
     if (c >= 0x20 && (c < 0x7F || !is_ascii))
@@ -36,10 +36,10 @@ static lobass_status put_char(text_builder *to, const char *at, size_t size, uin
     }
     if (c < 0x10000)
     {
-        (void)snprintf(escaped, sizeof escaped, "\\u%04x", c);
+        (void)lb_print(escaped, sizeof escaped, "\\u%04x", c);
         return put(to, escaped, origin);
     }
-    (void)snprintf(escaped, sizeof escaped, "\\u%04x\\u%04x", 0xD800 + ((c - 0x10000) >> 10),
+    (void)lb_print(escaped, sizeof escaped, "\\u%04x\\u%04x", 0xD800 + ((c - 0x10000) >> 10),
                    0xDC00 + ((c - 0x10000) & 0x3FF));
     return put(to, escaped, origin);
 }
@@ -80,7 +80,7 @@ static lobass_status put_scalar(text_builder *to, const value *of, const json_st
     case KIND_BOOLEAN:
         return put(to, of->as.boolean ? "true" : "false", of->origin);
     case KIND_INTEGER:
-        (void)snprintf(printed, sizeof printed, "%lld", (long long)of->as.integer);
+        (void)lb_print(printed, sizeof printed, "%lld", (long long)of->as.integer);
         return put(to, printed, of->origin);
     case KIND_REAL:
         lb_jinja_real_print(printed, of->as.real);

@@ -10,7 +10,7 @@
 
 #include <utf8proc.h>
 
-#include "jinja/jinja_private.h"
+#include "jinja/tree.h"
 
 enum
 {
@@ -187,15 +187,6 @@ static lobass_status name_read(lexer *l)
     return LOBASS_OK;
 }
 
-static bool is_digit_of(char c, unsigned base)
-{
-    const unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-                           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
-                           : c >= 'A' && c <= 'F' ? (unsigned)(c - 'A') + 10
-                                                  : 99;
-    return digit < base;
-}
-
 /* Behind digits with single underscores between them, from AT on; AT where there are none. */
 static size_t digits_end(const lexer *l, size_t at, unsigned base, bool may_begin_low)
 {
@@ -204,7 +195,7 @@ static size_t digits_end(const lexer *l, size_t at, unsigned base, bool may_begi
     {
         const size_t digit =
             end + (l->source[end] == '_' && (end > at || may_begin_low) && end + 1 < l->size);
-        if (!is_digit_of(l->source[digit], base))
+        if (!lb_jinja_is_digit_of(l->source[digit], base))
         {
             break;
         }
@@ -274,7 +265,7 @@ static lobass_status number_read(lexer *l)
     l->at = end;
     if (made->kind == TOKEN_REAL)
     {
-        made->real = strtod(digits, NULL);
+        made->real = lb_real_parse(digits, NULL);
         return LOBASS_OK;
     }
     for (size_t i = 0; i < n; i++)
@@ -289,65 +280,6 @@ static lobass_status number_read(lexer *l)
         }
     }
     return LOBASS_OK;
-}
-
-/* The digits of \xNN and its kind. */
-static bool hex_read(const char *at, const char *end, size_t n_digits, uint32_t *code_point)
-{
-    *code_point = 0;
-    for (size_t i = 0; i < n_digits; i++)
-    {
-        if (at + i >= end || !is_digit_of(at[i], 16))
-        {
-            return false;
-        }
-        const char c = at[i];
-        *code_point = *code_point * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-    }
-    return *code_point < 0x110000 && (*code_point < 0xD800 || *code_point > 0xDFFF);
-}
-
-/* What an escape at AT, behind the backslash, stands for; writes to OUT and returns what is behind
- * it, or NULL. */
-static const char *escape_read(const char *at, const char *end, char **out)
-{
-    static const char names[] = "abfnrtv\\'\"";
-    static const char meant[] = "\a\b\f\n\r\t\v\\'\"";
-    const char *found = *at != '\0' ? strchr(names, *at) : NULL;
-    uint32_t code_point = 0;
-    if (found != NULL)
-    {
-        *(*out)++ = meant[found - names];
-        return at + 1;
-    }
-    if (*at == '\n')
-    {
-        return at + 1;
-    }
-    const size_t n_hex = *at == 'x' ? 2 : *at == 'u' ? 4 : *at == 'U' ? 8 : 0;
-    size_t n_read = 1 + n_hex;
-    if (n_hex > 0)
-    {
-        if (!hex_read(at + 1, end, n_hex, &code_point))
-        {
-            return NULL;
-        }
-    }
-    else if (*at >= '0' && *at <= '7')
-    {
-        for (n_read = 0; n_read < 3 && at + n_read < end && at[n_read] >= '0' && at[n_read] <= '7';
-             n_read++)
-        {
-            code_point = code_point * 8 + (uint32_t)(at[n_read] - '0');
-        }
-    }
-    else
-    {
-        *(*out)++ = '\\'; /* no escape: it stays, with what is behind it */
-        return *at == 'N' ? NULL : at;
-    }
-    *out += utf8proc_encode_char((utf8proc_int32_t)code_point, (utf8proc_uint8_t *)*out);
-    return at + n_read;
 }
 
 static lobass_status string_read(lexer *l)
@@ -377,7 +309,7 @@ static lobass_status string_read(lexer *l)
             *out++ = *at++;
             continue;
         }
-        at = escape_read(at + 1, end, &out);
+        at = lb_jinja_escape_read(at + 1, end, &out);
         if (at == NULL)
         {
             return fail(l, "an escape in a string that names no character (\\x, \\u, \\U, \\N)");

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "jinja/jinja_private.h"
+#include "jinja/tree.h"
 
 /* The next item that the loop's condition lets through, from its source. */
 static lobass_status loop_pull(lb_jinja *jinja, loop *around, value *item, bool *has_item)

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "jinja/jinja_private.h"
+#include "jinja/tree.h"
 
 lobass_status lb_jinja_macro_make(lb_jinja *jinja, value *made, const node *definition,
                                   scope *within)

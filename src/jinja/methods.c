@@ -131,18 +131,10 @@ static lobass_status run_changed(call *c, value *result)
 /* ---- the table ------------------------------------------------------------------------------- */
 
 /* A parameter that begins with "/" is given by its place alone, as in Python's own functions. */
-#define METHOD(kind, name, function, n_required, ...)                   \
-    {                                                                   \
-        kind, {name, {__VA_ARGS__}, n_required, false}, function, false \
-    }
-#define METHOD_OF_ALL(kind, name, function)            \
-    {                                                  \
-        kind, {name, {NULL}, 0, true}, function, false \
-    }
-#define KEPT_AWAY(kind, name)                     \
-    {                                             \
-        kind, {name, {NULL}, 0, true}, NULL, true \
-    }
+#define METHOD(kind, name, function, n_required, ...) \
+    {kind, {name, {__VA_ARGS__}, n_required, false}, function, false}
+#define METHOD_OF_ALL(kind, name, function) {kind, {name, {NULL}, 0, true}, function, false}
+#define KEPT_AWAY(kind, name) {kind, {name, {NULL}, 0, true}, NULL, true}
 
 static const method_row rows[] = {
     METHOD(KIND_STRING, "strip", lb_jinja_str_strip, 0, "/chars"),

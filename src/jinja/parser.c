@@ -9,7 +9,7 @@
 
 #include <utf8proc.h>
 
-#include "jinja/jinja_private.h"
+#include "jinja/tree.h"
 
 enum
 {
@@ -22,7 +22,7 @@ lobass_status lb_jinja_parse_fail(const parser *p, unsigned line, lobass_status 
     char what[512];
     va_list given;
     va_start(given, format);
-    (void)vsnprintf(what, sizeof what, format, given);
+    (void)lb_print_list(what, sizeof what, format, given);
     va_end(given);
     return lb_fail(p->error, status, "%s: line %u: %s", p->parsed->where, line, what);
 }
@@ -81,7 +81,7 @@ static lobass_status fail_expected(const parser *p, const char *expected)
 lobass_status lb_jinja_expect_operator(parser *p, const char *symbol)
 {
     char expected[16];
-    (void)snprintf(expected, sizeof expected, "\"%s\"", symbol);
+    (void)lb_print(expected, sizeof expected, "\"%s\"", symbol);
     return lb_jinja_skip_operator(p, symbol) ? LOBASS_OK : fail_expected(p, expected);
 }
 

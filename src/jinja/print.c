@@ -7,36 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "jinja/jinja_private.h"
+#include "jinja/tree.h"
 
 static lobass_status put(text_builder *to, const char *word, uint32_t origin)
 {
     return lb_jinja_builder_bytes(to, word, strlen(word), origin);
 }
 
-void lb_jinja_real_print(char printed[LB_JINJA_REAL_SIZE], double real)
+/* The digits of a finite REAL, without zeros at their end, and its decimal exponent. */
+static int real_digits(char digits[LB_JINJA_REAL_SIZE], int *exponent, double real)
 {
-    if (!isfinite(real))
-    {
-        (void)snprintf(printed, LB_JINJA_REAL_SIZE, "%s",
-                       isnan(real) ? "nan"
-                       : real > 0  ? "inf"
-                                   : "-inf");
-        return;
-    }
     char shortest[LB_JINJA_REAL_SIZE];
     for (int precision = 0; precision < 17; precision++)
     {
-        (void)snprintf(shortest, sizeof shortest, "%.*e", precision, real);
-        if (strtod(shortest, NULL) == real)
+        (void)lb_print(shortest, sizeof shortest, "%.*e", precision, real);
+        if (lb_real_parse(shortest, NULL) == real)
         {
             break;
         }
     }
-    /* d.ddde[+-]xx: its digits and its exponent */
-    char digits[LB_JINJA_REAL_SIZE];
     int n_digits = 0;
-    const char *at = shortest + (shortest[0] == '-');
+    const char *at = shortest;
     for (; *at != 'e'; at++)
     {
         if (*at >= '0' && *at <= '9')
@@ -44,54 +35,46 @@ void lb_jinja_real_print(char printed[LB_JINJA_REAL_SIZE], double real)
             digits[n_digits++] = *at;
         }
     }
-    const int exponent = atoi(at + 1);
+    *exponent = atoi(at + 1);
     while (n_digits > 1 && digits[n_digits - 1] == '0')
     {
         n_digits--;
     }
-    char *out = printed;
-    if (shortest[0] == '-')
+    digits[n_digits] = '\0';
+    return n_digits;
+}
+
+void lb_jinja_real_print(char printed[LB_JINJA_REAL_SIZE], double real)
+{
+    char digits[LB_JINJA_REAL_SIZE];
+    int exponent = 0;
+    const char *const sign = signbit(real) != 0 && !isnan(real) ? "-" : "";
+    if (!isfinite(real))
     {
-        *out++ = '-';
+        (void)lb_print(printed, LB_JINJA_REAL_SIZE, "%s%s", sign, isnan(real) ? "nan" : "inf");
+        return;
     }
+    const int n_digits = real_digits(digits, &exponent, real);
     if (exponent < -4 || exponent >= 16)
     {
-        *out++ = digits[0];
-        if (n_digits > 1)
-        {
-            *out++ = '.';
-            memcpy(out, digits + 1, (size_t)n_digits - 1);
-            out += n_digits - 1;
-        }
-        (void)snprintf(out, 8, "e%c%02d", exponent < 0 ? '-' : '+', abs(exponent));
-        return;
+        (void)lb_print(printed, LB_JINJA_REAL_SIZE, "%s%c%s%.17se%+03d", sign, digits[0],
+                       n_digits > 1 ? "." : "", digits + 1, exponent);
     }
-    if (exponent < 0)
+    else if (exponent < 0)
     {
-        *out++ = '0';
-        *out++ = '.';
-        for (int i = -1; i > exponent; i--)
-        {
-            *out++ = '0';
-        }
-        memcpy(out, digits, (size_t)n_digits);
-        out[n_digits] = '\0';
-        return;
+        (void)lb_print(printed, LB_JINJA_REAL_SIZE, "%s0.%.*s%.17s", sign, -exponent - 1, "000",
+                       digits);
     }
-    for (int i = 0; i <= exponent || i < n_digits; i++)
+    else if (n_digits <= exponent + 1)
     {
-        if (i == exponent + 1)
-        {
-            *out++ = '.';
-        }
-        *out++ = i < n_digits ? digits[i] : '0';
+        (void)lb_print(printed, LB_JINJA_REAL_SIZE, "%s%.17s%.*s.0", sign, digits,
+                       exponent + 1 - n_digits, "0000000000000000");
     }
-    if (n_digits <= exponent + 1)
+    else
     {
-        *out++ = '.';
-        *out++ = '0';
+        (void)lb_print(printed, LB_JINJA_REAL_SIZE, "%s%.*s.%.17s", sign, exponent + 1, digits,
+                       digits + exponent + 1);
     }
-    *out = '\0';
 }
 
 static lobass_status repr_char(text_builder *to, const char *at, size_t size, uint32_t code_point,
@@ -109,14 +92,14 @@ static lobass_status repr_char(text_builder *to, const char *at, size_t size, ui
     }
     if (code_point == (uint32_t)quote)
     {
-        (void)snprintf(escaped, sizeof escaped, "\\%c", quote);
+        (void)lb_print(escaped, sizeof escaped, "\\%c", quote);
         return put(to, escaped, origin);
     }
     if (lb_jinja_char_is_printable(code_point))
     {
         return lb_jinja_builder_bytes(to, at, size, origin);
     }
-    (void)snprintf(escaped, sizeof escaped,
+    (void)lb_print(escaped, sizeof escaped,
                    code_point < 0x100     ? "\\x%02x"
                    : code_point < 0x10000 ? "\\u%04x"
                                           : "\\U%08x",
@@ -179,12 +162,12 @@ static lobass_status repr_range(text_builder *to, const range *of)
     char printed[80];
     if (of->step == 1)
     {
-        (void)snprintf(printed, sizeof printed, "range(%lld, %lld)", (long long)of->start,
+        (void)lb_print(printed, sizeof printed, "range(%lld, %lld)", (long long)of->start,
                        (long long)of->stop);
     }
     else
     {
-        (void)snprintf(printed, sizeof printed, "range(%lld, %lld, %lld)", (long long)of->start,
+        (void)lb_print(printed, sizeof printed, "range(%lld, %lld, %lld)", (long long)of->start,
                        (long long)of->stop, (long long)of->step);
     }
     return put(to, printed, 0);
@@ -211,7 +194,7 @@ static lobass_status repr_named(text_builder *to, const value *of)
         char printed[80];
         int64_t length = 0;
         LB_TRY(lb_jinja_length(to->jinja, of, &length));
-        (void)snprintf(printed, sizeof printed, "<LoopContext %lld/%lld>",
+        (void)lb_print(printed, sizeof printed, "<LoopContext %lld/%lld>",
                        (long long)((const loop *)of->as.object)->index0 + 1, (long long)length);
         return put(to, printed, 0);
     }
@@ -251,7 +234,7 @@ lobass_status lb_jinja_repr(text_builder *to, const value *of)
     case KIND_BOOLEAN:
         return put(to, of->as.boolean ? "True" : "False", of->origin);
     case KIND_INTEGER:
-        (void)snprintf(printed, sizeof printed, "%lld", (long long)of->as.integer);
+        (void)lb_print(printed, sizeof printed, "%lld", (long long)of->as.integer);
         return put(to, printed, of->origin);
     case KIND_REAL:
         lb_jinja_real_print(printed, of->as.real);

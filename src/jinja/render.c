@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "jinja/jinja_private.h"
+#include "jinja/tree.h"
 
 typedef enum flow
 {

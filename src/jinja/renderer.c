@@ -57,7 +57,7 @@ lobass_status lb_jinja_fail(lb_jinja *jinja, const char *format, ...)
     char what[512];
     va_list given;
     va_start(given, format);
-    (void)vsnprintf(what, sizeof what, format, given);
+    (void)lb_print_list(what, sizeof what, format, given);
     va_end(given);
     return lb_fail(jinja->error, LOBASS_BAD_FORMAT, "%s: line %u: %s",
                    jinja->where == NULL ? "template" : jinja->where, jinja->line, what);

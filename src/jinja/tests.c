@@ -138,14 +138,8 @@ static lobass_status is_test(call *c, bool *result)
     return LOBASS_OK;
 }
 
-#define TEST(name, function)               \
-    {                                      \
-        {name, {NULL}, 0, false}, function \
-    }
-#define TEST_WITH(name, function, parameter)    \
-    {                                           \
-        {name, {parameter}, 1, false}, function \
-    }
+#define TEST(name, function) {{name, {NULL}, 0, false}, function}
+#define TEST_WITH(name, function, parameter) {{name, {parameter}, 1, false}, function}
 
 static const test_row rows[] = {TEST("defined", is_defined),
                                 TEST("undefined", is_undefined),

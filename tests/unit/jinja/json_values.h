@@ -63,9 +63,8 @@ static lb_jinja_member *members_from_json(lb_jinja *jinja, const json_t *object,
          at = json_object_iter_next((json_t *)(uintptr_t)object, at))
     {
         const char *name = json_object_iter_key(at);
-        members[n++] =
-            (lb_jinja_member){name, strlen(name),
-                              value_from_json(jinja, json_object_iter_value(at), error), 1};
+        members[n++] = (lb_jinja_member){
+            name, strlen(name), value_from_json(jinja, json_object_iter_value(at), error), 1};
     }
     *count = n;
     return members;

@@ -54,11 +54,10 @@ static bool check_case(lb_jinja *jinja, const json_t *given, const json_t *share
         render(jinja, &rendering, json_string_value(source), json_string_length(source),
                own == NULL ? shared : own, &error);
     const bool is_right =
-        expected == NULL ? status != LOBASS_OK && strncmp(error.message, "template: line ", 15) == 0
-                         : status == LOBASS_OK &&
-                               rendering.size == json_string_length(expected) &&
-                               memcmp(rendering.text, json_string_value(expected),
-                                      rendering.size) == 0;
+        expected == NULL
+            ? status != LOBASS_OK && strncmp(error.message, "template: line ", 15) == 0
+            : status == LOBASS_OK && rendering.size == json_string_length(expected) &&
+                  memcmp(rendering.text, json_string_value(expected), rendering.size) == 0;
     if (!is_right)
     {
         print_error("%s\n  expected %s\n  found    %s\n", json_string_value(source),
@@ -240,7 +239,7 @@ static void expect_deep(const char *part)
 
 static void test_deep(void **state)
 {
-    static const char *const parts[] = {"(",   "[", "{", "-", "not ", "a.", "a+",
+    static const char *const parts[] = {"(",    "[",  "{",  "-",  "not ",  "a.",    "a+",
                                         "a|b|", "a~", "a(", "a[", "a if ", "1 is ", "f(f("};
     (void)state;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
