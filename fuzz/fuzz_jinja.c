@@ -31,7 +31,7 @@ static size_t make_variables(lb_jinja *jinja, lb_jinja_member variables[2])
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const lb_jinja_limits limits = {4 * 1024 * 1024, 200 * 1000, 500};
+    const lb_jinja_limits limits = {(size_t)4 << 20, 200000, 500};
     lb_jinja *jinja = NULL;
     lb_jinja_template *parsed = NULL;
     lobass_error error = {0};

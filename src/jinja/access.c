@@ -39,7 +39,7 @@ static lobass_status python_attribute(lb_jinja *jinja, value *result, const valu
     if (of->kind == KIND_LOOP)
     {
         loop *around = NULL;
-        memcpy(&around, &of->as.object, sizeof around);
+        around = of->as.state;
         LB_TRY(lb_jinja_loop_attribute(jinja, result, around, name, is_there));
         if (*is_there)
         {
@@ -72,7 +72,7 @@ static lobass_status python_attribute(lb_jinja *jinja, value *result, const valu
         const value named = lb_jinja_of_text(name);
         LB_TRY(not_there(jinja, result, of, &named));
         undefined *kept = NULL;
-        memcpy(&kept, &result->as.object, sizeof kept);
+        kept = result->as.state;
         kept->is_unsafe = true;
         return LOBASS_OK;
     }

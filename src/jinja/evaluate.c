@@ -314,7 +314,7 @@ static lobass_status call_cycler_or_joiner(lb_jinja *jinja, value *result, const
     {
         return lb_jinja_fail(jinja, "'%s' object is not callable", lb_jinja_type_name(callee));
     }
-    memcpy(&joined, &callee->as.object, sizeof joined);
+    joined = callee->as.state;
     if (joined->is_used)
     {
         *result = joined->separator;

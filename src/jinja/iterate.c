@@ -46,14 +46,6 @@ static lobass_status next_of_generator(lb_jinja *jinja, generator *from, value *
     return LOBASS_OK;
 }
 
-/* The object of a value whose state goes on. */
-static void *state_of(const value *of)
-{
-    void *object = NULL;
-    memcpy(&object, &of->as.object, sizeof object);
-    return object;
-}
-
 lobass_status lb_jinja_next(lb_jinja *jinja, iterator *going, value *item, bool *has_item)
 {
     LB_TRY(lb_jinja_step(jinja, 1));
@@ -98,10 +90,10 @@ lobass_status lb_jinja_next(lb_jinja *jinja, iterator *going, value *item, bool 
         break;
     }
     case KIND_GENERATOR:
-        return next_of_generator(jinja, state_of(of), item, has_item);
+        return next_of_generator(jinja, of->as.state, item, has_item);
     case KIND_LOOP:
     {
-        LB_TRY(lb_jinja_loop_next(jinja, state_of(of), item, has_item));
+        LB_TRY(lb_jinja_loop_next(jinja, of->as.state, item, has_item));
         return *has_item ? lb_jinja_make_pair(jinja, item, item, of) : LOBASS_OK;
     }
     default:

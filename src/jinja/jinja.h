@@ -63,6 +63,7 @@ typedef struct lb_jinja_value
         int64_t integer;
         double real;
         const void *object;
+        void *state; /* the object of what goes on: loops, generators, namespaces */
     } as;
 } lb_jinja_value;
 

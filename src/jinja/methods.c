@@ -85,7 +85,7 @@ static lobass_status run_list_index(call *c, value *result)
 static lobass_status run_next(call *c, value *result)
 {
     cycler *going = NULL;
-    memcpy(&going, &c->self.as.object, sizeof going);
+    going = c->self.as.state;
     *result = going->items[going->at];
     going->at = (going->at + 1) % going->count;
     return LOBASS_OK;
@@ -94,7 +94,7 @@ static lobass_status run_next(call *c, value *result)
 static lobass_status run_reset(call *c, value *result)
 {
     cycler *going = NULL;
-    memcpy(&going, &c->self.as.object, sizeof going);
+    going = c->self.as.state;
     going->at = 0;
     *result = lb_jinja_none();
     return LOBASS_OK;
@@ -116,7 +116,7 @@ static lobass_status run_changed(call *c, value *result)
     loop *around = NULL;
     value now = {0};
     bool is_equal = false;
-    memcpy(&around, &c->self.as.object, sizeof around);
+    around = c->self.as.state;
     LB_TRY(lb_jinja_make_list(c->jinja, &now, KIND_TUPLE, c->given->positional,
                               c->given->n_positional));
     if (around->changed.kind != KIND_MISSING)

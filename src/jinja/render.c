@@ -99,7 +99,7 @@ static lobass_status assign_in_namespace(lb_jinja *jinja, const node *target, co
         return lb_jinja_fail(jinja, "cannot assign attribute on non-namespace object");
     }
     dict *members = NULL;
-    memcpy(&members, &space.as.object, sizeof members);
+    members = space.as.state;
     return lb_jinja_dict_set(jinja, members, &target->constant, assigned);
 }
 

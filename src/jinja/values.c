@@ -325,7 +325,7 @@ lobass_status lb_jinja_length(lb_jinja *jinja, const value *of, int64_t *length)
     case KIND_LOOP:
     {
         loop *around = NULL;
-        memcpy(&around, &of->as.object, sizeof around);
+        around = of->as.state;
         return loop_length(jinja, around, length);
     }
     default:
