@@ -40,7 +40,7 @@ static lobass_status python_attribute(lb_jinja *jinja, value *result, const valu
     {
         loop *around = NULL;
         around = of->as.state;
-        LB_TRY(lb_jinja_loop_attribute(jinja, result, around, name, is_there));
+        LB_TRY(around->attribute(jinja, result, around, name, is_there));
         if (*is_there)
         {
             return LOBASS_OK;
@@ -61,7 +61,7 @@ static lobass_status python_attribute(lb_jinja *jinja, value *result, const valu
                                                    : lb_jinja_of_text(called->definition->name);
         return LOBASS_OK;
     }
-    const method_row *row = lb_jinja_method_find(of, name);
+    const method_row *row = lb_jinja_method_find(jinja->language, of, name);
     if (row == NULL)
     {
         return LOBASS_OK;
@@ -78,7 +78,7 @@ static lobass_status python_attribute(lb_jinja *jinja, value *result, const valu
     }
     if (row->run == NULL)
     {
-        return lb_jinja_fail(jinja, "the method \"%s\" of %s is not supported", name->data,
+        return lb_jinja_fail(jinja, "the attribute \"%s\" of %s is not supported", name->data,
                              lb_jinja_type_name(of));
     }
     return bind_method(jinja, result, of, row);
@@ -134,7 +134,8 @@ static lobass_status python_item(lb_jinja *jinja, value *result, const value *of
     return LOBASS_OK;
 }
 
-lobass_status lb_jinja_attribute(lb_jinja *jinja, value *result, const value *of, const text *name)
+static lobass_status find_attribute(lb_jinja *jinja, value *result, const value *of,
+                                    const text *name, bool looks_for_items)
 {
     bool is_there = false;
     const value named = lb_jinja_of_text(name);
@@ -148,11 +149,22 @@ lobass_status lb_jinja_attribute(lb_jinja *jinja, value *result, const value *of
         return lb_jinja_fail_undefined(jinja, of);
     }
     LB_TRY(python_attribute(jinja, result, of, name, &is_there));
-    if (!is_there)
+    if (!is_there && looks_for_items)
     {
         LB_TRY(python_item(jinja, result, of, &named, &is_there));
     }
     return is_there ? LOBASS_OK : not_there(jinja, result, of, &named);
+}
+
+lobass_status lb_jinja_attribute(lb_jinja *jinja, value *result, const value *of, const text *name)
+{
+    return find_attribute(jinja, result, of, name, true);
+}
+
+lobass_status lb_jinja_attribute_alone(lb_jinja *jinja, value *result, const value *of,
+                                       const text *name)
+{
+    return find_attribute(jinja, result, of, name, false);
 }
 
 lobass_status lb_jinja_item(lb_jinja *jinja, value *result, const value *of, const value *key)

@@ -37,7 +37,8 @@ static lobass_status check_list(checker *c, const node *first, bool is_in_condit
 static lobass_status check_name(const checker *c, const node *at, bool is_in_condition)
 {
     const bool is_filter = at->kind == NODE_FILTER;
-    const filter_row *filter = is_filter ? lb_jinja_filter_find(at->name) : NULL;
+    const filter_row *filter =
+        is_filter ? lb_jinja_filter_find(&lb_jinja_language, at->name) : NULL;
     const char *kind = is_filter ? "filter" : "test";
     if (filter != NULL && filter->run == NULL)
     {
@@ -45,7 +46,7 @@ static lobass_status check_name(const checker *c, const node *at, bool is_in_con
                        "%s: line %u: the filter \"%s\" is not supported", c->parsed->where,
                        at->line, at->name->data);
     }
-    if (is_filter ? filter != NULL : lb_jinja_test_find(at->name) != NULL)
+    if (is_filter ? filter != NULL : lb_jinja_test_find(&lb_jinja_language, at->name) != NULL)
     {
         return LOBASS_OK;
     }

@@ -7,20 +7,16 @@
 
 #include "jinja/tree.h"
 
-static lobass_status evaluate_name(lb_jinja *jinja, value *result, const text *name, scope *within)
+static lobass_status evaluate_name(lb_jinja *jinja, value *result, const text *name,
+                                   const scope *within)
 {
-    for (const scope *at = within; at != NULL; at = at->parent)
+    const variable *found = lb_jinja_scope_find(within, name);
+    if (found != NULL)
     {
-        for (size_t i = 0; i < at->count; i++)
-        {
-            if (at->variables[i].name == name || lb_jinja_text_equal(at->variables[i].name, name))
-            {
-                *result = at->variables[i].value;
-                return LOBASS_OK;
-            }
-        }
+        *result = found->value;
+        return LOBASS_OK;
     }
-    const function_row *function = lb_jinja_function_find(name);
+    const function_row *function = lb_jinja_function_find(jinja->language, name);
     if (function != NULL)
     {
         *result = lb_jinja_of_object(KIND_FUNCTION, function);
@@ -218,95 +214,6 @@ static arguments arguments_of(const argument_list *given)
     return (arguments){given->positional, given->n_positional, given->keywords, given->n_keywords};
 }
 
-lobass_status lb_jinja_bind(lb_jinja *jinja, value bound[MOST_PARAMETERS],
-                            const signature *expected, const arguments *given)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < MOST_PARAMETERS; i++)
-    {
-        bound[i] = (value){.kind = KIND_MISSING};
-    }
-    if (expected->takes_all)
-    {
-        return LOBASS_OK;
-    }
-    while (n < MOST_PARAMETERS && expected->parameters[n] != NULL)
-    {
-        n++;
-    }
-    if (given->n_positional > n)
-    {
-        return lb_jinja_fail(jinja, "%s() takes at most %zu argument(s), %zu given", expected->name,
-                             n, given->n_positional);
-    }
-    for (size_t i = 0; i < given->n_positional; i++)
-    {
-        bound[i] = given->positional[i];
-    }
-    for (size_t i = 0; i < given->n_keywords; i++)
-    {
-        const text *name = lb_jinja_text_of(&given->keywords[i].key);
-        size_t at = 0;
-        while (at < n && !lb_jinja_text_is(name, expected->parameters[at]))
-        {
-            at++;
-        }
-        if (at == n || bound[at].kind != KIND_MISSING)
-        {
-            return lb_jinja_fail(jinja, "%s() got %s argument '%s'", expected->name,
-                                 at == n ? "an unexpected keyword" : "multiple values for",
-                                 name->data);
-        }
-        bound[at] = given->keywords[i].value;
-    }
-    for (size_t i = 0; i < expected->n_required; i++)
-    {
-        if (bound[i].kind == KIND_MISSING)
-        {
-            return lb_jinja_fail(jinja, "%s() is missing its argument '%s'", expected->name,
-                                 expected->parameters[i]);
-        }
-    }
-    return LOBASS_OK;
-}
-
-lobass_status lb_jinja_take_integer(lb_jinja *jinja, const value *given, int64_t fallback,
-                                    int64_t *taken)
-{
-    *taken = fallback;
-    if (given->kind == KIND_INTEGER || given->kind == KIND_BOOLEAN)
-    {
-        *taken = given->kind == KIND_BOOLEAN ? given->as.boolean : given->as.integer;
-        return LOBASS_OK;
-    }
-    return given->kind == KIND_MISSING
-               ? LOBASS_OK
-               : lb_jinja_fail(jinja, "'%s' object cannot be interpreted as an integer",
-                               lb_jinja_type_name(given));
-}
-
-static lobass_status run_row(lb_jinja *jinja, value *result, const signature *expected,
-                             call_function function, const value *self, const arguments *given)
-{
-    call c = {.jinja = jinja, .self = *self, .given = given};
-    LB_TRY(lb_jinja_bind(jinja, c.bound, expected, given));
-    return function(&c, result);
-}
-
-lobass_status lb_jinja_filter_run(lb_jinja *jinja, value *result, const filter_row *filter,
-                                  const value *subject, const arguments *given)
-{
-    return run_row(jinja, result, &filter->signature, filter->run, subject, given);
-}
-
-lobass_status lb_jinja_test_run(lb_jinja *jinja, bool *result, const test_row *test,
-                                const value *subject, const arguments *given)
-{
-    call c = {.jinja = jinja, .self = *subject, .given = given};
-    LB_TRY(lb_jinja_bind(jinja, c.bound, &test->signature, given));
-    return test->run(&c, result);
-}
-
 static lobass_status call_cycler_or_joiner(lb_jinja *jinja, value *result, const value *callee)
 {
     joiner *joined = NULL;
@@ -332,17 +239,21 @@ lobass_status lb_jinja_call(lb_jinja *jinja, value *result, const value *callee,
     case KIND_UNDEFINED:
         return lb_jinja_fail_undefined(jinja, callee);
     case KIND_MACRO:
-        return lb_jinja_macro_call(jinja, result, callee->as.object, given);
+    {
+        const macro *called = callee->as.object;
+        return called->call(jinja, result, called, given);
+    }
     case KIND_FUNCTION:
     {
         const function_row *row = callee->as.object;
         const value none = lb_jinja_none();
-        return run_row(jinja, result, &row->signature, row->run, &none, given);
+        return lb_jinja_row_run(jinja, result, &row->signature, row->run, &none, given);
     }
     case KIND_METHOD:
     {
         const method *bound = callee->as.object;
-        return run_row(jinja, result, &bound->row->signature, bound->row->run, &bound->self, given);
+        return lb_jinja_row_run(jinja, result, &bound->row->signature, bound->row->run,
+                                &bound->self, given);
     }
     case KIND_LOOP:
         return lb_jinja_fail(jinja, "The loop must have the 'recursive' marker to be called "
@@ -374,24 +285,20 @@ lobass_status lb_jinja_evaluate_call(lb_jinja *jinja, value *result, const node 
 lobass_status lb_jinja_evaluate_filters(lb_jinja *jinja, value *result, const node *at,
                                         scope *within, const value *subject)
 {
-    value of = {0};
+    value of = subject == NULL ? lb_jinja_none() : *subject;
     argument_list given = {0};
-    if (at->left == NULL)
-    {
-        of = *subject;
-    }
-    else if (at->left->kind == NODE_FILTER)
+    if (at->left != NULL && at->left->kind == NODE_FILTER)
     {
         LB_TRY(lb_jinja_enter(jinja));
         LB_TRY(lb_jinja_evaluate_filters(jinja, &of, at->left, within, subject));
         lb_jinja_leave(jinja);
     }
-    else
+    else if (at->left != NULL)
     {
         LB_TRY(lb_jinja_evaluate(jinja, &of, at->left, within));
     }
     LB_TRY(evaluate_arguments(jinja, &given, at->items, within));
-    const filter_row *filter = lb_jinja_filter_find(at->name);
+    const filter_row *filter = lb_jinja_filter_find(jinja->language, at->name);
     jinja->line = at->line;
     if (filter == NULL)
     {
@@ -408,7 +315,7 @@ static lobass_status evaluate_test(lb_jinja *jinja, value *result, const node *a
     bool passed = false;
     LB_TRY(lb_jinja_evaluate(jinja, &of, at->left, within));
     LB_TRY(evaluate_arguments(jinja, &given, at->items, within));
-    const test_row *test = lb_jinja_test_find(at->name);
+    const test_row *test = lb_jinja_test_find(jinja->language, at->name);
     jinja->line = at->line;
     if (test == NULL)
     {

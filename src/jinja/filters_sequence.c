@@ -205,9 +205,10 @@ static lobass_status run_map(call *c, value *result)
     {
         return fail_later(c, made, "map requires a filter argument");
     }
-    made->filter = c->given->positional[0].kind == KIND_STRING
-                       ? lb_jinja_filter_find(lb_jinja_text_of(&c->given->positional[0]))
-                       : NULL;
+    made->filter =
+        c->given->positional[0].kind == KIND_STRING
+            ? lb_jinja_filter_find(c->jinja->language, lb_jinja_text_of(&c->given->positional[0]))
+            : NULL;
     made->given = without_first(c->given, 1);
     return made->filter != NULL && made->filter->run != NULL
                ? LOBASS_OK
@@ -264,7 +265,9 @@ static lobass_status make_selection(call *c, value *result, bool is_negated, boo
         return LOBASS_OK;
     }
     const value *name = &c->given->positional[n_first];
-    made->test = name->kind == KIND_STRING ? lb_jinja_test_find(lb_jinja_text_of(name)) : NULL;
+    made->test = name->kind == KIND_STRING
+                     ? lb_jinja_test_find(c->jinja->language, lb_jinja_text_of(name))
+                     : NULL;
     made->given = without_first(c->given, n_first + 1);
     return made->test != NULL ? LOBASS_OK : fail_later(c, made, "no test of that name");
 }

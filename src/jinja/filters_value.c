@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Filters that look at a value: default, length, numbers, attributes; and how a filter is found.
+ * Filters that look at a value: default, length, numbers, attributes.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -261,16 +261,11 @@ static lobass_status run_round(call *c, value *result)
                : LOBASS_OK;
 }
 
-/* Like a dot, without the item behind it. */
 static lobass_status run_attr(call *c, value *result)
 {
     const text *name = NULL;
     LB_TRY(lb_jinja_take_text(c, 0, &name));
-    const bool is_known = c->self.kind == KIND_NAMESPACE || c->self.kind == KIND_LOOP ||
-                          lb_jinja_method_find(&c->self, name) != NULL;
-    return is_known ? lb_jinja_attribute(c->jinja, result, &c->self, name)
-                    : lb_jinja_make_undefined(c->jinja, result, NULL, lb_jinja_type_name(&c->self),
-                                              &c->bound[0]);
+    return lb_jinja_attribute_alone(c->jinja, result, &c->self, name);
 }
 
 #define FILTER(name, function, n_required, ...) {{name, {__VA_ARGS__}, n_required, false}, function}
@@ -286,20 +281,3 @@ const filter_row lb_jinja_value_filters[] = {
     FILTER("round", run_round, 0, "precision", "method"),
     FILTER("attr", run_attr, 1, "name"),
     {{NULL, {NULL}, 0, false}, NULL}};
-
-const filter_row *lb_jinja_filter_find(const text *name)
-{
-    const filter_row *const tables[] = {lb_jinja_text_filters, lb_jinja_value_filters,
-                                        lb_jinja_sequence_filters, lb_jinja_order_filters};
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
-    {
-        for (const filter_row *row = tables[i]; row->signature.name != NULL; row++)
-        {
-            if (lb_jinja_text_is(name, row->signature.name))
-            {
-                return row;
-            }
-        }
-    }
-    return NULL;
-}

@@ -262,7 +262,7 @@ static lobass_status run_lipsum(call *c, value *result)
 
 #define FUNCTION_OF_ALL(name, function) {{name, {NULL}, 0, true}, function}
 
-static const function_row rows[] = {
+const function_row lb_jinja_functions[] = {
     {{"range", {"/start", "/stop", "/step"}, 1, false}, run_range},
     FUNCTION_OF_ALL("dict", run_dict),
     FUNCTION_OF_ALL("namespace", run_namespace),
@@ -270,16 +270,5 @@ static const function_row rows[] = {
     FUNCTION_OF_ALL("lipsum", run_lipsum),
     {{"joiner", {"sep"}, 0, false}, run_joiner},
     {{"raise_exception", {"message"}, 1, false}, run_raise_exception},
-    {{"strftime_now", {"format"}, 1, false}, run_strftime_now}};
-
-const function_row *lb_jinja_function_find(const text *name)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-    {
-        if (lb_jinja_text_is(name, rows[i].signature.name))
-        {
-            return &rows[i];
-        }
-    }
-    return NULL;
-}
+    {{"strftime_now", {"format"}, 1, false}, run_strftime_now},
+    {{NULL, {NULL}, 0, false}, NULL}};

@@ -93,7 +93,9 @@ lobass_status lb_jinja_next(lb_jinja *jinja, iterator *going, value *item, bool 
         return next_of_generator(jinja, of->as.state, item, has_item);
     case KIND_LOOP:
     {
-        LB_TRY(lb_jinja_loop_next(jinja, of->as.state, item, has_item));
+        loop *around = NULL;
+        around = of->as.state;
+        LB_TRY(around->next(jinja, around, item, has_item));
         return *has_item ? lb_jinja_make_pair(jinja, item, item, of) : LOBASS_OK;
     }
     default:

@@ -125,12 +125,17 @@ struct scope;
 
 typedef struct macro
 {
+    lobass_status (*call)(lb_jinja *jinja, value *result, const struct macro *called,
+                          const arguments *given);
     const struct node *definition; /* of a macro or a call block */
     struct scope *scope;           /* where it stands */
 } macro;
 
 typedef struct loop
 {
+    lobass_status (*next)(lb_jinja *jinja, struct loop *around, value *item, bool *has_item);
+    lobass_status (*attribute)(lb_jinja *jinja, value *result, struct loop *around,
+                               const text *name, bool *is_there);
     iterator source;
     value iterable;
     const struct node *test; /* for ... if: what is left out */
@@ -160,7 +165,7 @@ typedef struct method
     const struct method_row *row;
 } method;
 
-/* ---- renderers (render.c) -------------------------------------------------------------------- */
+/* ---- renderers (renderer.c) ------------------------------------------------------------------ */
 
 typedef struct variable
 {
@@ -184,6 +189,7 @@ struct lb_jinja
     unsigned depth;
     int64_t clock_seconds;
     /* Of a rendering under way. */
+    const struct language *language; /* its filters, tests, methods and functions */
     const char *where;
     unsigned line;
     text_builder *output; /* where statements write */
@@ -198,7 +204,6 @@ struct lb_jinja
 /* "WHERE: line N: ...", LOBASS_BAD_FORMAT. */
 lobass_status lb_jinja_fail(lb_jinja *jinja, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-lobass_status lb_jinja_fail_undefined(lb_jinja *jinja, const value *missing);
 /* Memory of the rendering, within its limit. */
 lobass_status lb_jinja_take(lb_jinja *jinja, void **memory, size_t count, size_t element_bytes);
 /* Counts COST steps. */
@@ -206,6 +211,19 @@ lobass_status lb_jinja_step(lb_jinja *jinja, uint64_t cost);
 /* Into a call, a level of a value; and out. */
 lobass_status lb_jinja_enter(lb_jinja *jinja);
 void lb_jinja_leave(lb_jinja *jinja);
+
+/* ---- names (scope.c) ------------------------------------------------------------------------- */
+
+/* A scope may outlive its statement: macros keep where they stand. */
+lobass_status lb_jinja_scope_make(lb_jinja *jinja, scope **made, scope *parent);
+lobass_status lb_jinja_scope_set(lb_jinja *jinja, scope *within, const text *name,
+                                 const value *set);
+/* In WITHIN or around it; NULL: nowhere. */
+const variable *lb_jinja_scope_find(const scope *within, const text *name);
+lobass_status lb_jinja_assign(lb_jinja *jinja, const node *target, const value *assigned,
+                              scope *within);
+
+/* ---- expressions and statements (evaluate.c, macro.c, loop.c, render.c) ---------------------- */
 
 lobass_status lb_jinja_evaluate(lb_jinja *jinja, value *result, const node *expression,
                                 scope *within);
@@ -217,23 +235,11 @@ lobass_status lb_jinja_evaluate_filters(lb_jinja *jinja, value *result, const no
                                         scope *within, const value *subject);
 lobass_status lb_jinja_call(lb_jinja *jinja, value *result, const value *callee,
                             const arguments *given);
-lobass_status lb_jinja_macro_call(lb_jinja *jinja, value *result, const macro *called,
-                                  const arguments *given);
 lobass_status lb_jinja_macro_make(lb_jinja *jinja, value *made, const node *definition,
                                   scope *within);
-/* A scope may outlive its statement: macros keep where they stand. */
-lobass_status lb_jinja_scope_make(lb_jinja *jinja, scope **made, scope *parent);
 /* *MADE <- what the body writes. */
 lobass_status lb_jinja_capture(lb_jinja *jinja, const node *body, scope *within, const text **made);
-lobass_status lb_jinja_scope_set(lb_jinja *jinja, scope *within, const text *name,
-                                 const value *set);
-lobass_status lb_jinja_assign(lb_jinja *jinja, const node *target, const value *assigned,
-                              scope *within);
 lobass_status lb_jinja_loop_make(lb_jinja *jinja, loop **made, const node *at, scope *within);
-lobass_status lb_jinja_loop_next(lb_jinja *jinja, loop *around, value *item, bool *has_item);
-lobass_status lb_jinja_loop_attribute(lb_jinja *jinja, value *result, loop *around,
-                                      const text *name, bool *is_there);
-
 /* ---- text (text.c) --------------------------------------------------------------------------- */
 
 /* Words of the language and what stands between things. */
@@ -282,11 +288,6 @@ const char *lb_jinja_type_name(const value *of); /* Python's */
 bool lb_jinja_truth(const value *of);
 lobass_status lb_jinja_equal(lb_jinja *jinja, const value *a, const value *b, bool *is_equal);
 bool lb_jinja_is_same(const value *a, const value *b); /* Python's `is` */
-/* ORDER < 0, 0, > 0. SYMBOL is for the message. */
-lobass_status lb_jinja_order(lb_jinja *jinja, const value *a, const value *b, const char *symbol,
-                             int *order, bool *is_ordered);
-lobass_status lb_jinja_contains(lb_jinja *jinja, const value *container, const value *sought,
-                                bool *is_in);
 lobass_status lb_jinja_length(lb_jinja *jinja, const value *of, int64_t *length);
 bool lb_jinja_has_length(const value *of);
 bool lb_jinja_is_iterable(const value *of);
@@ -295,6 +296,16 @@ lobass_status lb_jinja_dict_make(lb_jinja *jinja, dict **made, size_t capacity);
 lobass_status lb_jinja_dict_find(lb_jinja *jinja, const dict *in, const value *key, entry **found);
 entry *lb_jinja_dict_look(const dict *in, const text *key); /* a key that is text */
 lobass_status lb_jinja_dict_set(lb_jinja *jinja, dict *in, const value *key, const value *set);
+
+/* ---- comparison (compare.c; equality is values.c's) ------------------------------------------ */
+
+/* Exact, of integers beyond 2^53 too. NaN is unordered. */
+int lb_jinja_number_order(const value *a, const value *b, bool *is_ordered);
+/* ORDER < 0, 0, > 0. SYMBOL is for the message. */
+lobass_status lb_jinja_order(lb_jinja *jinja, const value *a, const value *b, const char *symbol,
+                             int *order, bool *is_ordered);
+lobass_status lb_jinja_contains(lb_jinja *jinja, const value *container, const value *sought,
+                                bool *is_in);
 
 /* ---- iteration (iterate.c) ------------------------------------------------------------------- */
 
@@ -331,6 +342,9 @@ lobass_status lb_jinja_make_generator(lb_jinja *jinja, value *made, generator **
 /* ---- attributes and items (access.c) --------------------------------------------------------- */
 
 lobass_status lb_jinja_attribute(lb_jinja *jinja, value *result, const value *of, const text *name);
+/* Without the item that has this name. */
+lobass_status lb_jinja_attribute_alone(lb_jinja *jinja, value *result, const value *of,
+                                       const text *name);
 lobass_status lb_jinja_item(lb_jinja *jinja, value *result, const value *of, const value *key);
 /* KIND_MISSING for what cannot be sliced. */
 lobass_status lb_jinja_slice(lb_jinja *jinja, value *result, const value *of, const value *start,
@@ -373,6 +387,8 @@ lobass_status lb_jinja_compare(lb_jinja *jinja, bool *result, operation operatio
 lobass_status lb_jinja_print(text_builder *to, const value *of); /* str() */
 lobass_status lb_jinja_text_from(lb_jinja *jinja, const text **made, const value *of);
 lobass_status lb_jinja_repr(text_builder *to, const value *of);
+/* That MISSING is undefined, as Python says it. */
+lobass_status lb_jinja_fail_undefined(lb_jinja *jinja, const value *missing);
 #define LB_JINJA_REAL_SIZE 40
 void lb_jinja_real_print(char printed[LB_JINJA_REAL_SIZE], double real); /* as Python's repr */
 
@@ -416,7 +432,8 @@ bool lb_jinja_char_is_decimal(uint32_t code_point);
 bool lb_jinja_char_is_digit(uint32_t code_point);
 bool lb_jinja_char_is_numeric(uint32_t code_point);
 
-/* ---- tables ---------------------------------------------------------------------------------- */
+/* ---- functions and their arguments (arguments.c)
+ * ---------------------------------------------------------------------------------- */
 
 enum
 {
@@ -447,6 +464,10 @@ typedef struct call
     const arguments *given;
 } call;
 
+bool lb_jinja_is_given(const value *bound); /* neither missing nor None */
+/* A bound argument that has to be text. */
+lobass_status lb_jinja_take_text(const call *c, size_t index, const text **taken);
+
 typedef lobass_status (*call_function)(call *c, value *result);
 
 typedef struct filter_row
@@ -475,10 +496,21 @@ typedef struct function_row
     call_function run;
 } function_row;
 
-const filter_row *lb_jinja_filter_find(const text *name);
-const test_row *lb_jinja_test_find(const text *name);
-const method_row *lb_jinja_method_find(const value *of, const text *name);
-const function_row *lb_jinja_function_find(const text *name);
+/* All that a template may call by name: tables that end with a row without a name. */
+typedef struct language
+{
+    const filter_row *const *filters; /* NULL behind the last table */
+    const test_row *tests;
+    const method_row *methods;
+    const function_row *functions;
+} language;
+
+const filter_row *lb_jinja_filter_find(const language *in, const text *name);
+const test_row *lb_jinja_test_find(const language *in, const text *name);
+const method_row *lb_jinja_method_find(const language *in, const value *of, const text *name);
+const function_row *lb_jinja_function_find(const language *in, const text *name);
+lobass_status lb_jinja_row_run(lb_jinja *jinja, value *result, const signature *expected,
+                               call_function function, const value *self, const arguments *given);
 lobass_status lb_jinja_filter_run(lb_jinja *jinja, value *result, const filter_row *filter,
                                   const value *subject, const arguments *given);
 lobass_status lb_jinja_test_run(lb_jinja *jinja, bool *result, const test_row *test,
@@ -487,9 +519,6 @@ lobass_status lb_jinja_test_run(lb_jinja *jinja, bool *result, const test_row *t
 /* ---- methods of text (methods_text.c, methods_find.c, methods_split.c) ----------------------- */
 
 const text *lb_jinja_self_text(const call *c);
-bool lb_jinja_is_given(const value *bound); /* neither missing nor None */
-/* An argument that has to be text. */
-lobass_status lb_jinja_take_text(const call *c, size_t index, const text **taken);
 /* What a method makes of a string marked safe is marked too. */
 lobass_status lb_jinja_keep_mark(const call *c, lobass_status status, value *result);
 lobass_status lb_jinja_self_part(const call *c, value *result, size_t from, size_t to);
@@ -533,7 +562,6 @@ lobass_status lb_jinja_str_isprintable(call *c, value *result);
 lobass_status lb_jinja_str_islower(call *c, value *result);
 lobass_status lb_jinja_str_isupper(call *c, value *result);
 
-/* Parts of the table of filters. */
 /* What OF is sorted by: what is at PATH, strings in lower case where their case does not count. */
 lobass_status lb_jinja_comparable(lb_jinja *jinja, value *key, const value *of, const value *path,
                                   bool is_case_sensitive);
@@ -541,6 +569,10 @@ lobass_status lb_jinja_comparable(lb_jinja *jinja, value *key, const value *of, 
 /* Each ends with a row without a name. */
 extern const filter_row lb_jinja_text_filters[], lb_jinja_sequence_filters[],
     lb_jinja_value_filters[], lb_jinja_order_filters[];
+extern const test_row lb_jinja_tests[];
+extern const method_row lb_jinja_methods[];
+extern const function_row lb_jinja_functions[];
+extern const language lb_jinja_language; /* language.c */
 
 /* ---- text in parts (strings.c), shared by methods and filters -------------------------------- */
 

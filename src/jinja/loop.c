@@ -29,7 +29,7 @@ static lobass_status loop_pull(lb_jinja *jinja, loop *around, value *item, bool 
     }
 }
 
-lobass_status lb_jinja_loop_next(lb_jinja *jinja, loop *around, value *item, bool *has_item)
+static lobass_status loop_next(lb_jinja *jinja, loop *around, value *item, bool *has_item)
 {
     if (around->after.kind != KIND_MISSING)
     {
@@ -107,8 +107,8 @@ static lobass_status loop_length(lb_jinja *jinja, loop *around)
     return LOBASS_OK;
 }
 
-lobass_status lb_jinja_loop_attribute(lb_jinja *jinja, value *result, loop *around,
-                                      const text *name, bool *is_there)
+static lobass_status loop_attribute(lb_jinja *jinja, value *result, loop *around, const text *name,
+                                    bool *is_there)
 {
     bool has_next = false;
     *is_there = true;
@@ -175,8 +175,13 @@ lobass_status lb_jinja_loop_make(lb_jinja *jinja, loop **made, const node *at, s
     void *memory = NULL;
     LB_TRY(lb_jinja_take(jinja, &memory, 1, sizeof **made));
     *made = memory;
-    **made =
-        (loop){.test = at->third, .target = at->left, .scope = within, .index0 = -1, .length = -1};
+    **made = (loop){.next = loop_next,
+                    .attribute = loop_attribute,
+                    .test = at->third,
+                    .target = at->left,
+                    .scope = within,
+                    .index0 = -1,
+                    .length = -1};
     (*made)->before.kind = KIND_MISSING;
     (*made)->current.kind = KIND_MISSING;
     (*made)->after.kind = KIND_MISSING;

@@ -7,17 +7,6 @@
 
 #include "jinja/tree.h"
 
-lobass_status lb_jinja_macro_make(lb_jinja *jinja, value *made, const node *definition,
-                                  scope *within)
-{
-    void *memory = NULL;
-    LB_TRY(lb_jinja_take(jinja, &memory, 1, sizeof(macro)));
-    macro *defined = memory;
-    *defined = (macro){definition, within};
-    *made = lb_jinja_of_object(KIND_MACRO, defined);
-    return LOBASS_OK;
-}
-
 static bool mentions(const node *first, const char *name)
 {
     for (const node *at = first; at != NULL; at = at->next)
@@ -145,8 +134,8 @@ static lobass_status bind_parameter(lb_jinja *jinja, scope *inner, const node *p
     return lb_jinja_scope_set(jinja, inner, parameter->name, &bound);
 }
 
-lobass_status lb_jinja_macro_call(lb_jinja *jinja, value *result, const macro *called,
-                                  const arguments *given)
+static lobass_status macro_call(lb_jinja *jinja, value *result, const macro *called,
+                                const arguments *given)
 {
     scope *inner = NULL;
     void *memory = NULL;
@@ -169,5 +158,16 @@ lobass_status lb_jinja_macro_call(lb_jinja *jinja, value *result, const macro *c
     *result = lb_jinja_of_text(made);
     jinja->line = line;
     lb_jinja_leave(jinja);
+    return LOBASS_OK;
+}
+
+lobass_status lb_jinja_macro_make(lb_jinja *jinja, value *made, const node *definition,
+                                  scope *within)
+{
+    void *memory = NULL;
+    LB_TRY(lb_jinja_take(jinja, &memory, 1, sizeof(macro)));
+    macro *defined = memory;
+    *defined = (macro){macro_call, definition, within};
+    *made = lb_jinja_of_object(KIND_MACRO, defined);
     return LOBASS_OK;
 }

@@ -134,9 +134,10 @@ static lobass_status run_changed(call *c, value *result)
 #define METHOD(kind, name, function, n_required, ...) \
     {kind, {name, {__VA_ARGS__}, n_required, false}, function, false}
 #define METHOD_OF_ALL(kind, name, function) {kind, {name, {NULL}, 0, true}, function, false}
+#define NOT_SUPPORTED(kind, name) {kind, {name, {NULL}, 0, true}, NULL, false}
 #define KEPT_AWAY(kind, name) {kind, {name, {NULL}, 0, true}, NULL, true}
 
-static const method_row rows[] = {
+const method_row lb_jinja_methods[] = {
     METHOD(KIND_STRING, "strip", lb_jinja_str_strip, 0, "/chars"),
     METHOD(KIND_STRING, "lstrip", lb_jinja_str_lstrip, 0, "/chars"),
     METHOD(KIND_STRING, "rstrip", lb_jinja_str_rstrip, 0, "/chars"),
@@ -176,20 +177,20 @@ static const method_row rows[] = {
     METHOD(KIND_STRING, "isprintable", lb_jinja_str_isprintable, 0, NULL),
     METHOD(KIND_STRING, "islower", lb_jinja_str_islower, 0, NULL),
     METHOD(KIND_STRING, "isupper", lb_jinja_str_isupper, 0, NULL),
-    METHOD(KIND_STRING, "casefold", NULL, 0, NULL),
-    METHOD(KIND_STRING, "encode", NULL, 0, NULL),
-    METHOD(KIND_STRING, "format_map", NULL, 0, NULL),
-    METHOD(KIND_STRING, "isidentifier", NULL, 0, NULL),
-    METHOD(KIND_STRING, "isnumeric", NULL, 0, NULL),
-    METHOD(KIND_STRING, "istitle", NULL, 0, NULL),
-    METHOD(KIND_STRING, "maketrans", NULL, 0, NULL),
-    METHOD(KIND_STRING, "translate", NULL, 0, NULL),
+    NOT_SUPPORTED(KIND_STRING, "casefold"),
+    NOT_SUPPORTED(KIND_STRING, "encode"),
+    NOT_SUPPORTED(KIND_STRING, "format_map"),
+    NOT_SUPPORTED(KIND_STRING, "isidentifier"),
+    NOT_SUPPORTED(KIND_STRING, "isnumeric"),
+    NOT_SUPPORTED(KIND_STRING, "istitle"),
+    NOT_SUPPORTED(KIND_STRING, "maketrans"),
+    NOT_SUPPORTED(KIND_STRING, "translate"),
     METHOD(KIND_DICT, "get", run_get, 1, "/key", "/default"),
     METHOD(KIND_DICT, "keys", run_keys, 0, NULL),
     METHOD(KIND_DICT, "values", run_values, 0, NULL),
     METHOD(KIND_DICT, "items", run_items, 0, NULL),
     METHOD(KIND_DICT, "copy", run_copy, 0, NULL),
-    METHOD(KIND_DICT, "fromkeys", NULL, 0, NULL),
+    NOT_SUPPORTED(KIND_DICT, "fromkeys"),
     KEPT_AWAY(KIND_DICT, "clear"),
     KEPT_AWAY(KIND_DICT, "pop"),
     KEPT_AWAY(KIND_DICT, "popitem"),
@@ -211,16 +212,53 @@ static const method_row rows[] = {
     METHOD(KIND_CYCLER, "next", run_next, 0, NULL),
     METHOD(KIND_CYCLER, "reset", run_reset, 0, NULL),
     METHOD_OF_ALL(KIND_LOOP, "cycle", run_cycle),
-    METHOD_OF_ALL(KIND_LOOP, "changed", run_changed)};
-
-const method_row *lb_jinja_method_find(const value *of, const text *name)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-    {
-        if (rows[i].kind == (value_kind)of->kind && lb_jinja_text_is(name, rows[i].signature.name))
-        {
-            return &rows[i];
-        }
-    }
-    return NULL;
-}
+    METHOD_OF_ALL(KIND_LOOP, "changed", run_changed),
+    NOT_SUPPORTED(KIND_STRING, "striptags"),
+    NOT_SUPPORTED(KIND_STRING, "unescape"),
+    NOT_SUPPORTED(KIND_INTEGER, "real"),
+    NOT_SUPPORTED(KIND_INTEGER, "imag"),
+    NOT_SUPPORTED(KIND_INTEGER, "numerator"),
+    NOT_SUPPORTED(KIND_INTEGER, "denominator"),
+    NOT_SUPPORTED(KIND_INTEGER, "conjugate"),
+    NOT_SUPPORTED(KIND_INTEGER, "bit_length"),
+    NOT_SUPPORTED(KIND_INTEGER, "bit_count"),
+    NOT_SUPPORTED(KIND_INTEGER, "as_integer_ratio"),
+    NOT_SUPPORTED(KIND_INTEGER, "to_bytes"),
+    NOT_SUPPORTED(KIND_INTEGER, "is_integer"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "real"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "imag"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "numerator"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "denominator"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "conjugate"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "bit_length"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "bit_count"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "as_integer_ratio"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "to_bytes"),
+    NOT_SUPPORTED(KIND_BOOLEAN, "is_integer"),
+    NOT_SUPPORTED(KIND_REAL, "real"),
+    NOT_SUPPORTED(KIND_REAL, "imag"),
+    NOT_SUPPORTED(KIND_REAL, "conjugate"),
+    NOT_SUPPORTED(KIND_REAL, "is_integer"),
+    NOT_SUPPORTED(KIND_REAL, "hex"),
+    NOT_SUPPORTED(KIND_REAL, "as_integer_ratio"),
+    NOT_SUPPORTED(KIND_RANGE, "start"),
+    NOT_SUPPORTED(KIND_RANGE, "stop"),
+    NOT_SUPPORTED(KIND_RANGE, "step"),
+    NOT_SUPPORTED(KIND_RANGE, "count"),
+    NOT_SUPPORTED(KIND_RANGE, "index"),
+    NOT_SUPPORTED(KIND_VIEW, "isdisjoint"),
+    NOT_SUPPORTED(KIND_VIEW, "mapping"),
+    NOT_SUPPORTED(KIND_GENERATOR, "close"),
+    NOT_SUPPORTED(KIND_GENERATOR, "send"),
+    NOT_SUPPORTED(KIND_GENERATOR, "throw"),
+    NOT_SUPPORTED(KIND_CYCLER, "current"),
+    NOT_SUPPORTED(KIND_CYCLER, "items"),
+    NOT_SUPPORTED(KIND_CYCLER, "pos"),
+    NOT_SUPPORTED(KIND_JOINER, "sep"),
+    NOT_SUPPORTED(KIND_JOINER, "used"),
+    NOT_SUPPORTED(KIND_MACRO, "arguments"),
+    NOT_SUPPORTED(KIND_MACRO, "catch_kwargs"),
+    NOT_SUPPORTED(KIND_MACRO, "catch_varargs"),
+    NOT_SUPPORTED(KIND_MACRO, "caller"),
+    NOT_SUPPORTED(KIND_MACRO, "explicit_caller"),
+    {KIND_MISSING, {NULL, {NULL}, 0, false}, NULL, false}};

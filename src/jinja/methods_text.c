@@ -11,23 +11,6 @@ const text *lb_jinja_self_text(const call *c)
     return lb_jinja_text_of(&c->self);
 }
 
-bool lb_jinja_is_given(const value *bound)
-{
-    return bound->kind != KIND_MISSING && bound->kind != KIND_NONE;
-}
-
-/* An argument that has to be text. */
-lobass_status lb_jinja_take_text(const call *c, size_t index, const text **taken)
-{
-    if (c->bound[index].kind != KIND_STRING)
-    {
-        return lb_jinja_fail(c->jinja, "found %s as argument, expected str",
-                             lb_jinja_type_name(&c->bound[index]));
-    }
-    *taken = lb_jinja_text_of(&c->bound[index]);
-    return LOBASS_OK;
-}
-
 /* What a method makes of a string marked safe is marked too. */
 lobass_status lb_jinja_keep_mark(const call *c, lobass_status status, value *result)
 {

@@ -15,11 +15,7 @@ static const char *const symbols[] = {[OPERATION_ADD] = "+",
                                       [OPERATION_DIVIDE] = "/",
                                       [OPERATION_FLOOR_DIVIDE] = "//",
                                       [OPERATION_MODULO] = "%",
-                                      [OPERATION_POWER] = "** or pow()",
-                                      [OPERATION_LESS] = "<",
-                                      [OPERATION_LESS_EQUAL] = "<=",
-                                      [OPERATION_GREATER] = ">",
-                                      [OPERATION_GREATER_EQUAL] = ">="};
+                                      [OPERATION_POWER] = "** or pow()"};
 
 static int64_t integer_of(const value *number)
 {
@@ -345,33 +341,5 @@ lobass_status lb_jinja_unary(lb_jinja *jinja, value *result, operation wanted, c
         return fail_overflow(jinja);
     }
     *result = lb_jinja_integer(number, 0);
-    return LOBASS_OK;
-}
-
-lobass_status lb_jinja_compare(lb_jinja *jinja, bool *result, operation wanted, const value *a,
-                               const value *b)
-{
-    int order = 0;
-    bool is_ordered = true;
-    switch (wanted)
-    {
-    case OPERATION_EQUAL:
-    case OPERATION_UNEQUAL:
-        LB_TRY(lb_jinja_equal(jinja, a, b, result));
-        *result = *result == (wanted == OPERATION_EQUAL);
-        return LOBASS_OK;
-    case OPERATION_IN:
-    case OPERATION_NOT_IN:
-        LB_TRY(lb_jinja_contains(jinja, b, a, result));
-        *result = *result == (wanted == OPERATION_IN);
-        return LOBASS_OK;
-    default:
-        break;
-    }
-    LB_TRY(lb_jinja_order(jinja, a, b, symbols[wanted], &order, &is_ordered));
-    *result = is_ordered && (wanted == OPERATION_LESS         ? order < 0
-                             : wanted == OPERATION_LESS_EQUAL ? order <= 0
-                             : wanted == OPERATION_GREATER    ? order > 0
-                                                              : order >= 0);
     return LOBASS_OK;
 }

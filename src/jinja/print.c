@@ -302,3 +302,30 @@ lobass_status lb_jinja_print_escaped(text_builder *to, const text *of)
     }
     return lb_jinja_builder_part(to, of, from, of->size);
 }
+
+lobass_status lb_jinja_fail_undefined(lb_jinja *jinja, const value *missing)
+{
+    const undefined *what = missing->as.object;
+    if (what->hint != NULL)
+    {
+        return lb_jinja_fail(jinja, "%s", what->hint);
+    }
+    text_builder name;
+    const text *printed = NULL;
+    lb_jinja_builder_begin(&name, jinja);
+    LB_TRY(lb_jinja_repr(&name, &what->name));
+    LB_TRY(lb_jinja_builder_end(&name, &printed));
+    if (what->is_unsafe)
+    {
+        return lb_jinja_fail(jinja, "access to attribute %s of '%s' object is unsafe.",
+                             printed->data, what->subject);
+    }
+    if (what->subject == NULL)
+    {
+        return lb_jinja_fail(jinja, "%s is undefined", printed->data);
+    }
+    const bool is_attribute = what->name.kind == KIND_STRING;
+    return lb_jinja_fail(
+        jinja, is_attribute ? "'%s object' has no attribute %s" : "%s object has no element %s",
+        what->subject, printed->data);
+}

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Statements. A scope is where `set` puts a name: the template, an iteration of a loop, a macro or
- * a block; names are looked for in the scopes around the place where they stand in the text. An
- * `if` is no scope.
+ * Statements: what a template writes, in the order in which it does. Expressions are evaluate.c's,
+ * names scope.c's.
  */
 #include <string.h>
 
@@ -16,106 +15,6 @@ typedef enum flow
 } flow;
 
 static lobass_status run_all(lb_jinja *jinja, const node *first, scope *within, flow *next);
-
-lobass_status lb_jinja_scope_set(lb_jinja *jinja, scope *within, const text *name, const value *set)
-{
-    for (size_t i = 0; i < within->count; i++)
-    {
-        if (lb_jinja_text_equal(within->variables[i].name, name))
-        {
-            within->variables[i].value = *set;
-            return LOBASS_OK;
-        }
-    }
-    if (within->count == within->capacity)
-    {
-        void *grown = NULL;
-        const size_t wanted = within->capacity == 0 ? 4 : within->capacity * 2;
-        LB_TRY(lb_jinja_take(jinja, &grown, wanted, sizeof(variable)));
-        if (within->count > 0)
-        {
-            memcpy(grown, within->variables, within->count * sizeof(variable));
-        }
-        within->variables = grown;
-        within->capacity = wanted;
-    }
-    within->variables[within->count++] = (variable){name, *set};
-    return LOBASS_OK;
-}
-
-/* A scope may outlive its statement: macros keep where they stand. */
-lobass_status lb_jinja_scope_make(lb_jinja *jinja, scope **made, scope *parent)
-{
-    void *memory = NULL;
-    LB_TRY(lb_jinja_take(jinja, &memory, 1, sizeof **made));
-    *made = memory;
-    **made = (scope){.parent = parent};
-    return LOBASS_OK;
-}
-
-/* ---- assignment ------------------------------------------------------------------------------ */
-
-static lobass_status assign_tuple(lb_jinja *jinja, const node *target, const value *assigned,
-                                  scope *within)
-{
-    const value *items = NULL;
-    size_t count = 0;
-    size_t n = 0;
-    if (!lb_jinja_is_iterable(assigned))
-    {
-        return lb_jinja_fail(jinja, "cannot unpack non-iterable %s object",
-                             lb_jinja_type_name(assigned));
-    }
-    LB_TRY(lb_jinja_collect_all(jinja, assigned, &items, &count));
-    for (const node *part = target->items; part != NULL; part = part->next)
-    {
-        n++;
-    }
-    if (n != count)
-    {
-        return lb_jinja_fail(jinja, "found %zu values to unpack, expected %zu", count, n);
-    }
-    const value *next = items;
-    for (const node *part = target->items; part != NULL; part = part->next)
-    {
-        LB_TRY(lb_jinja_assign(jinja, part, next++, within));
-    }
-    return LOBASS_OK;
-}
-
-static lobass_status find_variable(lb_jinja *jinja, const text *name, scope *within, value *found)
-{
-    const node named = {.kind = NODE_NAME, .name = name, .line = jinja->line};
-    return lb_jinja_evaluate(jinja, found, &named, within);
-}
-
-static lobass_status assign_in_namespace(lb_jinja *jinja, const node *target, const value *assigned,
-                                         scope *within)
-{
-    value space = {0};
-    LB_TRY(find_variable(jinja, target->name, within, &space));
-    if (space.kind != KIND_NAMESPACE)
-    {
-        return lb_jinja_fail(jinja, "cannot assign attribute on non-namespace object");
-    }
-    dict *members = NULL;
-    members = space.as.state;
-    return lb_jinja_dict_set(jinja, members, &target->constant, assigned);
-}
-
-lobass_status lb_jinja_assign(lb_jinja *jinja, const node *target, const value *assigned,
-                              scope *within)
-{
-    switch (target->kind)
-    {
-    case NODE_TUPLE:
-        return assign_tuple(jinja, target, assigned, within);
-    case NODE_NAMESPACE_TARGET:
-        return assign_in_namespace(jinja, target, assigned, within);
-    default:
-        return lb_jinja_scope_set(jinja, within, target->name, assigned);
-    }
-}
 
 /* ---- blocks whose text is a value ------------------------------------------------------------ */
 
@@ -211,7 +110,7 @@ static lobass_status run_for(lb_jinja *jinja, const node *at, scope *within)
     {
         value item = {0};
         scope *inner = NULL;
-        LB_TRY(lb_jinja_loop_next(jinja, around, &item, &has_item));
+        LB_TRY(around->next(jinja, around, &item, &has_item));
         if (!has_item)
         {
             break;
@@ -366,6 +265,7 @@ lobass_status lb_jinja_render(lb_jinja *jinja, lb_jinja_rendering *rendering,
     const text *made = NULL;
     flow next = FLOW_ON;
     lb_jinja_builder_begin(&output, jinja);
+    jinja->language = &lb_jinja_language;
     jinja->where = parsed->where;
     jinja->error = error;
     jinja->line = 1;

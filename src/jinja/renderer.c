@@ -63,33 +63,6 @@ lobass_status lb_jinja_fail(lb_jinja *jinja, const char *format, ...)
                    jinja->where == NULL ? "template" : jinja->where, jinja->line, what);
 }
 
-lobass_status lb_jinja_fail_undefined(lb_jinja *jinja, const value *missing)
-{
-    const undefined *what = missing->as.object;
-    if (what->hint != NULL)
-    {
-        return lb_jinja_fail(jinja, "%s", what->hint);
-    }
-    text_builder name;
-    const text *printed = NULL;
-    lb_jinja_builder_begin(&name, jinja);
-    LB_TRY(lb_jinja_repr(&name, &what->name));
-    LB_TRY(lb_jinja_builder_end(&name, &printed));
-    if (what->is_unsafe)
-    {
-        return lb_jinja_fail(jinja, "access to attribute %s of '%s' object is unsafe.",
-                             printed->data, what->subject);
-    }
-    if (what->subject == NULL)
-    {
-        return lb_jinja_fail(jinja, "%s is undefined", printed->data);
-    }
-    const bool is_attribute = what->name.kind == KIND_STRING;
-    return lb_jinja_fail(
-        jinja, is_attribute ? "'%s object' has no attribute %s" : "%s object has no element %s",
-        what->subject, printed->data);
-}
-
 lobass_status lb_jinja_take(lb_jinja *jinja, void **memory, size_t count, size_t element_bytes)
 {
     size_t bytes = 0;

@@ -127,68 +127,58 @@ static lobass_status is_upper(call *c, bool *result)
 
 static lobass_status is_filter(call *c, bool *result)
 {
-    *result =
-        c->self.kind == KIND_STRING && lb_jinja_filter_find(lb_jinja_text_of(&c->self)) != NULL;
+    *result = c->self.kind == KIND_STRING &&
+              lb_jinja_filter_find(c->jinja->language, lb_jinja_text_of(&c->self)) != NULL;
     return LOBASS_OK;
 }
 
 static lobass_status is_test(call *c, bool *result)
 {
-    *result = c->self.kind == KIND_STRING && lb_jinja_test_find(lb_jinja_text_of(&c->self)) != NULL;
+    *result = c->self.kind == KIND_STRING &&
+              lb_jinja_test_find(c->jinja->language, lb_jinja_text_of(&c->self)) != NULL;
     return LOBASS_OK;
 }
 
 #define TEST(name, function) {{name, {NULL}, 0, false}, function}
 #define TEST_WITH(name, function, parameter) {{name, {parameter}, 1, false}, function}
 
-static const test_row rows[] = {TEST("defined", is_defined),
-                                TEST("undefined", is_undefined),
-                                TEST("none", is_none),
-                                TEST("string", is_string),
-                                TEST("mapping", is_mapping),
-                                TEST("iterable", is_iterable),
-                                TEST("sequence", is_sequence),
-                                TEST("boolean", is_boolean),
-                                TEST("true", is_true),
-                                TEST("false", is_false),
-                                TEST("number", is_number),
-                                TEST("integer", is_integer),
-                                TEST("float", is_float),
-                                TEST("callable", is_callable),
-                                TEST("escaped", is_escaped),
-                                TEST("odd", is_odd),
-                                TEST("even", is_even),
-                                TEST("lower", is_lower),
-                                TEST("upper", is_upper),
-                                TEST("filter", is_filter),
-                                TEST("test", is_test),
-                                TEST_WITH("divisibleby", is_divisible_by, "num"),
-                                TEST_WITH("sameas", is_same_as, "other"),
-                                TEST_WITH("in", is_in, "seq"),
-                                TEST_WITH("equalto", is_equal, "/b"),
-                                TEST_WITH("eq", is_equal, "/b"),
-                                TEST_WITH("==", is_equal, "/b"),
-                                TEST_WITH("ne", is_unequal, "/b"),
-                                TEST_WITH("!=", is_unequal, "/b"),
-                                TEST_WITH("lt", is_less, "/b"),
-                                TEST_WITH("lessthan", is_less, "/b"),
-                                TEST_WITH("<", is_less, "/b"),
-                                TEST_WITH("le", is_less_equal, "/b"),
-                                TEST_WITH("<=", is_less_equal, "/b"),
-                                TEST_WITH("gt", is_greater, "/b"),
-                                TEST_WITH("greaterthan", is_greater, "/b"),
-                                TEST_WITH(">", is_greater, "/b"),
-                                TEST_WITH("ge", is_greater_equal, "/b"),
-                                TEST_WITH(">=", is_greater_equal, "/b")};
-
-const test_row *lb_jinja_test_find(const text *name)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-    {
-        if (lb_jinja_text_is(name, rows[i].signature.name))
-        {
-            return &rows[i];
-        }
-    }
-    return NULL;
-}
+const test_row lb_jinja_tests[] = {TEST("defined", is_defined),
+                                   TEST("undefined", is_undefined),
+                                   TEST("none", is_none),
+                                   TEST("string", is_string),
+                                   TEST("mapping", is_mapping),
+                                   TEST("iterable", is_iterable),
+                                   TEST("sequence", is_sequence),
+                                   TEST("boolean", is_boolean),
+                                   TEST("true", is_true),
+                                   TEST("false", is_false),
+                                   TEST("number", is_number),
+                                   TEST("integer", is_integer),
+                                   TEST("float", is_float),
+                                   TEST("callable", is_callable),
+                                   TEST("escaped", is_escaped),
+                                   TEST("odd", is_odd),
+                                   TEST("even", is_even),
+                                   TEST("lower", is_lower),
+                                   TEST("upper", is_upper),
+                                   TEST("filter", is_filter),
+                                   TEST("test", is_test),
+                                   TEST_WITH("divisibleby", is_divisible_by, "num"),
+                                   TEST_WITH("sameas", is_same_as, "other"),
+                                   TEST_WITH("in", is_in, "seq"),
+                                   TEST_WITH("equalto", is_equal, "/b"),
+                                   TEST_WITH("eq", is_equal, "/b"),
+                                   TEST_WITH("==", is_equal, "/b"),
+                                   TEST_WITH("ne", is_unequal, "/b"),
+                                   TEST_WITH("!=", is_unequal, "/b"),
+                                   TEST_WITH("lt", is_less, "/b"),
+                                   TEST_WITH("lessthan", is_less, "/b"),
+                                   TEST_WITH("<", is_less, "/b"),
+                                   TEST_WITH("le", is_less_equal, "/b"),
+                                   TEST_WITH("<=", is_less_equal, "/b"),
+                                   TEST_WITH("gt", is_greater, "/b"),
+                                   TEST_WITH("greaterthan", is_greater, "/b"),
+                                   TEST_WITH(">", is_greater, "/b"),
+                                   TEST_WITH("ge", is_greater_equal, "/b"),
+                                   TEST_WITH(">=", is_greater_equal, "/b"),
+                                   {{NULL, {NULL}, 0, false}, NULL}};

@@ -294,7 +294,7 @@ static lobass_status loop_length(lb_jinja *jinja, loop *around, int64_t *length)
 {
     value found = {0};
     bool is_there = false;
-    LB_TRY(lb_jinja_loop_attribute(jinja, &found, around, &lb_jinja_word_length, &is_there));
+    LB_TRY(around->attribute(jinja, &found, around, &lb_jinja_word_length, &is_there));
     *length = found.as.integer;
     return LOBASS_OK;
 }
@@ -391,8 +391,7 @@ bool lb_jinja_is_same(const value *a, const value *b)
 
 /* ---- comparison ------------------------------------------------------------------------------ */
 
-/* Exact, of integers beyond 2^53 too. NaN is unordered. */
-static int number_order(const value *a, const value *b, bool *is_ordered)
+int lb_jinja_number_order(const value *a, const value *b, bool *is_ordered)
 {
     const bool is_real = a->kind == KIND_REAL || b->kind == KIND_REAL;
     const int64_t ia = a->kind == KIND_BOOLEAN ? a->as.boolean : a->as.integer;
@@ -472,7 +471,7 @@ lobass_status lb_jinja_equal(lb_jinja *jinja, const value *a, const value *b, bo
     if (lb_jinja_is_number(a) && lb_jinja_is_number(b))
     {
         bool is_ordered = false;
-        *is_equal = number_order(a, b, &is_ordered) == 0 && is_ordered;
+        *is_equal = lb_jinja_number_order(a, b, &is_ordered) == 0 && is_ordered;
         return LOBASS_OK;
     }
     if (a->kind != b->kind)
@@ -483,95 +482,5 @@ lobass_status lb_jinja_equal(lb_jinja *jinja, const value *a, const value *b, bo
     LB_TRY(lb_jinja_enter(jinja));
     LB_TRY(compare_objects(jinja, a, b, is_equal));
     lb_jinja_leave(jinja);
-    return LOBASS_OK;
-}
-
-static lobass_status list_order(lb_jinja *jinja, const list *a, const list *b, const char *symbol,
-                                int *order, bool *is_ordered)
-{
-    for (size_t i = 0; i < a->count && i < b->count; i++)
-    {
-        bool is_equal = false;
-        LB_TRY(lb_jinja_equal(jinja, &a->items[i], &b->items[i], &is_equal));
-        if (!is_equal)
-        {
-            return lb_jinja_order(jinja, &a->items[i], &b->items[i], symbol, order, is_ordered);
-        }
-    }
-    *order = (a->count > b->count) - (a->count < b->count);
-    return LOBASS_OK;
-}
-
-lobass_status lb_jinja_order(lb_jinja *jinja, const value *a, const value *b, const char *symbol,
-                             int *order, bool *is_ordered)
-{
-    LB_TRY(lb_jinja_step(jinja, 1));
-    *is_ordered = true;
-    if (a->kind == KIND_UNDEFINED || b->kind == KIND_UNDEFINED)
-    {
-        return lb_jinja_fail_undefined(jinja, a->kind == KIND_UNDEFINED ? a : b);
-    }
-    if (lb_jinja_is_number(a) && lb_jinja_is_number(b))
-    {
-        *order = number_order(a, b, is_ordered);
-        return LOBASS_OK;
-    }
-    if (a->kind == b->kind && a->kind == KIND_STRING)
-    {
-        *order = lb_jinja_text_compare(lb_jinja_text_of(a), lb_jinja_text_of(b));
-        return LOBASS_OK;
-    }
-    if (a->kind == b->kind && (a->kind == KIND_LIST || a->kind == KIND_TUPLE))
-    {
-        LB_TRY(lb_jinja_enter(jinja));
-        LB_TRY(
-            list_order(jinja, lb_jinja_list_of(a), lb_jinja_list_of(b), symbol, order, is_ordered));
-        lb_jinja_leave(jinja);
-        return LOBASS_OK;
-    }
-    return lb_jinja_fail(jinja, "'%s' not supported between instances of '%s' and '%s'", symbol,
-                         lb_jinja_type_name(a), lb_jinja_type_name(b));
-}
-
-lobass_status lb_jinja_contains(lb_jinja *jinja, const value *container, const value *sought,
-                                bool *is_in)
-{
-    *is_in = false;
-    if (container->kind == KIND_STRING)
-    {
-        if (sought->kind != KIND_STRING)
-        {
-            return lb_jinja_fail(jinja, "'in <string>' requires string as left operand, not %s",
-                                 lb_jinja_type_name(sought));
-        }
-        const text *in = lb_jinja_text_of(container);
-        LB_TRY(lb_jinja_step(jinja, in->size / 64));
-        *is_in = lb_jinja_text_find(in, 0, in->size, lb_jinja_text_of(sought)) != NULL;
-        return LOBASS_OK;
-    }
-    if (container->kind == KIND_DICT)
-    {
-        entry *found = NULL;
-        LB_TRY(lb_jinja_dict_find(jinja, lb_jinja_dict_of(container), sought, &found));
-        *is_in = found != NULL;
-        return LOBASS_OK;
-    }
-    if (!lb_jinja_is_iterable(container))
-    {
-        return lb_jinja_fail(jinja, "argument of type '%s' is not iterable",
-                             lb_jinja_type_name(container));
-    }
-    iterator going;
-    value item = {0};
-    bool has_item = true;
-    LB_TRY(lb_jinja_iterate(jinja, &going, container));
-    while (!*is_in && has_item)
-    {
-        LB_TRY(lb_jinja_next(jinja, &going, &item, &has_item));
-        if (has_item)
-        {
-            LB_TRY(lb_jinja_equal(jinja, &item, sought, is_in));
-        }
-    }
     return LOBASS_OK;
 }
