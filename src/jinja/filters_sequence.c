@@ -81,6 +81,7 @@ static lobass_status run_last(call *c, value *result)
                                        NULL);
     }
     *result = items[count - 1];
+    result->is_safe = c->self.kind == KIND_STRING ? c->self.is_safe : result->is_safe;
     return LOBASS_OK;
 }
 

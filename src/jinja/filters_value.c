@@ -133,7 +133,7 @@ static bool read_integer(const text *of, int64_t base, int64_t *number)
     {
         is_negative = of->data[from++] == '-';
     }
-    const char prefix = base == 16 ? 'x' : base == 8 ? 'o' : base == 2 ? 'b' : '\0';
+    const char prefix = (char)(base == 16 ? 'x' : base == 8 ? 'o' : base == 2 ? 'b' : '\0');
     if (prefix != '\0' && to - from > 2 && of->data[from] == '0' &&
         (of->data[from + 1] | 0x20) == prefix)
     {

@@ -33,7 +33,7 @@ static lobass_status run_range(call *c, value *result)
                                           : (double)bounds[0] - (double)bounds[1];
     const double stride = fabs((double)bounds[2]);
     const double count = distance <= 0.0 ? 0.0 : floor((distance - 1.0) / stride) + 1.0;
-    if (count > MOST_RANGE)
+    if (count > (double)MOST_RANGE)
     {
         return lb_jinja_fail(c->jinja, "Range too big. The sandbox blocks ranges larger than "
                                        "MAX_RANGE (100000).");

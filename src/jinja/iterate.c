@@ -9,12 +9,10 @@
 
 lobass_status lb_jinja_iterate(lb_jinja *jinja, iterator *begun, const value *of)
 {
-    if (!lb_jinja_is_iterable(of))
-    {
-        return lb_jinja_fail(jinja, "'%s' object is not iterable", lb_jinja_type_name(of));
-    }
     *begun = (iterator){.of = *of};
-    return LOBASS_OK;
+    return lb_jinja_is_iterable(of)
+               ? LOBASS_OK
+               : lb_jinja_fail(jinja, "'%s' object is not iterable", lb_jinja_type_name(of));
 }
 
 static lobass_status next_of_view(lb_jinja *jinja, const view *seen, size_t at, value *item)
@@ -64,8 +62,7 @@ lobass_status lb_jinja_next(lb_jinja *jinja, iterator *going, value *item, bool 
         const text *part = NULL;
         going->at += lb_jinja_char_size(string->data + at);
         LB_TRY(lb_jinja_text_part(jinja, &part, string, at, going->at));
-        *item = lb_jinja_of_text(part);
-        item->is_safe = of->is_safe;
+        *item = lb_jinja_of_text(part); /* without the mark of what is safe */
         return LOBASS_OK;
     }
     case KIND_LIST:

@@ -137,7 +137,8 @@ static size_t data_end(const lexer *l, size_t from, size_t to, char sign, bool i
 
 static char sign_at(const lexer *l, size_t at)
 {
-    return at < l->size && (l->source[at] == '-' || l->source[at] == '+') ? l->source[at] : '\0';
+    const bool is_sign = at < l->size && (l->source[at] == '-' || l->source[at] == '+');
+    return (char)(is_sign ? l->source[at] : '\0');
 }
 
 /* Behind the end of a tag or comment that begins at AT with "%}" or "#}", or a sign before that; 0:
@@ -225,7 +226,7 @@ static lobass_status number_read(lexer *l)
 {
     char digits[LONGEST_NUMBER];
     size_t n = 0;
-    const char kind = l->at + 1 < l->size ? (char)(l->source[l->at + 1] | 0x20) : '\0';
+    const char kind = (char)(l->at + 1 < l->size ? l->source[l->at + 1] | 0x20 : '\0');
     const unsigned prefixed = l->source[l->at] != '0' ? 0
                               : kind == 'x'           ? 16
                               : kind == 'o'           ? 8
@@ -336,10 +337,11 @@ static lobass_status bracket_check(lexer *l, char c)
     }
     if (strchr(closing, c) != NULL)
     {
-        if (l->n_brackets == 0 || l->brackets[--l->n_brackets] != c)
+        if (l->n_brackets == 0 || l->brackets[l->n_brackets - 1] != c)
         {
             return fail(l, "a closing bracket without its opening one");
         }
+        l->n_brackets--;
     }
     return LOBASS_OK;
 }
@@ -524,7 +526,7 @@ lobass_status lb_jinja_tokens_read(token **tokens, size_t *count, const char *so
     {
         const bool is_return = source[i] == '\r';
         i += is_return && i + 1 < size && source[i + 1] == '\n';
-        lines[n++] = is_return ? '\n' : source[i];
+        lines[n++] = (char)(is_return ? '\n' : source[i]);
     }
     n -= n > 0 && lines[n - 1] == '\n';
     lines[n] = '\0';

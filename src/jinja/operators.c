@@ -288,9 +288,8 @@ lobass_status lb_jinja_binary(lb_jinja *jinja, value *result, operation wanted, 
 {
     if (wanted == OPERATION_MODULO && a->kind == KIND_STRING)
     {
-        LB_TRY(lb_jinja_percent(jinja, result, lb_jinja_text_of(a), b));
         return a->is_safe ? lb_jinja_fail(jinja, "%% of a string marked safe is not supported")
-                          : LOBASS_OK;
+                          : lb_jinja_percent(jinja, result, lb_jinja_text_of(a), b);
     }
     if (a->kind == KIND_UNDEFINED || b->kind == KIND_UNDEFINED)
     {

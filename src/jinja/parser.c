@@ -13,7 +13,8 @@
 
 enum
 {
-    MOST_DEPTH = 200 /* of statements and expressions within each other */
+    MOST_DEPTH = 200,          /* of statements and expressions within each other */
+    MOST_SOURCE_KIBIBYTES = 96 /* their trees take up to 50 MiB */
 };
 
 lobass_status lb_jinja_parse_fail(const parser *p, unsigned line, lobass_status status,
@@ -203,12 +204,9 @@ static lobass_status parse_set(parser *p, node *made)
 static lobass_status parse_with(parser *p, node *made)
 {
     node **next = &made->items;
-    while (p->at->kind != TOKEN_BLOCK_END)
+    for (bool is_first = true; p->at->kind != TOKEN_BLOCK_END; is_first = false)
     {
-        if (made->items != NULL)
-        {
-            LB_TRY(lb_jinja_expect_operator(p, ","));
-        }
+        LB_TRY(is_first ? LOBASS_OK : lb_jinja_expect_operator(p, ","));
         LB_TRY(lb_jinja_node_make(p, next, NODE_PAIR, p->at->line));
         LB_TRY(lb_jinja_parse_target(p, &(*next)->left, false, NULL));
         LB_TRY(lb_jinja_expect_operator(p, "="));
@@ -223,12 +221,9 @@ static lobass_status parse_signature(parser *p, node **parameters)
     node **next = parameters;
     bool has_default = false;
     LB_TRY(lb_jinja_expect_operator(p, "("));
-    while (!lb_jinja_at_operator(p, ")"))
+    for (bool is_first = true; !lb_jinja_at_operator(p, ")"); is_first = false)
     {
-        if (*parameters != NULL)
-        {
-            LB_TRY(lb_jinja_expect_operator(p, ","));
-        }
+        LB_TRY(is_first ? LOBASS_OK : lb_jinja_expect_operator(p, ","));
         LB_TRY(lb_jinja_node_make(p, next, NODE_PARAMETER, p->at->line));
         LB_TRY(lb_jinja_name_take(p, &(*next)->name));
         if (lb_jinja_skip_operator(p, "="))
@@ -303,12 +298,9 @@ static lobass_status parse_loop_control(parser *p, node *made)
 static lobass_status parse_print(parser *p, node *made)
 {
     node **next = &made->items;
-    while (p->at->kind != TOKEN_BLOCK_END)
+    for (bool is_first = true; p->at->kind != TOKEN_BLOCK_END; is_first = false)
     {
-        if (made->items != NULL)
-        {
-            LB_TRY(lb_jinja_expect_operator(p, ","));
-        }
+        LB_TRY(is_first ? LOBASS_OK : lb_jinja_expect_operator(p, ","));
         LB_TRY(lb_jinja_parse_expression(p, next, true));
         next = &(*next)->next;
     }
@@ -469,6 +461,12 @@ static lobass_status parse_template(lb_jinja_template *parsed, const char *sourc
 {
     token *tokens = NULL;
     size_t count = 0;
+    if (size_bytes > (size_t)MOST_SOURCE_KIBIBYTES * 1024)
+    {
+        return lb_fail(error, LOBASS_UNSUPPORTED,
+                       "%s: line 1: a template of more than %d KiB is not supported", parsed->where,
+                       MOST_SOURCE_KIBIBYTES);
+    }
     LB_TRY(check_utf8(source, size_bytes, parsed->where, error));
     LB_TRY(lb_jinja_tokens_read(&tokens, &count, source, size_bytes, parsed->where, &parsed->arena,
                                 error));

@@ -229,31 +229,20 @@ static lobass_status parse_elements(parser *p, node **made, element_parser parse
     const unsigned line = p->at->line;
     node *first = NULL;
     node **next = &first;
-    bool is_tuple = false;
-    for (;;)
+    bool has_comma = true;
+    size_t n = 0;
+    for (; has_comma && !is_tuple_end(p, stop); n++)
     {
-        if (first != NULL)
-        {
-            LB_TRY(lb_jinja_expect_operator(p, ","));
-        }
-        if (is_tuple_end(p, stop))
-        {
-            break;
-        }
         LB_TRY(parse(p, next, flag));
         next = &(*next)->next;
-        if (!lb_jinja_at_operator(p, ","))
-        {
-            break;
-        }
-        is_tuple = true;
+        has_comma = lb_jinja_skip_operator(p, ",");
     }
-    if (!is_tuple && first != NULL)
+    if (n == 1 && !has_comma)
     {
         *made = first;
         return LOBASS_OK;
     }
-    if (!is_tuple && !may_be_empty)
+    if (n == 0 && !may_be_empty)
     {
         return lb_jinja_parse_fail(p, line, LOBASS_BAD_FORMAT, "an expression is missing");
     }
@@ -371,12 +360,9 @@ static lobass_status parse_list(parser *p, node **made)
     LB_TRY(lb_jinja_node_make(p, made, NODE_LIST, p->at->line));
     LB_TRY(lb_jinja_expect_operator(p, "["));
     node **next = &(*made)->items;
-    while (!lb_jinja_at_operator(p, "]"))
+    for (bool is_first = true; !lb_jinja_at_operator(p, "]"); is_first = false)
     {
-        if ((*made)->items != NULL)
-        {
-            LB_TRY(lb_jinja_expect_operator(p, ","));
-        }
+        LB_TRY(is_first ? LOBASS_OK : lb_jinja_expect_operator(p, ","));
         if (lb_jinja_at_operator(p, "]"))
         {
             break;
@@ -392,12 +378,9 @@ static lobass_status parse_dict(parser *p, node **made)
     LB_TRY(lb_jinja_node_make(p, made, NODE_DICT, p->at->line));
     LB_TRY(lb_jinja_expect_operator(p, "{"));
     node **next = &(*made)->items;
-    while (!lb_jinja_at_operator(p, "}"))
+    for (bool is_first = true; !lb_jinja_at_operator(p, "}"); is_first = false)
     {
-        if ((*made)->items != NULL)
-        {
-            LB_TRY(lb_jinja_expect_operator(p, ","));
-        }
+        LB_TRY(is_first ? LOBASS_OK : lb_jinja_expect_operator(p, ","));
         if (lb_jinja_at_operator(p, "}"))
         {
             break;

@@ -60,11 +60,14 @@ static lobass_status parse_subscript(parser *p, node **made)
         return lb_jinja_name_take(p, &(*made)->name);
     }
     LB_TRY(lb_jinja_expect_operator(p, "["));
-    LB_TRY(parse_index(p, &(*made)->right));
-    if (lb_jinja_at_operator(p, ","))
+    if (!lb_jinja_at_operator(p, "]"))
+    {
+        LB_TRY(parse_index(p, &(*made)->right));
+    }
+    if (lb_jinja_at_operator(p, ",") || (*made)->right == NULL)
     {
         return lb_jinja_parse_fail(p, p->at->line, LOBASS_UNSUPPORTED,
-                                   "an index of several parts is not supported");
+                                   "an index of no part or of several is not supported");
     }
     return lb_jinja_expect_operator(p, "]");
 }
@@ -95,12 +98,9 @@ static lobass_status parse_arguments(parser *p, node **first)
     node **next = first;
     node_kind last = NODE_CONSTANT;
     LB_TRY(lb_jinja_expect_operator(p, "("));
-    while (!lb_jinja_at_operator(p, ")"))
+    for (bool is_first = true; !lb_jinja_at_operator(p, ")"); is_first = false)
     {
-        if (*first != NULL)
-        {
-            LB_TRY(lb_jinja_expect_operator(p, ","));
-        }
+        LB_TRY(is_first ? LOBASS_OK : lb_jinja_expect_operator(p, ","));
         if (lb_jinja_at_operator(p, ")"))
         {
             break;

@@ -120,7 +120,7 @@ static lobass_status put_number(text_builder *to, const value *number, const sha
     const bool is_negative = is_real ? signbit(real) != 0 : integer < 0;
     const text *made = NULL;
     value padded = {0};
-    char sign[2] = {is_negative ? '-' : as->sign, '\0'};
+    char sign[2] = {(char)(is_negative ? '-' : as->sign), '\0'};
     LB_TRY(is_real ? real_digits(to->jinja, digits, fabs(real), as)
                    : integer_digits(to->jinja, digits,
                                     integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer, as));
@@ -181,19 +181,19 @@ typedef struct operands
     size_t count, next;
 } operands;
 
-static lobass_status next_operand(lb_jinja *jinja, operands *from, const value **taken)
+static lobass_status next_operand(lb_jinja *jinja, operands *from, value *taken)
 {
     if (from->next == from->count)
     {
         return lb_jinja_fail(jinja, "not enough arguments for format string");
     }
-    *taken = &from->items[from->next++];
+    *taken = from->items[from->next++];
     return LOBASS_OK;
 }
 
 /* %(NAME): from a dict. */
 static lobass_status named_operand(lb_jinja *jinja, operands *from, const text *pattern,
-                                   const char **at, const value **taken)
+                                   const char **at, value *taken)
 {
     const char *end = pattern->data + pattern->size;
     const char *close = memchr(*at, ')', (size_t)(end - *at));
@@ -212,7 +212,7 @@ static lobass_status named_operand(lb_jinja *jinja, operands *from, const text *
     {
         return lb_jinja_fail(jinja, "KeyError: '%s'", name->data);
     }
-    *taken = &found->value;
+    *taken = found->value;
     from->next = from->count;
     *at = close + 1;
     return LOBASS_OK;
@@ -221,6 +221,7 @@ static lobass_status named_operand(lb_jinja *jinja, operands *from, const text *
 static lobass_status read_percent_shape(lb_jinja *jinja, const char **at, const char *end,
                                         shape *as)
 {
+    bool is_zeroed = false;
     *as = (shape){.align = '>', .fill = &lb_jinja_word_space, .precision = -1};
     for (; *at < end && strchr("-+ 0#", **at) != NULL; (*at)++)
     {
@@ -230,16 +231,20 @@ static lobass_status read_percent_shape(lb_jinja *jinja, const char **at, const 
             as->align = '<';
             break;
         case '0':
-            as->align = as->align == '<' ? '<' : '=';
-            as->fill = as->align == '<' ? as->fill : &lb_jinja_word_zero;
+            is_zeroed = true;
             break;
         case '#':
             as->has_alternate = true;
             break;
         default:
-            as->sign = as->sign == '+' ? '+' : **at;
+            as->sign = (char)(as->sign == '+' ? '+' : **at);
             break;
         }
+    }
+    if (is_zeroed && as->align != '<') /* "-" goes before it, wherever it stands */
+    {
+        as->align = '=';
+        as->fill = &lb_jinja_word_zero;
     }
     if (*at < end && **at == '*')
     {
@@ -269,7 +274,7 @@ static lobass_status put_percent(text_builder *to, const value *operand, shape *
         LB_TRY(as->type == 's' ? lb_jinja_print(&builder, operand)
                                : lb_jinja_repr(&builder, operand));
         LB_TRY(lb_jinja_builder_end(&builder, &printed));
-        as->align = as->align == '=' ? '>' : as->align;
+        as->align = (char)(as->align == '=' ? '>' : as->align);
         as->fill = &lb_jinja_word_space;
         return put_text(to, printed, as);
     }
@@ -295,7 +300,7 @@ static lobass_status put_percent(text_builder *to, const value *operand, shape *
         }
         number = lb_jinja_integer((int64_t)number.as.real, number.origin);
     }
-    as->type = strchr("diu", as->type) != NULL ? '\0' : as->type;
+    as->type = (char)(strchr("diu", as->type) != NULL ? '\0' : as->type);
     if (as->precision >= 0 && is_integer)
     {
         return lb_jinja_fail(to->jinja, "a precision of an integer in a format is not supported");
@@ -321,7 +326,7 @@ lobass_status lb_jinja_percent(lb_jinja *jinja, value *result, const text *patte
             at++;
             continue;
         }
-        const value *taken = NULL;
+        value taken = {.kind = KIND_MISSING};
         shape as;
         LB_TRY(lb_jinja_builder_part(&to, pattern, (size_t)(begin - pattern->data),
                                      (size_t)(at - pattern->data)));
@@ -338,8 +343,8 @@ lobass_status lb_jinja_percent(lb_jinja *jinja, value *result, const text *patte
             LB_TRY(lb_jinja_builder_bytes(&to, "%", 1, 0));
             continue;
         }
-        LB_TRY(taken == NULL ? next_operand(jinja, &from, &taken) : LOBASS_OK);
-        LB_TRY(put_percent(&to, taken, &as));
+        LB_TRY(taken.kind == KIND_MISSING ? next_operand(jinja, &from, &taken) : LOBASS_OK);
+        LB_TRY(put_percent(&to, &taken, &as));
     }
     LB_TRY(lb_jinja_builder_part(&to, pattern, (size_t)(begin - pattern->data), pattern->size));
     const bool may_be_left =
@@ -467,7 +472,7 @@ static lobass_status read_format_shape(formatting *f, size_t from, size_t to, sh
     }
     if (at < end && strchr("+- ", *at) != NULL)
     {
-        as->sign = *at == '-' ? '\0' : *at;
+        as->sign = (char)(*at == '-' ? '\0' : *at);
         at++;
     }
     if (at < end && *at == '#')
@@ -491,7 +496,11 @@ static lobass_status read_format_shape(formatting *f, size_t from, size_t to, sh
         at++;
         LB_TRY(read_count(f->jinja, &at, end, &as->precision));
     }
-    as->type = at < end ? *at++ : '\0';
+    as->type = '\0';
+    if (at < end)
+    {
+        as->type = *at++;
+    }
     return at == end ? LOBASS_OK
                      : lb_jinja_fail(f->jinja, "Invalid format specifier '%.*s'", (int)(to - from),
                                      f->pattern->data + from);
@@ -509,7 +518,7 @@ static lobass_status put_field(formatting *f, text_builder *to, size_t from, siz
     }
     LB_TRY(find_field(f, from, name_end, &found));
     size_t at = name_end;
-    const char conversion = at + 1 < end && data[at] == '!' ? data[at + 1] : '\0';
+    const char conversion = (char)(at + 1 < end && data[at] == '!' ? data[at + 1] : '\0');
     if (data[at] == '!' && at < end)
     {
         at += 2;
@@ -524,7 +533,8 @@ static lobass_status put_field(formatting *f, text_builder *to, size_t from, siz
     if (lb_jinja_is_number(&found) && conversion == '\0' &&
         (found.kind != KIND_BOOLEAN || spec < end))
     {
-        as.type = as.type == 'd' ? (found.kind == KIND_REAL ? 'd' : '\0') : as.type;
+        const bool is_decimal = as.type == 'd' && found.kind != KIND_REAL;
+        as.type = (char)(is_decimal ? '\0' : as.type);
         return put_number(to, &found, &as);
     }
     const bool is_plain = found.kind != KIND_STRING && conversion == '\0';

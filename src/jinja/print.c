@@ -35,7 +35,7 @@ static int real_digits(char digits[LB_JINJA_REAL_SIZE], int *exponent, double re
             digits[n_digits++] = *at;
         }
     }
-    *exponent = atoi(at + 1);
+    *exponent = (int)strtol(at + 1, NULL, 10);
     while (n_digits > 1 && digits[n_digits - 1] == '0')
     {
         n_digits--;
@@ -198,7 +198,7 @@ static lobass_status repr_named(text_builder *to, const value *of)
                        (long long)((const loop *)of->as.object)->index0 + 1, (long long)length);
         return put(to, printed, 0);
     }
-    return lb_jinja_fail(to->jinja, "a %s has no text that means anything", lb_jinja_type_name(of));
+    return lb_jinja_fail(to->jinja, "the text of a %s is not supported", lb_jinja_type_name(of));
 }
 
 static lobass_status repr_object(text_builder *to, const value *of)

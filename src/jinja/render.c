@@ -99,11 +99,14 @@ static lobass_status run_call_block(lb_jinja *jinja, const node *at, scope *with
 
 /* ---- loops ----------------------------------------------------------------------------------- */
 
+/* The `else` of a loop stands for what jinja2 makes of it: it is run unless an item's body came to
+ * its end. */
 static lobass_status run_for(lb_jinja *jinja, const node *at, scope *within)
 {
     loop *around = NULL;
     flow next = FLOW_ON;
     bool has_item = false;
+    bool has_ended = false; /* the body of an item, without break or continue */
     LB_TRY(lb_jinja_loop_make(jinja, &around, at, within));
     const value itself = lb_jinja_of_object(KIND_LOOP, around);
     for (;;)
@@ -119,12 +122,13 @@ static lobass_status run_for(lb_jinja *jinja, const node *at, scope *within)
         LB_TRY(lb_jinja_scope_set(jinja, inner, &lb_jinja_word_loop, &itself));
         LB_TRY(lb_jinja_assign(jinja, at->left, &item, inner));
         LB_TRY(run_all(jinja, at->body, inner, &next));
+        has_ended = has_ended || next == FLOW_ON;
         if (next == FLOW_BREAK)
         {
             break;
         }
     }
-    if (around->index0 >= 0 || at->otherwise == NULL)
+    if (has_ended || at->otherwise == NULL)
     {
         return LOBASS_OK;
     }

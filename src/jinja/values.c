@@ -178,11 +178,15 @@ lobass_status lb_jinja_dict_find(lb_jinja *jinja, const dict *in, const value *k
     {
         return lb_jinja_fail(jinja, "unhashable type: '%s'", lb_jinja_type_name(key));
     }
-    for (size_t i = 0; i < in->count && *found == NULL; i++)
+    for (size_t i = 0; i < in->count; i++)
     {
         bool is_equal = false;
         LB_TRY(lb_jinja_equal(jinja, &in->entries[i].key, key, &is_equal));
-        *found = is_equal ? &in->entries[i] : NULL;
+        if (is_equal)
+        {
+            *found = &in->entries[i];
+            return LOBASS_OK;
+        }
     }
     return LOBASS_OK;
 }

@@ -264,6 +264,13 @@ EXPRESSIONS = r"""
 {% with a = 1, b = 2 %}{{ a + b }}{% endwith %}{{ a is defined }}
 {% set v = 1 %}{% with v = 2, w = v %}{{ v }}{{ w }}{% endwith %}{{ v }}
 {% if word %}1{% elif nope %}2{% else %}3{% endif %}{% if nope %}1{% elif word %}2{% endif %}
+{% for i in [1, 2] %}{{ i }}{% continue %}{% else %}none{% endfor %}|{% for i in [1, 2] %}{{ i }}{% break %}{% else %}none{% endfor %}
+{% for i in [1, 2] %}{{ i }}{% if i == 2 %}{% break %}{% endif %}{% else %}none{% endfor %}
+{{ ('<a>'|e)|list }}{{ ('<a>'|e)|first == '&' }}{{ [('<a>'|e)|last, ('<a>'|e)[0]] }}
+{{ nope|attr('x') }}
+{{ message|attr('role') is defined }}{{ message|attr('items') is callable }}{{ none|attr('x') is undefined }}
+{{ '%0-5d|%-05d|%05d|%+05d' % (3, 3, 3, 3) }}
+{{ {1: 2, 2.0: 3, 'a': 4}[2] }}{{ {1: 2}[1.0] }}{{ {(1, 2): 3}[(1, 2)] }}
 {% raw %}{{ not }} {% this %}{% endraw %}{# nor this {{ x }} #}|
 {%- if true -%} a {%- endif -%} b {{- ' c ' -}} d
 {% if true %}   kept{% endif %} {%+ if true +%} x {% endif %}

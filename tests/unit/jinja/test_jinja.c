@@ -156,7 +156,11 @@ static void test_blocks(void **state)
     lb_jinja_template *parsed = NULL;
     (void)state;
     assert_int_equal(render(jinja, &rendering, source, strlen(source), NULL, NULL), LOBASS_OK);
-    assert_int_equal(rendering.n_blocks, 2);
+    if (rendering.blocks == NULL || rendering.n_blocks != 2)
+    {
+        fail_msg("%zu blocks", rendering.n_blocks);
+        return;
+    }
     assert_int_equal(rendering.blocks[0].start, 2);
     assert_int_equal(rendering.blocks[0].end, 5);
     assert_int_equal(rendering.blocks[1].start, 5);
@@ -197,33 +201,51 @@ static void test_refused_when_read(void **state)
                    "template: line 3: 'nope' is undefined");
 }
 
-static void test_stopped(void **state)
+/* What is stopped is stopped in time. (Sanitizers have memory of their own.) */
+static void expect_little_memory(void)
 {
-    static const char *const sources[] = {
-        "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
-        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-        "{% set ns = namespace(x='x') %}{% for i in range(99) %}{% set ns.x = ns.x + ns.x %}"
-        "{% endfor %}",
-        "{{ 'x' * 1000000000000 }}",
-        "{{ [[]] * 1000000000 }}",
-        "{{ 'x'.center(10000000000) }}",
-        "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
-        "{% for i in range(9999) %}{{ range(9999)|map('string')|join }}{% endfor %}"};
-    (void)state;
-    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++)
-    {
-        expect_failure(sources[i], strlen(sources[i]), LOBASS_BAD_FORMAT, "template: line 1: ");
-    }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_in_range(lb_peak_memory(), 1, 100 * 1000 * 1000);
+#endif
 }
 
-/* A megabyte of PART between "{{" and "}}". */
-static void expect_deep(const char *part)
+/* What never ends, or grows without end, is stopped by one of the limits. */
+static void test_stopped(void **state)
 {
-    const size_t size = (size_t)1024 * 1024;
+    static const struct
+    {
+        const char *source, *words;
+    } cases[] = {
+        {"{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "a depth of 1000"},
+        {"{% macro f() %}{{ caller is defined }}{% call f() %}{% endcall %}{% endmacro %}{{ f() }}",
+         "a depth of 1000"},
+        {"{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+         "more than 64 MiB of memory"},
+        {"{% for a in range(1000000000) %}{% endfor %}", "Range too big"},
+        {"{% for a in [0] * 1000000000 %}{% endfor %}", "more than 64 MiB of memory"},
+        {"{% for i in range(9999) %}{{ range(9999)|select('eq', i)|list }}{% endfor %}",
+         "within 10000000 steps"},
+        {"{% set n = namespace(x='x') %}"
+         "{% for i in range(99) %}{% set n.x = n.x + n.x %}{% endfor %}",
+         "more than 64 MiB of memory"},
+        {"{{ 'x' * 1000000000000 }}", "within 10000000 steps"},
+        {"{{ [[]] * 1000000000 }}", "more than 64 MiB of memory"},
+        {"{{ 'x'.center(10000000000) }}", "within 10000000 steps"},
+        {"{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}", "a depth of 1000"},
+        {"{% for i in range(9999) %}{{ range(9999)|map('string')|join }}{% endfor %}",
+         "more than 64 MiB of memory"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    {
+        expect_failure(cases[i].source, strlen(cases[i].source), LOBASS_BAD_FORMAT, cases[i].words);
+    }
+    expect_little_memory();
+}
+
+/* SIZE bytes of PART between "{{" and "}}". */
+static void expect_deep(const char *part, size_t size, const char *words)
+{
     char *source = malloc(size + 1);
-    lb_jinja *jinja = renderer_make();
-    lb_jinja_rendering rendering = {0};
-    lobass_error error = {0};
     assert_non_null(source);
     memcpy(source, "{{ ", 3);
     for (size_t i = 3; i < size - 3; i++)
@@ -231,8 +253,11 @@ static void expect_deep(const char *part)
         source[i] = part[(i - 3) % strlen(part)];
     }
     memcpy(source + size - 3, " }}", 4);
+    lb_jinja *jinja = renderer_make();
+    lb_jinja_rendering rendering = {0};
+    lobass_error error = {0};
     assert_int_not_equal(render(jinja, &rendering, source, size, NULL, &error), LOBASS_OK);
-    assert_non_null(strstr(error.message, "template: line 1: "));
+    assert_non_null(strstr(error.message, words));
     lb_jinja_free(jinja);
     free(source);
 }
@@ -244,8 +269,10 @@ static void test_deep(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
     {
-        expect_deep(parts[i]);
+        expect_deep(parts[i], (size_t)96 * 1024, "template: line 1: ");
+        expect_deep(parts[i], (size_t)1024 * 1024, "more than 96 KiB is not supported");
     }
+    expect_little_memory();
 }
 
 int main(void)
