@@ -48,6 +48,7 @@ static lobass_status python_attribute(lb_jinja *jinja, value *result, const valu
     }
     if (of->kind == KIND_NAMESPACE)
     {
+        LB_TRY(lb_jinja_step(jinja, lb_jinja_dict_of(of)->count / 16));
         const entry *found = lb_jinja_dict_look(lb_jinja_dict_of(of), name);
         *is_there = found != NULL;
         *result = found != NULL ? found->value : *result;

@@ -23,6 +23,17 @@ typedef struct checker
     lobass_error *error;
 } checker;
 
+void lb_jinja_children(const node *at, const node *children[LB_JINJA_CHILDREN])
+{
+    const bool is_leaf =
+        at->kind == NODE_CONSTANT || at->kind == NODE_NAMESPACE_TARGET || at->kind == NODE_DATA;
+    const bool has_third =
+        at->kind == NODE_SLICE || at->kind == NODE_CONDITION || at->kind == NODE_FOR;
+    children[0] = is_leaf ? NULL : at->left;
+    children[1] = is_leaf ? NULL : at->right;
+    children[2] = has_third ? at->third : NULL;
+}
+
 static lobass_status check(checker *c, const node *at, bool is_in_condition);
 
 static lobass_status check_list(checker *c, const node *first, bool is_in_condition)
@@ -68,12 +79,17 @@ static lobass_status check_children(checker *c, const node *at, bool is_in_condi
     const bool expression = is_in_condition || is_condition;
     const bool within = has_own_frame(at->kind) ? false : expression;
     const bool filters_are_within = at->kind == NODE_FILTER_BLOCK || at->kind == NODE_SET_BLOCK;
-    LB_TRY(check_list(c, at->left, filters_are_within ? within : expression));
-    LB_TRY(check_list(c, at->right, filters_are_within ? within : expression));
-    LB_TRY(check_list(c, at->third, at->kind == NODE_FOR ? within : expression));
-    LB_TRY(check_list(c, at->items, expression));
-    LB_TRY(check_list(c, at->body, within));
-    return check_list(c, at->otherwise, within);
+    const node *children[LB_JINJA_CHILDREN];
+    lb_jinja_children(at, children);
+    LB_TRY(check_list(c, children[0], filters_are_within ? within : expression));
+    LB_TRY(check_list(c, children[1], filters_are_within ? within : expression));
+    LB_TRY(check_list(c, children[2], at->kind == NODE_FOR ? within : expression));
+    if (!lb_jinja_has_body(at))
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(check_list(c, lb_jinja_body_of(at)->body, within));
+    return check_list(c, lb_jinja_body_of(at)->otherwise, within);
 }
 
 static lobass_status check(checker *c, const node *at, bool is_in_condition)

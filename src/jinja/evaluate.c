@@ -10,7 +10,8 @@
 static lobass_status evaluate_name(lb_jinja *jinja, value *result, const text *name,
                                    const scope *within)
 {
-    const variable *found = lb_jinja_scope_find(within, name);
+    const variable *found = NULL;
+    LB_TRY(lb_jinja_scope_find(jinja, within, name, &found));
     if (found != NULL)
     {
         *result = found->value;
@@ -128,6 +129,7 @@ static lobass_status positional_add(lb_jinja *jinja, argument_list *to, const va
 static lobass_status keyword_add(lb_jinja *jinja, argument_list *to, const value *name,
                                  const value *added)
 {
+    LB_TRY(lb_jinja_step(jinja, to->n_keywords / 16));
     for (size_t i = 0; i < to->n_keywords; i++)
     {
         if (lb_jinja_text_equal(lb_jinja_text_of(&to->keywords[i].key), lb_jinja_text_of(name)))
@@ -336,7 +338,7 @@ static lobass_status evaluate_binary(lb_jinja *jinja, value *result, const node 
     LB_TRY(lb_jinja_evaluate(jinja, &a, at->left, within));
     LB_TRY(lb_jinja_evaluate(jinja, &b, at->right, within));
     jinja->line = at->line;
-    return lb_jinja_binary(jinja, result, at->operation, &a, &b);
+    return lb_jinja_binary(jinja, result, (operation)at->operation, &a, &b);
 }
 
 /* a < b < c: each compared once, until one fails. */
@@ -351,7 +353,7 @@ static lobass_status evaluate_comparison(lb_jinja *jinja, value *result, const n
         value b = {0};
         LB_TRY(lb_jinja_evaluate(jinja, &b, operand->left, within));
         jinja->line = at->line;
-        LB_TRY(lb_jinja_compare(jinja, &holds, operand->operation, &a, &b));
+        LB_TRY(lb_jinja_compare(jinja, &holds, (operation)operand->operation, &a, &b));
         a = b;
     }
     *result = lb_jinja_boolean(holds);
@@ -410,7 +412,7 @@ static lobass_status evaluate_unary(lb_jinja *jinja, value *result, const node *
 {
     value a = {0};
     LB_TRY(lb_jinja_evaluate(jinja, &a, at->left, within));
-    return lb_jinja_unary(jinja, result, at->operation, &a);
+    return lb_jinja_unary(jinja, result, (operation)at->operation, &a);
 }
 
 static lobass_status evaluate_attribute(lb_jinja *jinja, value *result, const node *at,

@@ -18,9 +18,10 @@
 
 typedef struct lb_jinja_template lb_jinja_template;
 
-/* Reads SOURCE, UTF-8, which is copied. WHERE opens the messages of this and of renderings:
+/* Reads SOURCE, UTF-8, at most 1 MiB, which is copied; what is made of it takes up to 60 bytes a
+ * byte, mostly far less. WHERE opens the messages of this and of renderings:
  * "WHERE: line 12: what failed". LOBASS_BAD_FORMAT for what is no Jinja, LOBASS_UNSUPPORTED, by
- * name, for what of it this engine does not have. */
+ * name, for what of it this engine does not have and for what is larger. */
 lobass_status lb_jinja_template_parse(lb_jinja_template **parsed, const char *source,
                                       size_t size_bytes, const char *where, lobass_error *error);
 void lb_jinja_template_free(lb_jinja_template *parsed);

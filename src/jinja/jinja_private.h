@@ -218,8 +218,9 @@ void lb_jinja_leave(lb_jinja *jinja);
 lobass_status lb_jinja_scope_make(lb_jinja *jinja, scope **made, scope *parent);
 lobass_status lb_jinja_scope_set(lb_jinja *jinja, scope *within, const text *name,
                                  const value *set);
-/* In WITHIN or around it; NULL: nowhere. */
-const variable *lb_jinja_scope_find(const scope *within, const text *name);
+/* In WITHIN or around it; *FOUND NULL: nowhere. */
+lobass_status lb_jinja_scope_find(lb_jinja *jinja, const scope *within, const text *name,
+                                  const variable **found);
 lobass_status lb_jinja_assign(lb_jinja *jinja, const node *target, const value *assigned,
                               scope *within);
 
@@ -432,8 +433,7 @@ bool lb_jinja_char_is_decimal(uint32_t code_point);
 bool lb_jinja_char_is_digit(uint32_t code_point);
 bool lb_jinja_char_is_numeric(uint32_t code_point);
 
-/* ---- functions and their arguments (arguments.c)
- * ---------------------------------------------------------------------------------- */
+/* ---- functions and their arguments (arguments.c) --------------------------------------------- */
 
 enum
 {

@@ -14,8 +14,7 @@
 
 enum
 {
-    MOST_BRACKETS = 1000,
-    LONGEST_NUMBER = 400
+    MOST_BRACKETS = 1000
 };
 
 typedef struct lexer
@@ -24,7 +23,6 @@ typedef struct lexer
     size_t size, at;
     unsigned line;
     const char *where;
-    lb_arena *arena;
     token *tokens;
     size_t count, capacity;
     bool is_line_begun; /* the token before did not end in a newline */
@@ -44,30 +42,21 @@ static bool looks_at(const lexer *l, size_t at, const char *word)
     return size <= l->size - at && memcmp(l->source + at, word, size) == 0;
 }
 
-static lobass_status token_add(lexer *l, token_kind kind, const char *data, size_t size,
-                               token **added)
+static lobass_status token_add(lexer *l, token_kind kind, const char *data, size_t size)
 {
-    if (l->count == l->capacity)
+    void *grown = l->tokens;
+    const lobass_status status =
+        lb_list_reserve(&grown, &l->capacity, l->count + 1, sizeof *l->tokens, l->error);
+    l->tokens = grown;
+    if (status != LOBASS_OK)
     {
-        const size_t wanted = l->capacity == 0 ? 256 : l->capacity * 2;
-        token *grown = lb_arena_alloc(l->arena, wanted, sizeof *grown, l->error);
-        if (grown == NULL)
-        {
-            return LOBASS_OUT_OF_MEMORY;
-        }
-        if (l->count > 0)
-        {
-            memcpy(grown, l->tokens, l->count * sizeof *grown);
-        }
-        l->tokens = grown;
-        l->capacity = wanted;
+        return status;
     }
-    token *made = &l->tokens[l->count++];
-    *made = (token){.kind = kind, .line = l->line, .data = data, .size = size};
-    if (added != NULL)
-    {
-        *added = made;
-    }
+    token *const made = &l->tokens[l->count++];
+    made->data = data;
+    made->size = size & 0xFFFFFFU;
+    made->kind = kind & 0xFFU;
+    made->line = l->line;
     return LOBASS_OK;
 }
 
@@ -183,7 +172,7 @@ static lobass_status name_read(lexer *l)
     {
         end += size;
     }
-    LB_TRY(token_add(l, TOKEN_NAME, l->source + l->at, end - l->at, NULL));
+    LB_TRY(token_add(l, TOKEN_NAME, l->source + l->at, end - l->at));
     l->at = end;
     return LOBASS_OK;
 }
@@ -224,23 +213,16 @@ static size_t real_end(const lexer *l, size_t whole_end)
 
 static lobass_status number_read(lexer *l)
 {
-    char digits[LONGEST_NUMBER];
-    size_t n = 0;
-    const char kind = (char)(l->at + 1 < l->size ? l->source[l->at + 1] | 0x20 : '\0');
-    const unsigned prefixed = l->source[l->at] != '0' ? 0
-                              : kind == 'x'           ? 16
-                              : kind == 'o'           ? 8
-                              : kind == 'b'           ? 2
-                                                      : 0;
-    const size_t begin = l->at + (prefixed != 0 ? 2 : 0);
-    const unsigned base = prefixed != 0 ? prefixed : 10;
-    size_t end = digits_end(l, begin, base, prefixed != 0);
+    bool has_prefix = false;
+    const unsigned base = lb_jinja_base_of(l->source + l->at, &has_prefix);
+    const size_t begin = l->at + (has_prefix ? 2 : 0);
+    size_t end = digits_end(l, begin, base, has_prefix);
     const size_t whole_end = end;
-    if (prefixed == 0 && (l->at == 0 || l->source[l->at - 1] != '.'))
+    if (!has_prefix && (l->at == 0 || l->source[l->at - 1] != '.'))
     {
         end = real_end(l, end);
     }
-    if (prefixed == 0 && end == whole_end && l->source[l->at] == '0') /* "007" is 0, 0 and 7 */
+    if (!has_prefix && end == whole_end && l->source[l->at] == '0') /* "007" is 0, 0 and 7 */
     {
         end = l->at + 1;
         while (end < whole_end && (l->source[end] == '0' || l->source[end] == '_'))
@@ -248,38 +230,13 @@ static lobass_status number_read(lexer *l)
             end++;
         }
     }
-    for (size_t i = begin; i < end && n + 1 < sizeof digits; i++)
+    if (end == begin)
     {
-        if (l->source[i] != '_')
-        {
-            digits[n++] = l->source[i];
-        }
+        return fail(l, "no digit behind the base of a number");
     }
-    digits[n] = '\0';
-    if (end == begin || n + 1 == sizeof digits)
-    {
-        return fail(l, end == begin ? "no digit behind the base of a number" : "number too long");
-    }
-    token *made = NULL;
-    LB_TRY(token_add(l, end > whole_end ? TOKEN_REAL : TOKEN_INTEGER, l->source + l->at,
-                     end - l->at, &made));
+    LB_TRY(
+        token_add(l, end > whole_end ? TOKEN_REAL : TOKEN_INTEGER, l->source + l->at, end - l->at));
     l->at = end;
-    if (made->kind == TOKEN_REAL)
-    {
-        made->real = lb_real_parse(digits, NULL);
-        return LOBASS_OK;
-    }
-    for (size_t i = 0; i < n; i++)
-    {
-        const int digit = digits[i] <= '9' ? digits[i] - '0' : (digits[i] | 0x20) - 'a' + 10;
-        if (__builtin_mul_overflow(made->integer, (int64_t)base, &made->integer) ||
-            __builtin_add_overflow(made->integer, (int64_t)digit, &made->integer))
-        {
-            return lb_fail(l->error, LOBASS_UNSUPPORTED,
-                           "%s: line %u: an integer beyond 64 bits is not supported", l->where,
-                           l->line);
-        }
-    }
     return LOBASS_OK;
 }
 
@@ -297,26 +254,7 @@ static lobass_status string_read(lexer *l)
     {
         return fail(l, "a string that does not end");
     }
-    char *const unescaped = lb_arena_alloc(l->arena, (size_t)(end - begin) + 1, 1, l->error);
-    if (unescaped == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    char *out = unescaped;
-    for (const char *at = begin; at < end;)
-    {
-        if (*at != '\\')
-        {
-            *out++ = *at++;
-            continue;
-        }
-        at = lb_jinja_escape_read(at + 1, end, &out);
-        if (at == NULL)
-        {
-            return fail(l, "an escape in a string that names no character (\\x, \\u, \\U, \\N)");
-        }
-    }
-    LB_TRY(token_add(l, TOKEN_STRING, unescaped, (size_t)(out - unescaped), NULL));
+    LB_TRY(token_add(l, TOKEN_STRING, begin, (size_t)(end - begin)));
     advance(l, (size_t)(end + 1 - l->source));
     return LOBASS_OK;
 }
@@ -357,7 +295,7 @@ static lobass_status operator_read(lexer *l)
         {
             const size_t size = strlen(operators[i]);
             LB_TRY(bracket_check(l, operators[i][0]));
-            LB_TRY(token_add(l, TOKEN_OPERATOR, l->source + l->at, size, NULL));
+            LB_TRY(token_add(l, TOKEN_OPERATOR, l->source + l->at, size));
             l->at += size;
             return LOBASS_OK;
         }
@@ -376,7 +314,7 @@ static lobass_status tag_read(lexer *l, bool is_print)
                                : 0;
         if (end > 0)
         {
-            LB_TRY(token_add(l, is_print ? TOKEN_PRINT_END : TOKEN_BLOCK_END, closing, 2, NULL));
+            LB_TRY(token_add(l, is_print ? TOKEN_PRINT_END : TOKEN_BLOCK_END, closing, 2));
             advance(l, end);
             l->is_line_begun = l->source[end - 1] != '\n';
             return LOBASS_OK;
@@ -448,7 +386,7 @@ static size_t word_tag_end(const lexer *l, size_t at, const char *word, char *si
 
 static lobass_status data_add(lexer *l, size_t from, size_t to)
 {
-    return to > from ? token_add(l, TOKEN_DATA, l->source + from, to - from, NULL) : LOBASS_OK;
+    return to > from ? token_add(l, TOKEN_DATA, l->source + from, to - from) : LOBASS_OK;
 }
 
 static lobass_status raw_read(lexer *l, size_t from)
@@ -489,8 +427,7 @@ static lobass_status part_read(lexer *l, size_t at)
     {
         return comment_skip(l);
     }
-    LB_TRY(
-        token_add(l, kind == '{' ? TOKEN_PRINT_BEGIN : TOKEN_BLOCK_BEGIN, l->source + at, 2, NULL));
+    LB_TRY(token_add(l, kind == '{' ? TOKEN_PRINT_BEGIN : TOKEN_BLOCK_BEGIN, l->source + at, 2));
     return tag_read(l, kind == '{');
 }
 
@@ -509,10 +446,10 @@ static lobass_status read_all(lexer *l)
     }
     LB_TRY(data_add(l, l->at, l->size));
     advance(l, l->size);
-    return token_add(l, TOKEN_END, "", 0, NULL);
+    return token_add(l, TOKEN_END, "", 0);
 }
 
-lobass_status lb_jinja_tokens_read(token **tokens, size_t *count, const char *source, size_t size,
+lobass_status lb_jinja_tokens_read(token **tokens, const char *source, size_t size,
                                    const char *where, lb_arena *arena, lobass_error *error)
 {
     char *const lines = lb_arena_alloc(arena, size + 1, 1, error);
@@ -530,10 +467,8 @@ lobass_status lb_jinja_tokens_read(token **tokens, size_t *count, const char *so
     }
     n -= n > 0 && lines[n - 1] == '\n';
     lines[n] = '\0';
-    *l = (lexer){
-        .source = lines, .size = n, .line = 1, .where = where, .arena = arena, .error = error};
-    LB_TRY(read_all(l));
+    *l = (lexer){.source = lines, .size = n, .line = 1, .where = where, .error = error};
+    const lobass_status status = read_all(l);
     *tokens = l->tokens;
-    *count = l->count;
-    return LOBASS_OK;
+    return status;
 }

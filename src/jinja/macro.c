@@ -7,19 +7,9 @@
 
 #include "jinja/tree.h"
 
-static bool mentions(const node *first, const char *name)
+static bool mentions(const macro *called, unsigned name)
 {
-    for (const node *at = first; at != NULL; at = at->next)
-    {
-        const bool is_it = at->kind == NODE_NAME && lb_jinja_text_is(at->name, name);
-        if (is_it || mentions(at->left, name) || mentions(at->right, name) ||
-            mentions(at->third, name) || mentions(at->items, name) || mentions(at->body, name) ||
-            mentions(at->otherwise, name))
-        {
-            return true;
-        }
-    }
-    return false;
+    return (lb_jinja_body_of(called->definition)->mentioned & name) != 0;
 }
 
 static bool takes(const node *definition, const char *name)
@@ -43,9 +33,9 @@ static const char *macro_name(const macro *called)
 static lobass_status bind_keywords(lb_jinja *jinja, scope *inner, const macro *called,
                                    const arguments *given, const bool *is_used)
 {
-    const node *body = called->definition->body;
-    const bool has_rest = mentions(body, "kwargs");
-    const bool has_caller = mentions(body, "caller") && !takes(called->definition, "caller");
+    const bool has_rest = mentions(called, MENTIONS_KWARGS);
+    const bool has_caller =
+        mentions(called, MENTIONS_CALLER) && !takes(called->definition, "caller");
     dict *rest = NULL;
     bool is_called = false;
     LB_TRY(lb_jinja_dict_make(jinja, &rest, 0));
@@ -86,7 +76,7 @@ static lobass_status bind_rest(lb_jinja *jinja, scope *inner, const macro *calle
                                const arguments *given, size_t n_parameters)
 {
     const size_t n = given->n_positional > n_parameters ? given->n_positional - n_parameters : 0;
-    if (mentions(called->definition->body, "varargs"))
+    if (mentions(called, MENTIONS_VARARGS))
     {
         value rest = {0};
         LB_TRY(lb_jinja_make_list(jinja, &rest, KIND_TUPLE,
@@ -107,6 +97,7 @@ static lobass_status bind_parameter(lb_jinja *jinja, scope *inner, const node *p
     {
         return lb_jinja_scope_set(jinja, inner, parameter->name, &given->positional[place]);
     }
+    LB_TRY(lb_jinja_step(jinja, given->n_keywords / 16));
     for (size_t i = 0; i < given->n_keywords; i++)
     {
         if (lb_jinja_text_equal(lb_jinja_text_of(&given->keywords[i].key), parameter->name))
@@ -154,7 +145,7 @@ static lobass_status macro_call(lb_jinja *jinja, value *result, const macro *cal
     }
     LB_TRY(bind_keywords(jinja, inner, called, given, is_used));
     LB_TRY(bind_rest(jinja, inner, called, given, place));
-    LB_TRY(lb_jinja_capture(jinja, called->definition->body, inner, &made));
+    LB_TRY(lb_jinja_capture(jinja, lb_jinja_body_of(called->definition)->body, inner, &made));
     *result = lb_jinja_of_text(made);
     jinja->line = line;
     lb_jinja_leave(jinja);

@@ -14,7 +14,8 @@
 enum
 {
     MOST_DEPTH = 200,          /* of statements and expressions within each other */
-    MOST_SOURCE_KIBIBYTES = 96 /* their trees take up to 50 MiB */
+    MOST_SOURCE_MEBIBYTES = 1, /* their trees take up to 60 MB */
+    NODES_AT_ONCE = 32
 };
 
 lobass_status lb_jinja_parse_fail(const parser *p, unsigned line, lobass_status status,
@@ -103,12 +104,31 @@ static lobass_status expect_kind(parser *p, token_kind kind, const char *expecte
 
 lobass_status lb_jinja_node_make(parser *p, node **made, node_kind kind, unsigned line)
 {
+    if (p->n_unused == 0)
+    {
+        p->unused = lb_arena_alloc(&p->parsed->arena, NODES_AT_ONCE, sizeof(node), p->error);
+        if (p->unused == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
+        p->n_unused = NODES_AT_ONCE;
+    }
+    p->n_unused--;
+    *made = p->unused++;
+    (*made)->kind = (uint8_t)kind;
+    (*made)->line = line;
+    return LOBASS_OK;
+}
+
+static lobass_status body_node_make(parser *p, body_node **made, node_kind kind, unsigned line)
+{
     *made = lb_arena_alloc(&p->parsed->arena, 1, sizeof **made, p->error);
     if (*made == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    **made = (node){.kind = kind, .line = line};
+    (*made)->head.kind = (uint8_t)kind;
+    (*made)->head.line = line;
     return LOBASS_OK;
 }
 
@@ -118,15 +138,7 @@ lobass_status lb_jinja_name_take(parser *p, const text **name)
     {
         return fail_expected(p, "a name");
     }
-    text *made = lb_arena_alloc(&p->parsed->arena, 1, sizeof *made, p->error);
-    const char *data =
-        made == NULL ? NULL : lb_arena_text(&p->parsed->arena, p->at->data, p->at->size, p->error);
-    if (data == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    *made = (text){data, p->at->size, p->at->size, 0, NULL, 0};
-    *name = made;
+    LB_TRY(lb_jinja_name_keep(&p->names, &p->parsed->arena, p->at, name, p->error));
     p->at++;
     return LOBASS_OK;
 }
@@ -143,15 +155,15 @@ static lobass_status parse_block(parser *p, node **body, const char *end)
     return lb_jinja_expect_name(p, end);
 }
 
-static lobass_status parse_for(parser *p, node *made)
+static lobass_status parse_for(parser *p, body_node *made)
 {
     static const char *const ends[] = {"endfor", "else", NULL};
-    LB_TRY(lb_jinja_parse_target(p, &made->left, false, "in"));
+    LB_TRY(lb_jinja_parse_target(p, &made->head.left, false, "in"));
     LB_TRY(lb_jinja_expect_name(p, "in"));
-    LB_TRY(lb_jinja_parse_tuple(p, &made->right, false, "recursive"));
+    LB_TRY(lb_jinja_parse_tuple(p, &made->head.right, false, "recursive"));
     if (lb_jinja_skip_name(p, "if"))
     {
-        LB_TRY(lb_jinja_parse_expression(p, &made->third, true));
+        LB_TRY(lb_jinja_parse_expression(p, &made->head.third, true));
     }
     if (lb_jinja_at_name(p, "recursive"))
     {
@@ -168,19 +180,21 @@ static lobass_status parse_for(parser *p, node *made)
     return lb_jinja_expect_name(p, "endfor");
 }
 
-static lobass_status parse_if(parser *p, node *made)
+static lobass_status parse_if(parser *p, body_node *made)
 {
     static const char *const ends[] = {"elif", "else", "endif", NULL};
-    node **next = &made->items;
-    LB_TRY(lb_jinja_parse_tuple(p, &made->left, false, NULL));
+    node **next = &made->head.items;
+    LB_TRY(lb_jinja_parse_tuple(p, &made->head.left, false, NULL));
     LB_TRY(parse_body(p, &made->body, ends));
     while (lb_jinja_at_name(p, "elif"))
     {
-        LB_TRY(lb_jinja_node_make(p, next, NODE_IF, p->at->line));
+        body_node *other = NULL;
+        LB_TRY(body_node_make(p, &other, NODE_IF, p->at->line));
+        *next = &other->head;
+        next = &other->head.next;
         p->at++;
-        LB_TRY(lb_jinja_parse_tuple(p, &(*next)->left, false, NULL));
-        LB_TRY(parse_body(p, &(*next)->body, ends));
-        next = &(*next)->next;
+        LB_TRY(lb_jinja_parse_tuple(p, &other->head.left, false, NULL));
+        LB_TRY(parse_body(p, &other->body, ends));
     }
     if (lb_jinja_skip_name(p, "else"))
     {
@@ -189,21 +203,21 @@ static lobass_status parse_if(parser *p, node *made)
     return lb_jinja_expect_name(p, "endif");
 }
 
-static lobass_status parse_set(parser *p, node *made)
+static lobass_status parse_set(parser *p, body_node *made)
 {
-    LB_TRY(lb_jinja_parse_target(p, &made->left, true, NULL));
+    LB_TRY(lb_jinja_parse_target(p, &made->head.left, true, NULL));
     if (lb_jinja_skip_operator(p, "="))
     {
-        return lb_jinja_parse_tuple(p, &made->right, true, NULL);
+        return lb_jinja_parse_tuple(p, &made->head.right, true, NULL);
     }
-    made->kind = NODE_SET_BLOCK;
-    LB_TRY(lb_jinja_parse_filters(p, &made->right, NULL, false));
+    made->head.kind = NODE_SET_BLOCK;
+    LB_TRY(lb_jinja_parse_filters(p, &made->head.right, NULL, false));
     return parse_block(p, &made->body, "endset");
 }
 
-static lobass_status parse_with(parser *p, node *made)
+static lobass_status parse_with(parser *p, body_node *made)
 {
-    node **next = &made->items;
+    node **next = &made->head.items;
     for (bool is_first = true; p->at->kind != TOKEN_BLOCK_END; is_first = false)
     {
         LB_TRY(is_first ? LOBASS_OK : lb_jinja_expect_operator(p, ","));
@@ -242,62 +256,67 @@ static lobass_status parse_signature(parser *p, node **parameters)
 }
 
 /* A body that is called: loops around it are not its own. */
-static lobass_status parse_called_body(parser *p, node **body, const char *end)
+static lobass_status parse_called_body(parser *p, body_node *made, const char *end)
 {
-    const unsigned around = p->loop_depth;
+    const unsigned depth_around = p->loop_depth;
+    const unsigned mentioned_around = p->mentioned;
     p->loop_depth = 0;
-    const lobass_status status = parse_block(p, body, end);
-    p->loop_depth = around;
-    return status;
+    p->mentioned = 0;
+    LB_TRY(parse_block(p, &made->body, end));
+    made->mentioned = p->mentioned;
+    p->mentioned |= mentioned_around;
+    p->loop_depth = depth_around;
+    return LOBASS_OK;
 }
 
-static lobass_status parse_macro(parser *p, node *made)
+static lobass_status parse_macro(parser *p, body_node *made)
 {
-    LB_TRY(lb_jinja_name_take(p, &made->name));
-    LB_TRY(parse_signature(p, &made->items));
-    return parse_called_body(p, &made->body, "endmacro");
+    LB_TRY(lb_jinja_name_take(p, &made->head.name));
+    LB_TRY(parse_signature(p, &made->head.items));
+    return parse_called_body(p, made, "endmacro");
 }
 
-static lobass_status parse_call_block(parser *p, node *made)
+static lobass_status parse_call_block(parser *p, body_node *made)
 {
     if (lb_jinja_at_operator(p, "("))
     {
-        LB_TRY(parse_signature(p, &made->items));
+        LB_TRY(parse_signature(p, &made->head.items));
     }
-    LB_TRY(lb_jinja_parse_expression(p, &made->left, true));
-    if (made->left->kind != NODE_CALL)
+    LB_TRY(lb_jinja_parse_expression(p, &made->head.left, true));
+    if (made->head.left->kind != NODE_CALL)
     {
-        return lb_jinja_parse_fail(p, made->line, LOBASS_BAD_FORMAT,
+        return lb_jinja_parse_fail(p, made->head.line, LOBASS_BAD_FORMAT,
                                    "a call block needs a call behind \"call\"");
     }
-    return parse_called_body(p, &made->body, "endcall");
+    return parse_called_body(p, made, "endcall");
 }
 
-static lobass_status parse_filter_block(parser *p, node *made)
+static lobass_status parse_filter_block(parser *p, body_node *made)
 {
-    LB_TRY(lb_jinja_parse_filters(p, &made->left, NULL, true));
+    LB_TRY(lb_jinja_parse_filters(p, &made->head.left, NULL, true));
     return parse_block(p, &made->body, "endfilter");
 }
 
-static lobass_status parse_generation(parser *p, node *made)
+static lobass_status parse_generation(parser *p, body_node *made)
 {
     p->parsed->has_generation = true;
-    return parse_called_body(p, &made->body, "endgeneration");
+    return parse_called_body(p, made, "endgeneration");
 }
 
-static lobass_status parse_loop_control(parser *p, node *made)
+static lobass_status parse_loop_control(parser *p, body_node *made)
 {
     if (p->loop_depth == 0)
     {
-        return lb_jinja_parse_fail(p, made->line, LOBASS_BAD_FORMAT, "\"%s\" outside of a loop",
-                                   made->kind == NODE_BREAK ? "break" : "continue");
+        return lb_jinja_parse_fail(p, made->head.line, LOBASS_BAD_FORMAT,
+                                   "\"%s\" outside of a loop",
+                                   made->head.kind == NODE_BREAK ? "break" : "continue");
     }
     return LOBASS_OK;
 }
 
-static lobass_status parse_print(parser *p, node *made)
+static lobass_status parse_print(parser *p, body_node *made)
 {
-    node **next = &made->items;
+    node **next = &made->head.items;
     for (bool is_first = true; p->at->kind != TOKEN_BLOCK_END; is_first = false)
     {
         LB_TRY(is_first ? LOBASS_OK : lb_jinja_expect_operator(p, ","));
@@ -307,30 +326,30 @@ static lobass_status parse_print(parser *p, node *made)
     return LOBASS_OK;
 }
 
-typedef struct statement
+typedef struct statement_row
 {
     const char *name;
     node_kind kind;
-    lobass_status (*parse)(parser *p, node *made); /* NULL: refused */
-} statement;
+    lobass_status (*parse)(parser *p, body_node *made); /* NULL: refused */
+} statement_row;
 
-static const statement statements[] = {{"for", NODE_FOR, parse_for},
-                                       {"if", NODE_IF, parse_if},
-                                       {"set", NODE_SET, parse_set},
-                                       {"with", NODE_WITH, parse_with},
-                                       {"macro", NODE_MACRO, parse_macro},
-                                       {"call", NODE_CALL_BLOCK, parse_call_block},
-                                       {"filter", NODE_FILTER_BLOCK, parse_filter_block},
-                                       {"generation", NODE_GENERATION, parse_generation},
-                                       {"print", NODE_PRINT, parse_print},
-                                       {"break", NODE_BREAK, parse_loop_control},
-                                       {"continue", NODE_CONTINUE, parse_loop_control},
-                                       {"include", NODE_PRINT, NULL},
-                                       {"import", NODE_PRINT, NULL},
-                                       {"from", NODE_PRINT, NULL},
-                                       {"extends", NODE_PRINT, NULL},
-                                       {"block", NODE_PRINT, NULL},
-                                       {"autoescape", NODE_PRINT, NULL}};
+static const statement_row statements[] = {{"for", NODE_FOR, parse_for},
+                                           {"if", NODE_IF, parse_if},
+                                           {"set", NODE_SET, parse_set},
+                                           {"with", NODE_WITH, parse_with},
+                                           {"macro", NODE_MACRO, parse_macro},
+                                           {"call", NODE_CALL_BLOCK, parse_call_block},
+                                           {"filter", NODE_FILTER_BLOCK, parse_filter_block},
+                                           {"generation", NODE_GENERATION, parse_generation},
+                                           {"print", NODE_PRINT, parse_print},
+                                           {"break", NODE_BREAK, parse_loop_control},
+                                           {"continue", NODE_CONTINUE, parse_loop_control},
+                                           {"include", NODE_PRINT, NULL},
+                                           {"import", NODE_PRINT, NULL},
+                                           {"from", NODE_PRINT, NULL},
+                                           {"extends", NODE_PRINT, NULL},
+                                           {"block", NODE_PRINT, NULL},
+                                           {"autoescape", NODE_PRINT, NULL}};
 
 static lobass_status parse_statement(parser *p, node **made)
 {
@@ -347,8 +366,10 @@ static lobass_status parse_statement(parser *p, node **made)
                                        statements[i].name);
         }
         p->at++;
-        LB_TRY(lb_jinja_node_make(p, made, statements[i].kind, line));
-        return statements[i].parse(p, *made);
+        body_node *statement = NULL;
+        LB_TRY(body_node_make(p, &statement, statements[i].kind, line));
+        *made = &statement->head;
+        return statements[i].parse(p, statement);
     }
     return fail_expected(p, "a statement");
 }
@@ -460,19 +481,23 @@ static lobass_status parse_template(lb_jinja_template *parsed, const char *sourc
                                     size_t size_bytes, lobass_error *error)
 {
     token *tokens = NULL;
-    size_t count = 0;
-    if (size_bytes > (size_t)MOST_SOURCE_KIBIBYTES * 1024)
+    if (size_bytes > (size_t)MOST_SOURCE_MEBIBYTES << 20)
     {
         return lb_fail(error, LOBASS_UNSUPPORTED,
-                       "%s: line 1: a template of more than %d KiB is not supported", parsed->where,
-                       MOST_SOURCE_KIBIBYTES);
+                       "%s: line 1: a template of more than %d MiB is not supported", parsed->where,
+                       MOST_SOURCE_MEBIBYTES);
     }
     LB_TRY(check_utf8(source, size_bytes, parsed->where, error));
-    LB_TRY(lb_jinja_tokens_read(&tokens, &count, source, size_bytes, parsed->where, &parsed->arena,
-                                error));
-    parser p = {.at = tokens, .parsed = parsed, .error = error};
-    LB_TRY(parse_statements(&p, &parsed->body, NULL));
-    return lb_jinja_tree_check(parsed, error);
+    lobass_status status =
+        lb_jinja_tokens_read(&tokens, source, size_bytes, parsed->where, &parsed->arena, error);
+    if (status == LOBASS_OK)
+    {
+        parser p = {.at = tokens, .parsed = parsed, .error = error};
+        status = parse_statements(&p, &parsed->body, NULL);
+        free(p.names.slots);
+    }
+    free(tokens);
+    return status == LOBASS_OK ? lb_jinja_tree_check(parsed, error) : status;
 }
 
 lobass_status lb_jinja_template_parse(lb_jinja_template **parsed, const char *source,

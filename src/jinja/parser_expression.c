@@ -92,7 +92,7 @@ static lobass_status parse_binary_level(parser *p, node **made, unsigned level)
         node *right = NULL;
         LB_TRY(level == 0 ? parse_concat(p, &right) : parse_power(p, &right));
         LB_TRY(join(p, made, NODE_BINARY, *made, right));
-        (*made)->operation = found;
+        (*made)->operation = (uint8_t)found;
     }
     return LOBASS_OK;
 }
@@ -135,7 +135,7 @@ static lobass_status parse_comparison(parser *p, node **made)
             next = &(*made)->items;
         }
         LB_TRY(lb_jinja_node_make(p, next, NODE_OPERAND, p->at->line));
-        (*next)->operation = found;
+        (*next)->operation = (uint8_t)found;
         LB_TRY(parse_binary_level(p, &(*next)->left, 0));
         next = &(*next)->next;
     }
@@ -290,6 +290,14 @@ static lobass_status constant_make(parser *p, node **made, value constant)
     return LOBASS_OK;
 }
 
+static void mention(parser *p, const text *name)
+{
+    p->mentioned |= lb_jinja_text_equal(name, &lb_jinja_word_caller)    ? MENTIONS_CALLER
+                    : lb_jinja_text_equal(name, &lb_jinja_word_kwargs)  ? MENTIONS_KWARGS
+                    : lb_jinja_text_equal(name, &lb_jinja_word_varargs) ? MENTIONS_VARARGS
+                                                                        : 0U;
+}
+
 static lobass_status parse_name(parser *p, node **made, bool has_namespace)
 {
     static const struct
@@ -319,32 +327,52 @@ static lobass_status parse_name(parser *p, node **made, bool has_namespace)
         LB_TRY(lb_jinja_name_take(p, &attribute));
         (*made)->kind = NODE_NAMESPACE_TARGET;
         (*made)->constant = lb_jinja_of_text(attribute);
+        return LOBASS_OK;
     }
+    mention(p, (*made)->name);
+    return LOBASS_OK;
+}
+
+static lobass_status parse_number(parser *p, node **made)
+{
+    const char *what = NULL;
+    LB_TRY(constant_make(p, made, lb_jinja_none()));
+    const lobass_status status = lb_jinja_number_read(p->at, &(*made)->constant, &what);
+    if (status != LOBASS_OK)
+    {
+        return lb_jinja_parse_fail(p, p->at->line, status, "%s", what);
+    }
+    p->at++;
     return LOBASS_OK;
 }
 
 /* String literals beside each other are one. */
 static lobass_status parse_string(parser *p, node **made)
 {
+    const char *what = NULL;
+    size_t most = 0;
     size_t size = 0;
     size_t n_chars = 0;
-    size_t n = 0;
-    for (; p->at[n].kind == TOKEN_STRING; n++)
+    for (const token *part = p->at; part->kind == TOKEN_STRING; part++)
     {
-        size += p->at[n].size;
+        most += part->size;
     }
-    text *joined = lb_arena_alloc(&p->parsed->arena, 1, sizeof *joined, p->error);
-    char *data = lb_arena_alloc(&p->parsed->arena, size + 1, 1, p->error);
-    if (joined == NULL || data == NULL)
+    text *joined = lb_arena_alloc(&p->parsed->arena, 1, sizeof *joined + most + 1, p->error);
+    if (joined == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    size_t at = 0;
+    char *const data = (char *)(joined + 1);
     LB_TRY(constant_make(p, made, lb_jinja_of_text(joined)));
     for (; p->at->kind == TOKEN_STRING; p->at++)
     {
-        memcpy(data + at, p->at->data, p->at->size);
-        at += p->at->size;
+        size_t n = 0;
+        const lobass_status status = lb_jinja_string_read(p->at, data + size, &n, &what);
+        if (status != LOBASS_OK)
+        {
+            return lb_jinja_parse_fail(p, p->at->line, status, "%s", what);
+        }
+        size += n;
     }
     data[size] = '\0';
     for (size_t i = 0; i < size; i++)
@@ -410,13 +438,8 @@ lobass_status lb_jinja_parse_primary(parser *p, node **made, bool has_namespace)
     case TOKEN_STRING:
         return parse_string(p, made);
     case TOKEN_INTEGER:
-        LB_TRY(constant_make(p, made, lb_jinja_integer(p->at->integer, 0)));
-        p->at++;
-        return LOBASS_OK;
     case TOKEN_REAL:
-        LB_TRY(constant_make(p, made, (value){.kind = KIND_REAL, .as = {.real = p->at->real}}));
-        p->at++;
-        return LOBASS_OK;
+        return parse_number(p, made);
     default:
         break;
     }

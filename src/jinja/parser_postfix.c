@@ -106,7 +106,7 @@ static lobass_status parse_arguments(parser *p, node **first)
             break;
         }
         LB_TRY(parse_argument(p, next));
-        const node_kind kind = (*next)->kind;
+        const node_kind kind = (node_kind)(*next)->kind;
         const bool is_plain =
             kind != NODE_KEYWORD && kind != NODE_SPREAD && kind != NODE_SPREAD_KEYWORDS;
         const bool is_behind = last == NODE_SPREAD_KEYWORDS ||
@@ -230,7 +230,7 @@ static lobass_status parse_sign(parser *p, node **made, operation sign)
     LB_TRY(lb_jinja_parse_unary(p, &inner, false));
     p->depth--;
     LB_TRY(lb_jinja_node_make(p, made, NODE_UNARY, line));
-    (*made)->operation = sign;
+    (*made)->operation = (uint8_t)sign;
     (*made)->left = inner;
     return LOBASS_OK;
 }

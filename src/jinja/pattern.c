@@ -207,6 +207,7 @@ static lobass_status named_operand(lb_jinja *jinja, operands *from, const text *
     }
     const text *name = NULL;
     LB_TRY(lb_jinja_text_copy(jinja, &name, *at, (size_t)(close - *at), 0));
+    LB_TRY(lb_jinja_step(jinja, lb_jinja_dict_of(from->all)->count / 16));
     const entry *found = lb_jinja_dict_look(lb_jinja_dict_of(from->all), name);
     if (found == NULL)
     {

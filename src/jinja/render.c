@@ -36,7 +36,7 @@ static lobass_status run_set_block(lb_jinja *jinja, const node *at, scope *withi
     scope *inner = NULL;
     const text *made = NULL;
     LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
-    LB_TRY(lb_jinja_capture(jinja, at->body, inner, &made));
+    LB_TRY(lb_jinja_capture(jinja, lb_jinja_body_of(at)->body, inner, &made));
     value result = lb_jinja_of_text(made);
     if (at->right != NULL)
     {
@@ -50,7 +50,7 @@ static lobass_status run_filter_block(lb_jinja *jinja, const node *at, scope *wi
     scope *inner = NULL;
     const text *made = NULL;
     LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
-    LB_TRY(lb_jinja_capture(jinja, at->body, inner, &made));
+    LB_TRY(lb_jinja_capture(jinja, lb_jinja_body_of(at)->body, inner, &made));
     value result = lb_jinja_of_text(made);
     LB_TRY(lb_jinja_evaluate_filters(jinja, &result, at->left, inner, &result));
     return lb_jinja_print(jinja->output, &result);
@@ -81,7 +81,7 @@ static lobass_status run_generation(lb_jinja *jinja, const node *at, scope *with
     scope *inner = NULL;
     const text *made = NULL;
     LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
-    LB_TRY(lb_jinja_capture(jinja, at->body, inner, &made));
+    LB_TRY(lb_jinja_capture(jinja, lb_jinja_body_of(at)->body, inner, &made));
     const size_t start = jinja->root->size;
     LB_TRY(block_add(jinja, start, start + made->size));
     return lb_jinja_builder_text(jinja->output, made);
@@ -121,21 +121,21 @@ static lobass_status run_for(lb_jinja *jinja, const node *at, scope *within)
         LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
         LB_TRY(lb_jinja_scope_set(jinja, inner, &lb_jinja_word_loop, &itself));
         LB_TRY(lb_jinja_assign(jinja, at->left, &item, inner));
-        LB_TRY(run_all(jinja, at->body, inner, &next));
+        LB_TRY(run_all(jinja, lb_jinja_body_of(at)->body, inner, &next));
         has_ended = has_ended || next == FLOW_ON;
         if (next == FLOW_BREAK)
         {
             break;
         }
     }
-    if (has_ended || at->otherwise == NULL)
+    if (has_ended || lb_jinja_body_of(at)->otherwise == NULL)
     {
         return LOBASS_OK;
     }
     scope *inner = NULL;
     next = FLOW_ON;
     LB_TRY(lb_jinja_scope_make(jinja, &inner, within));
-    return run_all(jinja, at->otherwise, inner, &next);
+    return run_all(jinja, lb_jinja_body_of(at)->otherwise, inner, &next);
 }
 
 /* ---- the others ------------------------------------------------------------------------------ */
@@ -146,7 +146,7 @@ static lobass_status run_if(lb_jinja *jinja, const node *at, scope *within, flow
     LB_TRY(lb_jinja_evaluate(jinja, &passed, at->left, within));
     if (lb_jinja_truth(&passed))
     {
-        return run_all(jinja, at->body, within, next);
+        return run_all(jinja, lb_jinja_body_of(at)->body, within, next);
     }
     for (const node *other = at->items; other != NULL; other = other->next)
     {
@@ -154,10 +154,10 @@ static lobass_status run_if(lb_jinja *jinja, const node *at, scope *within, flow
         LB_TRY(lb_jinja_evaluate(jinja, &passed, other->left, within));
         if (lb_jinja_truth(&passed))
         {
-            return run_all(jinja, other->body, within, next);
+            return run_all(jinja, lb_jinja_body_of(other)->body, within, next);
         }
     }
-    return run_all(jinja, at->otherwise, within, next);
+    return run_all(jinja, lb_jinja_body_of(at)->otherwise, within, next);
 }
 
 /* The values see what is around, not each other. */
@@ -171,7 +171,7 @@ static lobass_status run_with(lb_jinja *jinja, const node *at, scope *within, fl
         LB_TRY(lb_jinja_evaluate(jinja, &assigned, pair->right, within));
         LB_TRY(lb_jinja_assign(jinja, pair->left, &assigned, inner));
     }
-    return run_all(jinja, at->body, inner, next);
+    return run_all(jinja, lb_jinja_body_of(at)->body, inner, next);
 }
 
 static lobass_status run_print(lb_jinja *jinja, const node *at, scope *within)

@@ -19,6 +19,7 @@ lobass_status lb_jinja_scope_make(lb_jinja *jinja, scope **made, scope *parent)
 
 lobass_status lb_jinja_scope_set(lb_jinja *jinja, scope *within, const text *name, const value *set)
 {
+    LB_TRY(lb_jinja_step(jinja, within->count / 16));
     for (size_t i = 0; i < within->count; i++)
     {
         if (lb_jinja_text_equal(within->variables[i].name, name))
@@ -43,19 +44,23 @@ lobass_status lb_jinja_scope_set(lb_jinja *jinja, scope *within, const text *nam
     return LOBASS_OK;
 }
 
-const variable *lb_jinja_scope_find(const scope *within, const text *name)
+lobass_status lb_jinja_scope_find(lb_jinja *jinja, const scope *within, const text *name,
+                                  const variable **found)
 {
+    *found = NULL;
     for (const scope *at = within; at != NULL; at = at->parent)
     {
+        LB_TRY(lb_jinja_step(jinja, at->count / 16));
         for (size_t i = 0; i < at->count; i++)
         {
             if (at->variables[i].name == name || lb_jinja_text_equal(at->variables[i].name, name))
             {
-                return &at->variables[i];
+                *found = &at->variables[i];
+                return LOBASS_OK;
             }
         }
     }
-    return NULL;
+    return LOBASS_OK;
 }
 
 /* ---- assignment ------------------------------------------------------------------------------ */
@@ -91,7 +96,8 @@ static lobass_status assign_tuple(lb_jinja *jinja, const node *target, const val
 static lobass_status assign_in_namespace(lb_jinja *jinja, const node *target, const value *assigned,
                                          scope *within)
 {
-    const variable *space = lb_jinja_scope_find(within, target->name);
+    const variable *space = NULL;
+    LB_TRY(lb_jinja_scope_find(jinja, within, target->name, &space));
     if (space == NULL || space->value.kind != KIND_NAMESPACE)
     {
         return lb_jinja_fail(jinja, "cannot assign attribute on non-namespace object");

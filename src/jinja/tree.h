@@ -24,25 +24,30 @@ typedef enum token_kind
     TOKEN_END
 } token_kind;
 
+/* As it stands in the source; of a string what is between its quotes. A template may have as many
+ * as it has bytes, so they are small. */
 typedef struct token
 {
-    token_kind kind;
+    const char *data;
+    uint32_t size : 24; /* a template's size is below that */
+    uint32_t kind : 8;
     unsigned line;
-    const char *data; /* data and strings unescaped; names and operators as they stand */
-    size_t size;
-    int64_t integer;
-    double real;
 } token;
 
-/* Tokens of SOURCE in ARENA, the last one TOKEN_END. */
-lobass_status lb_jinja_tokens_read(token **tokens, size_t *count, const char *source, size_t size,
+/* Tokens of SOURCE, the last one TOKEN_END; their data in ARENA. Release *TOKENS with free(). */
+lobass_status lb_jinja_tokens_read(token **tokens, const char *source, size_t size,
                                    const char *where, lb_arena *arena, lobass_error *error);
 
-/* escape.c: a letter of a number of BASE, up to 16. */
+/* literals.c: the value of a number, and *N <- the bytes of a string, at most its size; what fails
+ * is named by *WHAT. */
+lobass_status lb_jinja_number_read(const token *number, value *read, const char **what);
+lobass_status lb_jinja_string_read(const token *string, char *unescaped, size_t *n,
+                                   const char **what);
+
+/* A letter of a number of BASE, up to 16. */
 bool lb_jinja_is_digit_of(char c, unsigned base);
-/* What an escape at AT, behind the backslash, stands for: written to *OUT, which goes on. What is
- * behind it, or NULL where it names no character. */
-const char *lb_jinja_escape_read(const char *at, const char *end, char **out);
+/* Of the number at AT: 16, 8 or 2 where a prefix of two bytes says so, else 10. */
+unsigned lb_jinja_base_of(const char *at, bool *has_prefix);
 
 /* ---- the tree (parser.c) --------------------------------------------------------------------- */
 
@@ -72,35 +77,80 @@ typedef enum node_kind
     NODE_NOT,              /* left */
     NODE_CONCAT,           /* items */
     NODE_CONDITION,        /* left if right else third; third may be NULL */
-    NODE_NAMESPACE_TARGET, /* name . left's constant */
+    NODE_NAMESPACE_TARGET, /* name . constant */
     NODE_DATA,             /* constant */
-    NODE_PRINT,            /* left */
+    NODE_PRINT,            /* items */
     NODE_SET,              /* left = right */
-    NODE_SET_BLOCK,        /* left, right (filters, or NULL), body */
-    NODE_FOR,              /* left in right if third: body, otherwise; flag: it mentions loop */
-    NODE_IF,               /* left: body, items: NODE_IF of elif, otherwise */
-    NODE_WITH,             /* items: NODE_PAIR, body */
-    NODE_MACRO,            /* name, items: NODE_PARAMETER, body */
     NODE_PARAMETER,        /* name, left: the default, or NULL */
-    NODE_CALL_BLOCK,       /* left: the call; items: NODE_PARAMETER, body */
-    NODE_FILTER_BLOCK,     /* left: filters, body */
-    NODE_GENERATION,       /* body */
     NODE_BREAK,
-    NODE_CONTINUE
+    NODE_CONTINUE,
+    NODE_SET_BLOCK,    /* from here on they have bodies; left, right (filters, or NULL), body */
+    NODE_FOR,          /* left in right if third: body, otherwise */
+    NODE_IF,           /* left: body, items: NODE_IF of elif, otherwise */
+    NODE_WITH,         /* items: NODE_PAIR, body */
+    NODE_MACRO,        /* name, items: NODE_PARAMETER, body */
+    NODE_CALL_BLOCK,   /* left: the call; items: NODE_PARAMETER, body */
+    NODE_FILTER_BLOCK, /* left: filters, body */
+    NODE_GENERATION    /* body */
 } node_kind;
 
+/* A template may have almost as many as it has bytes: what no kind has together shares its place.
+ */
 struct node
 {
-    node_kind kind;
-    operation operation;
+    uint8_t kind;      /* node_kind */
+    uint8_t operation; /* operation */
     unsigned line;
-    bool flag;
-    const text *name;
-    value constant;
-    struct node *left, *right, *third;
-    struct node *items, *body, *otherwise; /* lists through next */
-    struct node *next;
+    struct node *next; /* in a list */
+    union
+    {
+        struct
+        {
+            struct node *left;
+            union
+            {
+                struct node *right;
+                struct node *items; /* a list */
+            };
+        };
+        value constant;
+    };
+    union
+    {
+        const text *name;
+        struct node *third;
+    };
 };
+
+/* Names that a macro has where its body mentions them. */
+enum
+{
+    MENTIONS_CALLER = 1,
+    MENTIONS_KWARGS = 2,
+    MENTIONS_VARARGS = 4
+};
+
+/* A node with a body. */
+typedef struct body_node
+{
+    node head;
+    node *body, *otherwise; /* lists */
+    unsigned mentioned;     /* in the body of what is called: MENTIONS_... */
+} body_node;
+
+static inline bool lb_jinja_has_body(const node *at)
+{
+    return at->kind >= NODE_SET_BLOCK;
+}
+
+static inline const body_node *lb_jinja_body_of(const node *at)
+{
+    return (const body_node *)at;
+}
+
+/* The nodes within one but for those of a body: lists, or NULL. */
+#define LB_JINJA_CHILDREN 3
+void lb_jinja_children(const node *at, const node *children[LB_JINJA_CHILDREN]);
 
 struct lb_jinja_template
 {
@@ -110,6 +160,13 @@ struct lb_jinja_template
     bool has_generation;
 };
 
+/* Each name once, by hash. Release slots with free(). */
+typedef struct name_table
+{
+    const text **slots; /* [capacity], a power of two; NULL: free */
+    size_t count, capacity;
+} name_table;
+
 typedef struct parser
 {
     const token *at;
@@ -117,7 +174,15 @@ typedef struct parser
     lobass_error *error;
     unsigned depth;
     unsigned loop_depth; /* for break and continue; 0 within a macro */
+    unsigned mentioned;  /* since the body of what is called began */
+    node *unused;        /* [n_unused], in the arena */
+    size_t n_unused;
+    name_table names;
 } parser;
+
+/* names.c: *NAME <- the name TOKEN, in ARENA. */
+lobass_status lb_jinja_name_keep(name_table *names, lb_arena *arena, const token *from,
+                                 const text **name, lobass_error *error);
 
 lobass_status lb_jinja_parse_fail(const parser *p, unsigned line, lobass_status status,
                                   const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -242,44 +242,110 @@ static void test_stopped(void **state)
     expect_little_memory();
 }
 
-/* SIZE bytes of PART between "{{" and "}}". */
-static void expect_deep(const char *part, size_t size, const char *words)
+/* A template of SIZE bytes: PART over and over between BEFORE and BEHIND, "@@@@" in it being
+ * another name each time. Ends in spaces. */
+static char *repeat(const char *before, const char *part, const char *behind, size_t size)
 {
     char *source = malloc(size + 1);
+    const size_t part_size = strlen(part);
+    size_t at = strlen(before);
     assert_non_null(source);
-    memcpy(source, "{{ ", 3);
-    for (size_t i = 3; i < size - 3; i++)
+    memset(source, ' ', size);
+    memcpy(source, before, at);
+    for (size_t n = 0; at + part_size + strlen(behind) <= size; n++, at += part_size)
     {
-        source[i] = part[(i - 3) % strlen(part)];
+        memcpy(source + at, part, part_size);
+        size_t left = n;
+        for (size_t i = 0; i < part_size; i++)
+        {
+            if (part[i] == '@')
+            {
+                source[at + i] = (char)('a' + left % 26);
+                left /= 26;
+            }
+        }
     }
-    memcpy(source + size - 3, " }}", 4);
+    memcpy(source + at, behind, strlen(behind));
+    source[size] = '\0';
+    return source;
+}
+
+static void expect_failure_of(const char *before, const char *part, const char *behind, size_t size,
+                              const char *words)
+{
+    char *source = repeat(before, part, behind, size);
     lb_jinja *jinja = renderer_make();
     lb_jinja_rendering rendering = {0};
     lobass_error error = {0};
     assert_int_not_equal(render(jinja, &rendering, source, size, NULL, &error), LOBASS_OK);
-    assert_non_null(strstr(error.message, words));
+    if (strstr(error.message, words) == NULL)
+    {
+        fail_msg("%s: \"%s\" in %s", part, words, error.message);
+    }
     lb_jinja_free(jinja);
     free(source);
 }
 
+/* The largest templates of what takes the most memory for each of its bytes. */
 static void test_deep(void **state)
 {
-    static const char *const parts[] = {"(",    "[",  "{",  "-",  "not ",  "a.",    "a+",
-                                        "a|b|", "a~", "a(", "a[", "a if ", "1 is ", "f(f("};
+    static const char *const parts[] = {
+        "(",    "[",  "{",  "-",        "not ", "a.",    "a+",     "a|b|", "a~",  "a(",
+        "a[",   "a<", "1+", "a if ",    "'',",  "1 is ", "f(f(",   "-a*",  "@@+", "''+",
+        "@@@<", "a,", "()", "[a][a:a]", "a()",  "a(a)|", "'@@@'+", "@@@@."};
+    const size_t most = (size_t)1 << 20;
     (void)state;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
     {
-        expect_deep(parts[i], (size_t)96 * 1024, "template: line 1: ");
-        expect_deep(parts[i], (size_t)1024 * 1024, "more than 96 KiB is not supported");
+        expect_failure_of("{{ nope.nope + ", parts[i], " }}", most, "template: line 1: ");
+    }
+    expect_failure_of("", "a", "", most + 1, "more than 1 MiB is not supported");
+    expect_little_memory();
+}
+
+/* A large template is no way to hide work from the limits. */
+static void test_large(void **state)
+{
+    static const struct
+    {
+        const char *before, *part, *behind, *words;
+    } cases[] = {
+        {"{% macro f() %}{% if false %}", "{{ x }}",
+         "{% endif %}{% endmacro %}{% for i in range(9999) %}{% for j in range(9999) %}{{ f() }}"
+         "{% endfor %}{% endfor %}",
+         "more than 64 MiB of memory"},
+        {"", "{% set @@@@ = 1 %}",
+         "{% for i in range(9999) %}{% for j in range(9999) %}{{ nope is defined }}{% endfor %}"
+         "{% endfor %}",
+         "within 10000000 steps"},
+        {"{{ f(", "@@@@=1,", ") }}", "within 10000000 steps"},
+        {"{% macro f(", "@@@@=1,", "zz=1) %}{% endmacro %}{{ f() }}", "within 10000000 steps"},
+        {"{% set n = namespace() %}", "{% set n.@@@@ = 1 %}", "", "within 10000000 steps"},
+        {"{{ '%(zz)s' % {", "'@@@@': 1,", "'zz': 1} }}", "within 10000000 steps"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+    {
+        expect_failure_of(cases[i].before, cases[i].part, cases[i].behind, (size_t)1 << 20,
+                          cases[i].words);
     }
     expect_little_memory();
+    lb_jinja *jinja = renderer_make();
+    lb_jinja_rendering rendering = {0};
+    char *source = repeat("<", "{{ 1 }}", ">", (size_t)1 << 20);
+    assert_int_equal(render(jinja, &rendering, source, (size_t)1 << 20, NULL, NULL), LOBASS_OK);
+    assert_true(rendering.size > ((size_t)1 << 20) / 7 && rendering.text[1] == '1');
+    lb_jinja_free(jinja);
+    free(source);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cases_of_jinja2), cmocka_unit_test(test_origins),
-        cmocka_unit_test(test_blocks),          cmocka_unit_test(test_refused_when_read),
-        cmocka_unit_test(test_stopped),         cmocka_unit_test(test_deep)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases_of_jinja2),
+                                       cmocka_unit_test(test_origins),
+                                       cmocka_unit_test(test_blocks),
+                                       cmocka_unit_test(test_refused_when_read),
+                                       cmocka_unit_test(test_stopped),
+                                       cmocka_unit_test(test_deep),
+                                       cmocka_unit_test(test_large)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
