@@ -313,6 +313,8 @@ static lobass_status parse_record(lb_conversation *conversation, const lb_value 
         return fail_unknown(record, error);
     }
     lb_message_list list = {.arena = arena, .is_prompt = is_prompt};
+    const lb_value *tools = lb_value_get(record, "tools");
+    *conversation = (lb_conversation){.tools = lb_value_is(tools, LB_VALUE_ARRAY) ? tools : NULL};
     LB_TRY(format->parse(&list, record, leading, closing, error));
     return lb_message_list_finish(conversation, &list, error);
 }

@@ -33,7 +33,7 @@ static const struct
     {"user", LB_ROLE_USER},
     {"human", LB_ROLE_USER},
     {"observation", LB_ROLE_USER},
-    {"tool", LB_ROLE_USER},
+    {"tool", LB_ROLE_TOOL},
     {"function_response", LB_ROLE_USER},
     {"assistant", LB_ROLE_ASSISTANT},
     {"gpt", LB_ROLE_ASSISTANT},
@@ -284,13 +284,8 @@ static lobass_status read_message(lb_message_list *list, const lb_value *message
     lb_role role = LB_ROLE_USER;
     LB_TRY(find_role(&role, lb_value_get(message, role_key), where, role_key, error));
     const lb_value *content = lb_value_get(message, content_key);
-    if (role == LB_ROLE_ASSISTANT && has_only_calls(message, content))
-    {
-        return lb_fail(error, LOBASS_BAD_FORMAT, "%s: tool_calls without content are not supported",
-                       where);
-    }
-    lb_text text = {0};
-    LB_TRY(read_content(&text, content, where, content_key, list->arena, error));
+    lb_text text = {"", 0};
+    LB_TRY(role == LB_ROLE_ASSISTANT && has_only_calls(message, content) ? LOBASS_OK : read_content(&text, content, where, content_key, list->arena, error));
     bool is_learned = role == LB_ROLE_ASSISTANT;
     LB_TRY(read_weight(&is_learned, message, where, error));
     if (is_learned && role != LB_ROLE_ASSISTANT)
@@ -300,6 +295,7 @@ static lobass_status read_message(lb_message_list *list, const lb_value *message
                        where);
     }
     LB_TRY(lb_message_list_add(list, role, text.data, text.size, error));
+    list->messages[list->count - 1].fields = spelling == 0 ? message : NULL;
     list->messages[list->count - 1].is_context =
         role == LB_ROLE_ASSISTANT && (is_context || !is_learned);
     return LOBASS_OK;
@@ -318,92 +314,27 @@ lobass_status lb_message_list_read(lb_message_list *list, const lb_value *array,
     return LOBASS_OK;
 }
 
-/* ---- joining ----------------------------------------------------------------------------------
- */
-
-/* Whether B continues A, which is or joined the system text when IS_OPENING. */
-static bool is_joined(lb_role a, lb_role b, bool is_opening)
-{
-    if (is_opening)
-    {
-        return a == LB_ROLE_SYSTEM && b == LB_ROLE_SYSTEM;
-    }
-    const bool a_is_prompt = a == LB_ROLE_USER || a == LB_ROLE_SYSTEM;
-    const bool b_is_prompt = b == LB_ROLE_USER || b == LB_ROLE_SYSTEM;
-    return a_is_prompt && b_is_prompt;
-}
-
-/* One message out of COUNT neighbours, its texts in the arena. */
-static lobass_status join_messages(lb_message *joined, const lb_message *messages, size_t count,
-                                   lb_arena *arena, lobass_error *error)
-{
-    const lb_message *last = &messages[count - 1];
-    *joined = (lb_message){
-        .role = messages[0].role, .size = count - 1, .is_context = messages[0].is_context};
-    for (size_t i = 0; i < count; i++)
-    {
-        joined->size += messages[i].size;
-    }
-    char *text = lb_arena_alloc(arena, joined->size + 1, 1, error);
-    if (text == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    joined->text = text;
-    for (size_t i = 0; i < count; i++)
-    {
-        if (i > 0)
-        {
-            *text++ = '\n';
-        }
-        memcpy(text, messages[i].text, messages[i].size);
-        text += messages[i].size;
-    }
-    if (last->input != NULL)
-    {
-        joined->input = lb_arena_text(arena, last->input, last->input_size, error);
-        joined->input_size = last->input_size;
-        return joined->input == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
-    }
-    return LOBASS_OK;
-}
-
 lobass_status lb_message_list_finish(lb_conversation *conversation, const lb_message_list *list,
                                      lobass_error *error)
 {
-    lb_message *messages = lb_arena_alloc(list->arena, list->count, sizeof *messages, error);
-    if (messages == NULL)
+    size_t n_responses = 0;
+    for (size_t i = 0; i < list->count; i++)
     {
-        return LOBASS_OUT_OF_MEMORY;
+        lb_message *message = &list->messages[i];
+        n_responses +=
+            message->role == LB_ROLE_ASSISTANT || message->role == LB_ROLE_TEXT ? 1 : 0;
+        message->text = lb_arena_text(list->arena, message->text, message->size, error);
+        if (message->text == NULL)
+        {
+            return LOBASS_OUT_OF_MEMORY;
+        }
     }
-    size_t n = 0, n_responses = 0, begin = 0;
-    while (begin < list->count)
-    {
-        const lb_message *first = &list->messages[begin];
-        const bool is_opening = begin == 0 && first->role == LB_ROLE_SYSTEM;
-        size_t end = begin + 1;
-        while (end < list->count && is_joined(first->role, list->messages[end].role, is_opening))
-        {
-            end++;
-        }
-        LB_TRY(join_messages(&messages[n], first, end - begin, list->arena, error));
-        begin = end;
-        if (is_opening && messages[n].size == 0)
-        {
-            continue;
-        }
-        if (!is_opening && messages[n].role == LB_ROLE_SYSTEM)
-        {
-            messages[n].role = LB_ROLE_USER;
-        }
-        n_responses += messages[n].role != LB_ROLE_USER && messages[n].role != LB_ROLE_SYSTEM;
-        n++;
-    }
-    if (n_responses == 0 && (!list->is_prompt || n == 0))
+    if (n_responses == 0 && (!list->is_prompt || list->count == 0))
     {
         return lb_fail(error, LOBASS_BAD_FORMAT,
                        list->is_prompt ? "no message" : "no assistant turn");
     }
-    *conversation = (lb_conversation){messages, n};
+    conversation->messages = list->messages;
+    conversation->n_messages = list->count;
     return LOBASS_OK;
 }

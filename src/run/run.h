@@ -22,18 +22,27 @@
  * of it: it changes no row. */
 lobass_status lb_format_options_to_json(char **text, const lobass_format_options *options,
                                         lobass_error *error);
-/* WHERE opens the messages. template_name is a static string. */
-lobass_status lb_format_options_from_json(lobass_format_options *options, const char *text,
-                                          const char *where, lobass_error *error);
+/* WHERE opens the messages. template_name is a static string; *CHAT, which options->chat points to
+ * or which is NULL, is yours: free(). */
+lobass_status lb_format_options_from_json(lobass_format_options *options, char **chat,
+                                          const char *text, const char *where, lobass_error *error);
 /* Those that the rows of STORE were made with; the defaults where there are none yet. */
-lobass_status lb_format_options_load(lobass_format_options *options, lb_store *store,
+lobass_status lb_format_options_load(lobass_format_options *options, char **chat, lb_store *store,
                                      lobass_error *error);
 /* The most tokens that a window of STORE's rows has; UINT32_MAX where rows are never cut. */
 lobass_status lb_window_length_load(uint32_t *length, lb_store *store, lobass_error *error);
-/* Fills in what the model decides: the template where none was named (a chat template that is not
- * supported gives a warning and "alpaca") and max_length, cut at the model's limit. */
-lobass_status lb_format_options_resolve(lobass_format_options *options,
-                                        const lobass_tokenizer *tokenizer, const lb_config *config,
+/* A model as far as it decides how records become tokens. */
+typedef struct lb_format_model
+{
+    const char *folder; /* where its chat template is */
+    const lobass_tokenizer *tokenizer;
+    const lb_config *config;
+} lb_format_model;
+
+/* Fills in what the model decides: the template where none was named, a chat template's text, and
+ * max_length, cut at the model's limit. *CHAT as above. */
+lobass_status lb_format_options_resolve(lobass_format_options *options, char **chat,
+                                        const lb_format_model *model,
                                         const lobass_observer *observer, lobass_error *error);
 /* What ends a response: the tokenizer's own end token, else the configuration's; -1: none. */
 int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config);

@@ -69,6 +69,7 @@ static lobass_status sources_read(lobass_run *run, lobass_error *error)
 static lobass_status facts_read(lobass_run *run, lobass_error *error)
 {
     lobass_format_options options;
+    char *chat = NULL;
     const char *path = lb_store_path(run->store);
     LB_TRY(lb_store_fact_load(&run->model_path, run->store, LB_FACT_MODEL, error));
     LB_TRY(lb_store_fact_load(&run->options_json, run->store, LB_FACT_OPTIONS, error));
@@ -77,7 +78,8 @@ static lobass_status facts_read(lobass_run *run, lobass_error *error)
         return lb_fail(error, LOBASS_NOT_FOUND,
                        "%s: an empty run: its `prepare` was stopped before it began", path);
     }
-    LB_TRY(lb_format_options_from_json(&options, run->options_json, path, error));
+    LB_TRY(lb_format_options_from_json(&options, &chat, run->options_json, path, error));
+    free(chat);
     run->template_name = options.template_name;
     return lb_store_fact_load(&run->tokenization_hash, run->store, LB_FACT_TOKENIZATION, error);
 }

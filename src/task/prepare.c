@@ -226,6 +226,7 @@ lobass_status lb_prepare_keep(const lobass_prepare_options *options,
     lb_store_sources_free(p.sources, options->n_data);
     lobass_tokenizer_free(p.tokenizer);
     free(p.format_json);
+    free(p.chat);
     return status;
 }
 

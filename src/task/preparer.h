@@ -47,6 +47,7 @@ typedef struct lb_preparer
     const lobass_observer *observer;
     lobass_format_options format; /* with the model's defaults filled in */
     char *format_json;
+    char *chat; /* that format.chat points to, or NULL */
     lb_config config;
     lobass_tokenizer *tokenizer;
     char tokenizer_hash[LB_HASH_TEXT_SIZE];
