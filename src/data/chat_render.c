@@ -271,7 +271,7 @@ lobass_status lb_chat_render(lb_chat *chat, lb_rendering *rendering,
     LB_TRY(variables_make(chat, error));
     LB_TRY(lb_chat_show(chat, &chat->whole, conversation->n_messages, is_prompt, error));
     *rendering = (lb_rendering){
-        .text = chat->whole.text, .size = chat->whole.size, .is_chat = true};
+        .text = chat->whole.text, .size = chat->whole.size, .is_chat = true, .has_bos = template->writes_bos};
     LB_TRY(lb_chat_turns_find(chat, rendering, error));
     LB_TRY(lb_chat_pieces_make(chat, rendering, error));
     lb_chat_note_losses(chat);

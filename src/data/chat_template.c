@@ -274,6 +274,12 @@ static lobass_status template_parse(lb_jinja_template **parsed, const lb_value *
     return lb_jinja_template_parse(parsed, text->text, text->size, where, error);
 }
 
+static bool mentions(const lb_chat_template *chat, const char *name)
+{
+    return lb_jinja_template_mentions(chat->main, name) ||
+           (chat->tool_use != NULL && lb_jinja_template_mentions(chat->tool_use, name));
+}
+
 static lobass_status chat_open(lb_chat_template **opened, const char *text, lobass_error *error)
 {
     const lb_value *root = NULL;
@@ -302,6 +308,7 @@ static lobass_status chat_open(lb_chat_template **opened, const char *text, loba
     }
     chat->special_tokens = lb_value_get(root, "special_tokens");
     chat->variables = lb_value_get(root, "variables");
+    chat->writes_bos = mentions(chat, "bos_token");
     *opened = chat;
     chat = NULL;
 done:
@@ -350,12 +357,6 @@ void lb_template_close(lb_template *opened)
 
 /* ---- what a run records ------------------------------------------------------------------------
  */
-
-static bool mentions(const lb_chat_template *chat, const char *name)
-{
-    return lb_jinja_template_mentions(chat->main, name) ||
-           (chat->tool_use != NULL && lb_jinja_template_mentions(chat->tool_use, name));
-}
 
 static bool has_blocks(const lb_chat_template *chat)
 {

@@ -179,20 +179,6 @@ static size_t begin_guess(const turns *all, const turn *t, size_t at)
     return at;
 }
 
-/* The end of the last special token of [FROM, TO); FROM: there is none. */
-static size_t special_end(const turns *all, size_t from, size_t to)
-{
-    size_t at = 0;
-    size_t end = 0;
-    lb_stretch found;
-    while (lb_tokenizer_find_special(all->chat->tokenizer, all->whole->text + from, to - from, &at,
-                                     &found))
-    {
-        end = found.end;
-    }
-    return from + end;
-}
-
 static bool begin_known(const turns *all, turn *t)
 {
     if (t->own_from == NOWHERE)
@@ -235,25 +221,6 @@ static void begin_guessed(turns *all, turn *t, const lb_jinja_rendering *prompt)
                                 : "what is before it is shown otherwise in a prompt");
 }
 
-/* A template that knows no generation prompt gives none of the header: what it ends with a special
- * token is not the model's to write. */
-static void begin_without_prompt(turns *all, turn *t)
-{
-    if (t->own_from != NOWHERE &&
-        !lb_jinja_template_mentions(all->chat->jinja_template, "add_generation_prompt"))
-    {
-        const size_t end = special_end(all, t->span.start, t->own_from);
-        if (end > t->span.start)
-        {
-            lb_chat_note(all->chat, LOBASS_NOTE_EDGE,
-                         "message %zu: the template has no generation prompt: scored behind its "
-                         "header",
-                         t->message + 1);
-        }
-        t->span.start = end;
-    }
-}
-
 static lobass_status begin_find(turns *all, turn *t, lobass_error *error)
 {
     const lb_jinja_rendering *whole = all->whole;
@@ -280,7 +247,6 @@ static lobass_status begin_find(turns *all, turn *t, lobass_error *error)
         return LOBASS_OK;
     }
     t->span.start = prompt.size;
-    begin_without_prompt(all, t);
     if (t->own_from != NOWHERE)
     {
         all->begins[all->n_begins++] = (known_gap){.text = whole->text + t->gap_from,
@@ -307,34 +273,61 @@ static tail tail_behind(const lb_jinja_rendering *rendering, size_t offset)
     return (tail){rendering->text + offset, is_template ? rendering->runs[run].end - offset : 0};
 }
 
-/* Special tokens within the first SIZE bytes of a tail: the last one, with those that it follows
- * without a gap. */
+/* An end token in a tail, with special tokens right before it. */
 typedef struct end_place
 {
     size_t from, to;
-    size_t n_groups; /* of special tokens with nothing between them */
+    size_t n_groups; /* of special tokens with nothing between them; 0: there is no end token */
 } end_place;
-
-static end_place end_in(const lobass_tokenizer *tokenizer, const char *text, size_t size)
-{
-    end_place place = {0};
-    size_t at = 0;
-    lb_stretch found;
-    while (lb_tokenizer_find_special(tokenizer, text, size, &at, &found))
-    {
-        const bool goes_on = place.n_groups > 0 && found.start == place.to;
-        place.from = goes_on ? place.from : found.start;
-        place.to = found.end;
-        place.n_groups += goes_on ? 0 : 1;
-    }
-    return place;
-}
 
 static bool is_end_token(const lobass_tokenizer *tokenizer, const char *text, size_t size)
 {
     const int32_t eos = lb_tokenizer_special_ids(tokenizer).eos;
     const char *piece = eos < 0 ? NULL : lobass_tokenizer_piece(tokenizer, eos);
     return piece != NULL && strlen(piece) == size && memcmp(piece, text, size) == 0;
+}
+
+/* Within the first SIZE bytes of a tail: the tokenizer's own end token, else the first special
+ * token, with those that follow it without a gap. What comes behind them is not the turn's. */
+static end_place end_in(const lobass_tokenizer *tokenizer, const char *text, size_t size)
+{
+    end_place place = {0};
+    end_place group = {0};
+    size_t at = 0;
+    bool is_own = false;
+    lb_stretch found;
+    while (lb_tokenizer_find_special(tokenizer, text, size, &at, &found))
+    {
+        const bool goes_on = group.n_groups > 0 && found.start == group.to;
+        group.from = goes_on ? group.from : found.start;
+        group.to = found.end;
+        group.n_groups += goes_on ? 0 : 1;
+        if (!is_own && is_end_token(tokenizer, text + found.start, found.end - found.start))
+        {
+            is_own = true;
+            place = group;
+        }
+        else if (!is_own && group.n_groups == 1)
+        {
+            place = group;
+        }
+    }
+    place.n_groups = group.n_groups;
+    return place;
+}
+
+/* Behind a turn that has none alone: the end token may be written with the next message only. */
+static end_place end_late(const lobass_tokenizer *tokenizer, const char *text, size_t size)
+{
+    size_t at = 0;
+    lb_stretch found;
+    if (lb_tokenizer_find_special(tokenizer, text, size, &at, &found) &&
+        is_end_token(tokenizer, text + found.start, found.end - found.start) &&
+        lb_text_is_blank(text, found.start))
+    {
+        return (end_place){found.start, found.end, 1};
+    }
+    return (end_place){0};
 }
 
 /* The turn's end as the template writes it when nothing follows: the run in which its own text ends
@@ -407,18 +400,7 @@ static lobass_status end_choose(turns *all, const turn *t, tail here, size_t com
         const end_place closer = end_in(tokenizer, here.text, shared);
         *place = closer.n_groups > 0 ? closer : *place;
     }
-    if (place->n_groups == 0)
-    {
-        /* It may be written with the next message only: then it is the tokenizer's end token. */
-        size_t at = 0;
-        lb_stretch found;
-        if (lb_tokenizer_find_special(tokenizer, here.text, here.size, &at, &found) &&
-            is_end_token(tokenizer, here.text + found.start, found.end - found.start) &&
-            lb_text_is_blank(here.text, found.start))
-        {
-            *place = (end_place){found.start, found.end, 1};
-        }
-    }
+    *place = place->n_groups > 0 ? *place : end_late(tokenizer, here.text, here.size);
     return LOBASS_OK;
 }
 
@@ -483,8 +465,8 @@ static lobass_status end_find(turns *all, turn *t, lobass_error *error)
     return LOBASS_OK;
 }
 
-/* A turn without any text of its own: as far as the template writes the same where it is the last.
- * Nothing of it is scored. */
+/* A turn of whose text nothing is shown: as far as the template writes the same where it is the
+ * last. */
 static lobass_status end_of_empty(turns *all, turn *t, lobass_error *error)
 {
     const lb_jinja_rendering *whole = all->whole;
@@ -499,8 +481,10 @@ static lobass_status end_of_empty(turns *all, turn *t, lobass_error *error)
                                                             whole->size)
                                               : 0;
     const size_t end = common > t->span.start ? common : t->span.start;
-    const end_place place =
-        end_in(all->chat->tokenizer, whole->text + t->span.start, end - t->span.start);
+    const char *text = whole->text + t->span.start;
+    const tail here = tail_behind(whole, t->span.start);
+    end_place place = end_in(all->chat->tokenizer, text, end - t->span.start);
+    place = place.n_groups > 0 ? place : end_late(all->chat->tokenizer, text, here.size);
     t->span.end = place.n_groups > 0 ? t->span.start + place.to : end;
     t->span.end_from = place.n_groups > 0 ? t->span.start + place.from : end;
     t->span.end_to = t->span.end;
@@ -554,6 +538,18 @@ static void note_not_scored(const turns *all, const turn *t, lobass_note note, c
     }
 }
 
+/* A call, say, that the template does not know: what it shows is an answer all the same, and what
+ * it drops is told. One of a message without text is none. */
+static bool said_something(const lb_said *said)
+{
+    size_t size = 0;
+    for (unsigned field = 0; field <= LB_FIELD_TOOL_CALL; field++)
+    {
+        size += said->size[field] - said->edges[field];
+    }
+    return size > 0;
+}
+
 static lobass_status turn_find(turns *all, size_t message, lobass_error *error)
 {
     const lb_message *said = &all->chat->conversation->messages[message];
@@ -570,6 +566,7 @@ static lobass_status turn_find(turns *all, size_t message, lobass_error *error)
     if (t.own_from == NOWHERE)
     {
         LB_TRY(end_of_empty(all, &t, error));
+        t.span.has_text = said_something(&all->chat->said[message]);
         turn_add(all, &t);
         return LOBASS_OK;
     }

@@ -92,6 +92,7 @@ typedef struct lb_rendering
     lb_span *responses; /* [n_responses], ascending, none in another */
     size_t n_responses;
     bool is_chat;       /* ends of responses are in the text; else a token belongs after each */
+    bool has_bos;       /* whether there is a BOS is the text's business */
     uint32_t notes;     /* bits by lobass_note: what a person should know of it */
     const char *remark; /* the same in words, or NULL */
 } lb_rendering;

@@ -307,7 +307,8 @@ static lobass_status assemble(lb_row_tokens *tokens, const lb_rendering *renderi
     size_t next = 0; /* of the encoded ids */
     LB_TRY(reserve(tokens, encoded->count + rendering->n_responses + 1, error));
     tokens->count = 0;
-    if (special->adds_bos && special->bos >= 0 && !(is_chat && begins_with(encoded, special->bos)))
+    if (special->adds_bos && special->bos >= 0 && !rendering->has_bos &&
+        !(is_chat && begins_with(encoded, special->bos)))
     {
         put(tokens, special->bos, LOBASS_TOKEN_BOS, NO_RESPONSE);
     }

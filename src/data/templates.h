@@ -18,6 +18,7 @@ typedef struct lb_chat_template
     const lb_value *special_tokens, *variables; /* objects */
     int64_t clock_seconds;                      /* that it sees */
     lobass_spans spans;
+    bool writes_bos; /* or not, as it sees fit: it names the token */
 } lb_chat_template;
 
 struct lb_template

@@ -73,6 +73,7 @@ lobass_status lb_recipe_from_json(lobass_train_options *options, char **targets,
 #define LB_FACT_HIGHEST_ID "highest_id"          /* of all rows; once prepared */
 #define LB_FACT_TOKENIZATION "tokenization_hash" /* of all rows; only once prepared */
 #define LB_FACT_SOURCE_STATE "source.%u.state"   /* source_state.c; once it was read to its end */
+#define LB_FACT_NOTES "notes"                    /* of how many rows each is told, in order */
 #define LB_FACT_SELECTION "selection"            /* options of the latest selection, JSON */
 #define LB_FACT_REFERENCE_RECIPE "reference.recipe" /* lb_recipe_to_json() of RUN/reference */
 

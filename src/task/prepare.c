@@ -97,6 +97,7 @@ static lobass_status result_fill(lb_preparer *p, lobass_prepare_result *result, 
     memcpy(result->statuses, counts.statuses, sizeof result->statuses);
     result->n_tokens = counts.n_tokens;
     result->n_scored_tokens = counts.n_scored;
+    LB_TRY(lb_prepare_notes_load(result->notes, p->store, error));
     return lb_step_seconds_load(&result->elapsed_seconds, p->store, "prepare", error);
 }
 

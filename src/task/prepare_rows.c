@@ -106,6 +106,39 @@ static void row_account(lb_preparer *p, lb_hash hash, int32_t highest_id)
     p->n_rows++;
 }
 
+/* ---- what is told of them ----------------------------------------------------------------------
+ */
+
+lobass_status lb_prepare_notes_load(uint64_t notes[LOBASS_NOTE_COUNT], lb_store *store,
+                                    lobass_error *error)
+{
+    char *text = NULL;
+    memset(notes, 0, LOBASS_NOTE_COUNT * sizeof *notes);
+    LB_TRY(lb_store_fact_load(&text, store, LB_FACT_NOTES, error));
+    char *at = text;
+    for (size_t i = 0; i < LOBASS_NOTE_COUNT && at != NULL; i++)
+    {
+        notes[i] = strtoull(at, &at, 10);
+    }
+    free(text);
+    return LOBASS_OK;
+}
+
+/* Runs of which there is nothing to tell keep no fact of it. */
+static lobass_status notes_save(const lb_preparer *p, lobass_error *error)
+{
+    char text[32 * LOBASS_NOTE_COUNT];
+    size_t used = 0;
+    uint64_t any = 0;
+    for (size_t i = 0; i < LOBASS_NOTE_COUNT; i++)
+    {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64, i > 0 ? " " : "",
+                                 p->notes[i]);
+        any |= p->notes[i];
+    }
+    return any == 0 ? LOBASS_OK : lb_store_fact_save(p->store, LB_FACT_NOTES, text, error);
+}
+
 /* ---- rows of an earlier call ------------------------------------------------------------------
  */
 
@@ -250,6 +283,10 @@ static lobass_status row_save(lb_preparer *p, cargo *stored, size_t index, lobas
     {
         return fail_bad_record(p, row, error);
     }
+    for (size_t i = 0; i < LOBASS_NOTE_COUNT; i++)
+    {
+        p->notes[i] += frozen->notes >> i & 1U;
+    }
     LB_TRY(lb_store_row_save(p->store, row, error));
     row_account(p, frozen->hash, frozen->highest_id);
     return LOBASS_OK;
@@ -272,6 +309,7 @@ static lobass_status batch_store(lb_preparer *p, cargo *stored, lobass_error *er
     {
         LB_TRY_GOTO(lb_source_state_save(p->store, stored->source, &stored->state, error));
     }
+    LB_TRY_GOTO(notes_save(p, error));
     LB_TRY_GOTO(lb_step_clock_save(&p->clock, p->store, error));
     LB_TRY_GOTO(lb_store_commit(p->store, error));
 done:
@@ -449,6 +487,7 @@ lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error)
     uint64_t n_stored = 0;
     LB_TRY(hash_begin(p, error));
     LB_TRY(lb_store_row_count(&n_stored, p->store, error));
+    LB_TRY(lb_prepare_notes_load(p->notes, p->store, error));
     lb_stage_begin(&p->stage, p->observer, "prepare", "records", n_stored, 0);
     LB_TRY_GOTO(maker_fill(&m, error));
     LB_TRY_GOTO(stored_take_up(&m, n_stored, error));

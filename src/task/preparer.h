@@ -16,6 +16,7 @@ typedef struct lb_frozen
     lobass_row row;
     lb_hash hash;       /* lb_row_hash() */
     int32_t highest_id; /* -1: no token */
+    uint32_t notes;     /* lb_freezer_notes() */
 } lb_frozen;
 
 typedef struct lb_freeze_batch lb_freeze_batch;
@@ -61,6 +62,7 @@ typedef struct lb_preparer
     lb_duplicates duplicates;
     lb_hasher *rows_hash; /* over tokenizer, options and rows, in order */
     int32_t highest_id;
+    uint64_t notes[LOBASS_NOTE_COUNT]; /* rows of which each is told */
 } lb_preparer;
 
 /* ---- what is recorded of it (prepare_record.c) -------------------------------------------------
@@ -78,6 +80,9 @@ lobass_status lb_prepare_record(const lb_preparer *p, lobass_error *error);
 
 /* Goes through the rows that an earlier call stored and makes all that are missing. */
 lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error);
+/* What is told of the rows of a run, of how many each. */
+lobass_status lb_prepare_notes_load(uint64_t notes[LOBASS_NOTE_COUNT], lb_store *store,
+                                    lobass_error *error);
 /* Fails with the first bad record among the stored rows. */
 lobass_status lb_prepare_check_strict(const lb_preparer *p, lobass_error *error);
 
