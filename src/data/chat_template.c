@@ -429,6 +429,13 @@ lobass_status lb_chat_read(char **chat, const lobass_format_options *options, co
     char date[16];
     const char *path = options->template_name;
     const bool is_own = strcmp(path, CHAT) == 0;
+    if (!is_own && lb_path_look(path) == LB_PATH_MISSING)
+    {
+        return lb_fail(error, LOBASS_BAD_ARGUMENT,
+                       "template \"%.200s\": expected chat, alpaca, alpaca-newline, plain or a "
+                       "Jinja file; there is no file of that name",
+                       path);
+    }
     json_t *templates = json_object();
     json_t *special = json_object();
     json_t *variables = json_object();

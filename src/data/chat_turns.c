@@ -35,7 +35,7 @@ typedef struct turns
     lb_span *spans;
     size_t n_spans, capacity;
     known_gap *begins, *ends; /* [n_messages] at most */
-    size_t n_begins, n_ends;
+    size_t n_begins, n_ends, n_messages;
 } turns;
 
 /* One turn while it is looked for. */
@@ -221,38 +221,80 @@ static void begin_guessed(turns *all, turn *t, const lb_jinja_rendering *prompt)
                                 : "what is before it is shown otherwise in a prompt");
 }
 
-static lobass_status begin_find(turns *all, turn *t, lobass_error *error)
+/* Asks the template; false: what it shows before the turn is not how the rendering begins. */
+static lobass_status begin_ask(turns *all, turn *t, bool *is_found, lb_jinja_rendering *prompt,
+                               lobass_error *error)
 {
     const lb_jinja_rendering *whole = all->whole;
-    lb_jinja_rendering prompt;
     lobass_error found = {0};
-    if (begin_known(all, t))
-    {
-        return LOBASS_OK;
-    }
-    const lobass_status status = lb_chat_show(all->chat, &prompt, t->message, true, &found);
+    const lobass_status status = lb_chat_show(all->chat, prompt, t->message, true, &found);
+    *is_found = false;
     if (status == LOBASS_OUT_OF_MEMORY)
     {
         return lb_fail(error, status, "%s", found.message);
     }
-    const bool is_prefix = status == LOBASS_OK && prompt.size <= whole->size &&
-                           memcmp(prompt.text, whole->text, prompt.size) == 0;
-    if (is_prefix && t->own_from != NOWHERE && prompt.size > t->own_from)
+    if (status != LOBASS_OK)
     {
-        own_find(t, whole, prompt.size); /* some of it was moved to where no turn is */
-    }
-    if (!is_prefix || prompt.size < t->gap_from)
-    {
-        begin_guessed(all, t, status == LOBASS_OK ? &prompt : NULL);
+        prompt->text = NULL;
         return LOBASS_OK;
     }
-    t->span.start = prompt.size;
-    if (t->own_from != NOWHERE)
+    const bool is_prefix =
+        prompt->size <= whole->size && memcmp(prompt->text, whole->text, prompt->size) == 0;
+    if (is_prefix && t->own_from != NOWHERE && prompt->size > t->own_from)
+    {
+        own_find(t, whole, prompt->size); /* some of it was moved to where no turn is */
+    }
+    *is_found = is_prefix && prompt->size >= t->gap_from;
+    t->span.start = prompt->size;
+    if (*is_found && t->own_from != NOWHERE && all->n_begins < all->n_messages)
     {
         all->begins[all->n_begins++] = (known_gap){.text = whole->text + t->gap_from,
                                                    .size = t->own_from - t->gap_from,
                                                    .place = t->own_from - t->span.start};
     }
+    return LOBASS_OK;
+}
+
+/* The last turn is the one before which the template has changed nothing: where it is cut is where
+ * others are, if the same text stands before them. */
+static lobass_status begin_ask_last(turns *all, lobass_error *error)
+{
+    size_t last = all->n_messages;
+    while (last > 0 && all->chat->conversation->messages[last - 1].role != LB_ROLE_ASSISTANT)
+    {
+        last--;
+    }
+    lb_jinja_rendering prompt;
+    bool is_found = false;
+    turn t = {.message = last - 1};
+    own_find(&t, all->whole, 0);
+    return last == 0 || t.own_from == NOWHERE || begin_known(all, &t)
+               ? LOBASS_OK
+               : begin_ask(all, &t, &is_found, &prompt, error);
+}
+
+static lobass_status begin_find(turns *all, turn *t, lobass_error *error)
+{
+    lb_jinja_rendering prompt;
+    bool is_found = false;
+    if (begin_known(all, t))
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(begin_ask(all, t, &is_found, &prompt, error));
+    if (is_found)
+    {
+        return LOBASS_OK;
+    }
+    LB_TRY(begin_ask_last(all, error));
+    if (begin_known(all, t))
+    {
+        lb_chat_note(all->chat, LOBASS_NOTE_EDGE,
+                     "message %zu: what is before it is shown otherwise in a prompt",
+                     t->message + 1);
+        return LOBASS_OK;
+    }
+    begin_guessed(all, t, prompt.text != NULL ? &prompt : NULL);
     return LOBASS_OK;
 }
 
@@ -287,8 +329,8 @@ static bool is_end_token(const lobass_tokenizer *tokenizer, const char *text, si
     return piece != NULL && strlen(piece) == size && memcmp(piece, text, size) == 0;
 }
 
-/* Within the first SIZE bytes of a tail: the tokenizer's own end token, else the first special
- * token, with those that follow it without a gap. What comes behind them is not the turn's. */
+/* Within the first SIZE bytes of a tail: the tokenizer's own end token, behind which nothing is the
+ * turn's, else the last special token; with those right before it. */
 static end_place end_in(const lobass_tokenizer *tokenizer, const char *text, size_t size)
 {
     end_place place = {0};
@@ -307,7 +349,7 @@ static end_place end_in(const lobass_tokenizer *tokenizer, const char *text, siz
             is_own = true;
             place = group;
         }
-        else if (!is_own && group.n_groups == 1)
+        else if (!is_own)
         {
             place = group;
         }
@@ -359,6 +401,34 @@ static lobass_status ending_show(turns *all, const turn *t, bool is_prompt, size
     return LOBASS_OK;
 }
 
+/* The turn's end as it is written where something follows: before a generation prompt, without
+ * that. Empty where the template does not add it to what it shows anyway. */
+static lobass_status ending_show_followed(turns *all, const turn *t, tail *behind,
+                                          lobass_error *error)
+{
+    lb_jinja_rendering before;
+    lb_jinja_rendering prompt;
+    lobass_error found = {0};
+    const char *last_text = NULL;
+    size_t last_size = 0;
+    LB_TRY(ending_show(all, t, true, &last_size, &last_text, behind, error));
+    lobass_status status = lb_chat_show(all->chat, &before, t->message, false, &found);
+    status =
+        status == LOBASS_OK ? lb_chat_show(all->chat, &prompt, t->message, true, &found) : status;
+    if (status == LOBASS_OUT_OF_MEMORY)
+    {
+        return lb_fail(error, status, "%s", found.message);
+    }
+    const bool is_added = status == LOBASS_OK && prompt.size > before.size &&
+                          memcmp(prompt.text, before.text, before.size) == 0;
+    const size_t added = is_added ? prompt.size - before.size : 0;
+    const bool ends_so =
+        is_added && behind->size >= added &&
+        memcmp(behind->text + behind->size - added, prompt.text + before.size, added) == 0;
+    behind->size = ends_so ? behind->size - added : 0;
+    return LOBASS_OK;
+}
+
 /* The turn's text ends with the first run that ends as it does alone. */
 static bool own_end_settle(const turns *all, turn *t, const char *last_text, size_t last_size,
                            tail alone)
@@ -399,6 +469,13 @@ static lobass_status end_choose(turns *all, const turn *t, tail here, size_t com
         const size_t shared = common_size(here.text, common, asked.text, asked.size);
         const end_place closer = end_in(tokenizer, here.text, shared);
         *place = closer.n_groups > 0 ? closer : *place;
+    }
+    if (place->n_groups == 0)
+    {
+        tail followed = {NULL, 0};
+        LB_TRY(ending_show_followed(all, t, &followed, error));
+        const size_t shared = common_size(here.text, here.size, followed.text, followed.size);
+        *place = end_in(tokenizer, here.text, shared);
     }
     *place = place->n_groups > 0 ? *place : end_late(tokenizer, here.text, here.size);
     return LOBASS_OK;
@@ -457,7 +534,7 @@ static lobass_status end_find(turns *all, turn *t, lobass_error *error)
     t->span.end_from = t->own_to + place.from;
     t->span.end_to = t->own_to + place.to;
     t->span.end = t->span.end_to;
-    if (!is_last && t->last == last_own)
+    if (!is_last && t->last == last_own && all->n_ends < all->n_messages)
     {
         all->ends[all->n_ends++] = (known_gap){
             .text = here.text, .size = here.size, .place = place.to, .end_from = place.from};
@@ -621,7 +698,7 @@ static void block_add(turns *all, const lb_jinja_block *block)
 lobass_status lb_chat_turns_find(lb_chat *chat, lb_rendering *rendering, lobass_error *error)
 {
     const size_t n = chat->conversation->n_messages;
-    turns all = {.chat = chat, .whole = &chat->whole};
+    turns all = {.chat = chat, .whole = &chat->whole, .n_messages = n};
     all.capacity = n + chat->whole.n_blocks + n * (chat->whole.n_blocks > 0 ? 1 : 0);
     all.spans = lb_arena_alloc(chat->arena, all.capacity, sizeof *all.spans, error);
     all.begins = lb_arena_alloc(chat->arena, n, sizeof *all.begins, error);
