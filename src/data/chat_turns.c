@@ -482,17 +482,26 @@ static lobass_status end_choose(turns *all, const turn *t, tail here, size_t com
 }
 
 /* No end token: the turn ends with the last of what the template writes for it. */
-static void end_without_token(turns *all, turn *t, tail here, size_t common)
+static end_place end_without_token(tail here, size_t common)
 {
     while (common > 0 && lb_text_is_blank(here.text + common - 1, 1))
     {
         common--;
     }
-    t->span.end = t->own_to + common;
-    t->span.end_from = t->span.end;
-    t->span.end_to = t->span.end;
-    lb_chat_note(all->chat, LOBASS_NOTE_NO_END,
-                 "message %zu: the template writes no end token behind it", t->message + 1);
+    return (end_place){common, common, 0};
+}
+
+/* Where in its tail a turn that was shown ends. */
+static void end_set(turns *all, turn *t, size_t from, size_t to)
+{
+    t->span.end_from = t->own_to + from;
+    t->span.end_to = t->own_to + to;
+    t->span.end = t->span.end_to;
+    if (from == to)
+    {
+        lb_chat_note(all->chat, LOBASS_NOTE_NO_END,
+                     "message %zu: the template writes no end token behind it", t->message + 1);
+    }
 }
 
 static lobass_status end_find(turns *all, turn *t, lobass_error *error)
@@ -507,9 +516,7 @@ static lobass_status end_find(turns *all, turn *t, lobass_error *error)
     const known_gap *known = gap_find(all->ends, all->n_ends, here.text, here.size);
     if (known != NULL)
     {
-        t->span.end_from = t->own_to + known->end_from;
-        t->span.end_to = t->own_to + known->place;
-        t->span.end = t->span.end_to;
+        end_set(all, t, known->end_from, known->place);
         return LOBASS_OK;
     }
     if (!is_last)
@@ -526,14 +533,8 @@ static lobass_status end_find(turns *all, turn *t, lobass_error *error)
         common = common_size(here.text, here.size, alone.text, alone.size);
     }
     LB_TRY(end_choose(all, t, here, common, &place, error));
-    if (place.n_groups == 0)
-    {
-        end_without_token(all, t, here, common);
-        return LOBASS_OK;
-    }
-    t->span.end_from = t->own_to + place.from;
-    t->span.end_to = t->own_to + place.to;
-    t->span.end = t->span.end_to;
+    place = place.n_groups > 0 ? place : end_without_token(here, common);
+    end_set(all, t, place.from, place.to);
     if (!is_last && t->last == last_own && all->n_ends < all->n_messages)
     {
         all->ends[all->n_ends++] = (known_gap){

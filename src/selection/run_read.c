@@ -362,6 +362,13 @@ static lobass_status row_result_read(lobass_row_result *result, lobass_run *run,
     LB_TRY(lb_selection_recall(&rules, &result->has_selection, run->store, error));
     LB_TRY(lb_row_scores_compute(&result->scores, run->store, &rules, row, error));
     LB_TRY(lb_reason_find(&run->reason, &result->scores, &rules, run->store, row, error));
+    if (lb_row_status_is_selectable(result->scores.status))
+    {
+        lobass_row stored; /* what is to be known of it all the same */
+        LB_TRY(lb_store_row_load(&stored, run->store, row, error));
+        LB_TRY(lb_buffer_append_text(&run->reason, stored.reason != NULL ? stored.reason : "",
+                                     error));
+    }
     result->reason = run->reason.size > 0 ? run->reason.data : NULL;
     return result->has_selection ? lb_store_selection_row_load(&result->rank, &result->is_selected,
                                                                run->store, row, error)
