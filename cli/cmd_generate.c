@@ -194,8 +194,9 @@ static void add_options(cli_parser *parser, lobass_generate_options *options, co
          .type = CLI_TEXT,
          .target = &options->template_name,
          .value = "NAME",
-         .help = "chat: the model's own; alpaca, alpaca-newline or plain; or a Jinja file: PROMPT is "
-                 "then what a user says",
+         .help =
+             "chat: the model's own; alpaca, alpaca-newline or plain; or a Jinja file: PROMPT is "
+             "then what a user says",
          .fallback = "none for PROMPT; for records chat where the model has one, else alpaca"},
         {.name = "template-var",
          .type = CLI_LIST,

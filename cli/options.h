@@ -56,7 +56,7 @@ typedef struct cli_option
     char letter;      /* short form; '\0': none */
     cli_type type;
     void *target;
-    size_t *count;    /* of a list */
+    size_t *count;        /* of a list */
     const char *value;    /* how the help calls the value; NULL: it shows the names of a choice */
     const char *help;     /* a phrase, without the default */
     const char *fallback; /* the default in words, where the target's own value says nothing */

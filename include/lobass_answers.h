@@ -29,7 +29,7 @@ typedef struct lobass_exact_match_options
     const char *const *data; /* [n_data] .json or .jsonl of records (also .gz, .zst), each of which
                                 is asked for its last response */
     size_t n_data;
-    const char *template_name; /* as for training; NULL: the model's default */
+    const char *template_name;             /* as for training; NULL: the model's default */
     const char *const *template_variables; /* [n_template_variables] of a chat: "NAME=JSON" */
     size_t n_template_variables;
     const char *template_date; /* YYYY-MM-DD, for a template that prints one; NULL: today */

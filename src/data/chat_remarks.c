@@ -37,10 +37,14 @@ const char *lobass_note_meaning(lobass_note note)
 const char *lobass_token_part_name(lobass_token_part part)
 {
     static const char *const names[] = {
-        [LOBASS_PART_NONE] = NULL,           [LOBASS_PART_HEADER] = "header",
-        [LOBASS_PART_CONTENT] = "content",   [LOBASS_PART_REASONING] = "reasoning",
-        [LOBASS_PART_TOOL_CALL] = "tool_call", [LOBASS_PART_END] = "end",
-        [LOBASS_PART_NEWLINE] = "newline",   [LOBASS_PART_TOOLS] = "tools",
+        [LOBASS_PART_NONE] = NULL,
+        [LOBASS_PART_HEADER] = "header",
+        [LOBASS_PART_CONTENT] = "content",
+        [LOBASS_PART_REASONING] = "reasoning",
+        [LOBASS_PART_TOOL_CALL] = "tool_call",
+        [LOBASS_PART_END] = "end",
+        [LOBASS_PART_NEWLINE] = "newline",
+        [LOBASS_PART_TOOLS] = "tools",
     };
     return (unsigned)part < LOBASS_PART_COUNT ? names[part] : NULL;
 }

@@ -106,10 +106,8 @@ lobass_status lb_chat_show(lb_chat *chat, lb_jinja_rendering *rendering, size_t 
  */
 
 static const uint8_t parts_of_fields[] = {
-    [LB_FIELD_CONTENT] = LOBASS_PART_CONTENT,
-    [LB_FIELD_REASONING] = LOBASS_PART_REASONING,
-    [LB_FIELD_TOOL_CALL] = LOBASS_PART_TOOL_CALL,
-    [LB_FIELD_CALL_DETAIL] = LOBASS_PART_TOOL_CALL,
+    [LB_FIELD_CONTENT] = LOBASS_PART_CONTENT,     [LB_FIELD_REASONING] = LOBASS_PART_REASONING,
+    [LB_FIELD_TOOL_CALL] = LOBASS_PART_TOOL_CALL, [LB_FIELD_CALL_DETAIL] = LOBASS_PART_TOOL_CALL,
     [LB_FIELD_OTHER] = LOBASS_PART_HEADER,
 };
 
@@ -183,7 +181,8 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The template's own text [START, END), which stands between text of the origins BEFORE and AFTER. */
+/* The template's own text [START, END), which stands between text of the origins BEFORE and AFTER.
+ */
 static void cut_template(cutter *c, size_t start, size_t end, uint32_t before, uint32_t after)
 {
     const lb_rendering *rendering = c->rendering;
@@ -270,8 +269,10 @@ lobass_status lb_chat_render(lb_chat *chat, lb_rendering *rendering,
     LB_TRY(lb_chat_values_make(chat, error));
     LB_TRY(variables_make(chat, error));
     LB_TRY(lb_chat_show(chat, &chat->whole, conversation->n_messages, is_prompt, error));
-    *rendering = (lb_rendering){
-        .text = chat->whole.text, .size = chat->whole.size, .is_chat = true, .has_bos = template->writes_bos};
+    *rendering = (lb_rendering){.text = chat->whole.text,
+                                .size = chat->whole.size,
+                                .is_chat = true,
+                                .has_bos = template->writes_bos};
     LB_TRY(lb_chat_turns_find(chat, rendering, error));
     LB_TRY(lb_chat_pieces_make(chat, rendering, error));
     lb_chat_note_losses(chat);

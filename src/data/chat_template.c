@@ -125,8 +125,7 @@ static lobass_status folder_read(json_t *templates, json_t *special, const char 
     if (status == LOBASS_OK && is_own)
     {
         LB_TRY_GOTO(file_look(templates, MAIN, folder, LB_CHAT_TEMPLATE_FILE, error));
-        LB_TRY_GOTO(
-            file_look(templates, MAIN, folder, ADDITIONAL_FOLDER "/" MAIN ".jinja", error));
+        LB_TRY_GOTO(file_look(templates, MAIN, folder, ADDITIONAL_FOLDER "/" MAIN ".jinja", error));
         LB_TRY_GOTO(
             file_look(templates, TOOL_USE, folder, ADDITIONAL_FOLDER "/" TOOL_USE ".jinja", error));
         if (json_object_size(templates) == 0)
@@ -269,7 +268,8 @@ static lobass_status template_parse(lb_jinja_template **parsed, const lb_value *
     {
         return LOBASS_OK;
     }
-    (void)snprintf(where, sizeof where, "%.80s%s%s", strcmp(name, CHAT) == 0 ? "chat template" : name,
+    (void)snprintf(where, sizeof where, "%.80s%s%s",
+                   strcmp(name, CHAT) == 0 ? "chat template" : name,
                    strcmp(key, MAIN) == 0 ? "" : " ", strcmp(key, MAIN) == 0 ? "" : key);
     return lb_jinja_template_parse(parsed, text->text, text->size, where, error);
 }
@@ -441,10 +441,10 @@ lobass_status lb_chat_read(char **chat, const lobass_format_options *options, co
     json_t *variables = json_object();
     lobass_status status = LOBASS_OK;
     today(date);
-    json_t *root = json_pack("{s:s, s:o, s:o, s:o, s:s}", "name", is_own ? CHAT : lb_path_name(path),
-                             "templates", templates, "special_tokens", special, "variables",
-                             variables, "date",
-                             options->template_date != NULL ? options->template_date : date);
+    json_t *root =
+        json_pack("{s:s, s:o, s:o, s:o, s:s}", "name", is_own ? CHAT : lb_path_name(path),
+                  "templates", templates, "special_tokens", special, "variables", variables, "date",
+                  options->template_date != NULL ? options->template_date : date);
     if (root == NULL)
     {
         return lb_fail_memory(error, 0);

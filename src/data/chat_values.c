@@ -9,8 +9,8 @@
 #include "data/templates.h"
 
 static const char *const role_names[] = {
-    [LB_ROLE_SYSTEM] = "system",       [LB_ROLE_USER] = "user", [LB_ROLE_ASSISTANT] = "assistant",
-    [LB_ROLE_TOOL] = "tool",           [LB_ROLE_TEXT] = "user",
+    [LB_ROLE_SYSTEM] = "system", [LB_ROLE_USER] = "user", [LB_ROLE_ASSISTANT] = "assistant",
+    [LB_ROLE_TOOL] = "tool",     [LB_ROLE_TEXT] = "user",
 };
 
 /* What the members of a message are; others are LB_FIELD_OTHER. */
@@ -19,9 +19,9 @@ static const struct
     const char *key;
     lb_field field;
 } fields[] = {
-    {"content", LB_FIELD_CONTENT},       {"reasoning_content", LB_FIELD_REASONING},
-    {"reasoning", LB_FIELD_REASONING},   {"thinking", LB_FIELD_REASONING},
-    {"tool_calls", LB_FIELD_TOOL_CALL},  {"function_call", LB_FIELD_TOOL_CALL},
+    {"content", LB_FIELD_CONTENT},      {"reasoning_content", LB_FIELD_REASONING},
+    {"reasoning", LB_FIELD_REASONING},  {"thinking", LB_FIELD_REASONING},
+    {"tool_calls", LB_FIELD_TOOL_CALL}, {"function_call", LB_FIELD_TOOL_CALL},
 };
 
 /* Of calls and parts: text that says which, not what. */
@@ -164,7 +164,8 @@ static lobass_status role_make(lb_chat *chat, lb_jinja_value *made, const char *
     uint32_t origin = 1 + (uint32_t)message * 8 + LB_FIELD_OTHER;
     for (size_t i = 0; i < sizeof role_names / sizeof *role_names; i++)
     {
-        const bool is_known = strlen(role_names[i]) == size && memcmp(role_names[i], name, size) == 0;
+        const bool is_known =
+            strlen(role_names[i]) == size && memcmp(role_names[i], name, size) == 0;
         origin = is_known ? 0 : origin;
     }
     return lb_jinja_string(chat->jinja, made, name, size, origin, error);
@@ -188,8 +189,9 @@ static lobass_status fields_convert(lb_chat *chat, lb_jinja_value *made, const l
                                        .origin = origin_of(&from, LB_FIELD_OTHER)};
         const bool is_role =
             strcmp(member->key, "role") == 0 && lb_value_is(member, LB_VALUE_STRING);
-        LB_TRY(is_role ? role_make(chat, &members[n].value, member->text, member->size, index, error)
-                       : convert(chat, &members[n].value, member, &from, error));
+        LB_TRY(is_role
+                   ? role_make(chat, &members[n].value, member->text, member->size, index, error)
+                   : convert(chat, &members[n].value, member, &from, error));
     }
     return lb_jinja_dict(chat->jinja, made, members, n, error);
 }

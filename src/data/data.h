@@ -20,7 +20,7 @@ typedef enum lb_role
     LB_ROLE_USER,
     LB_ROLE_ASSISTANT,
     LB_ROLE_TOOL, /* what a tool gave back */
-    LB_ROLE_TEXT /* plain language modelling: the whole text is scored */
+    LB_ROLE_TEXT  /* plain language modelling: the whole text is scored */
 } lb_role;
 
 typedef struct lb_message
@@ -30,7 +30,7 @@ typedef struct lb_message
     size_t size;
     const char *input; /* the input field of Alpaca, user messages only; NULL or not empty */
     size_t input_size;
-    bool is_context; /* an assistant turn that the record says is not to be learned */
+    bool is_context;        /* an assistant turn that the record says is not to be learned */
     const lb_value *fields; /* an object: the message as a chat template sees it, under "role",
                                "content" and what else the record has ("tool_calls",
                                "reasoning_content", ...); NULL: role and text say all */
@@ -41,7 +41,7 @@ typedef struct lb_conversation
     lb_message *messages; /* [n_messages]; in the arena */
     size_t n_messages;
     const lb_value *tools, *documents; /* arrays, or NULL */
-    const char *chat_only; /* the first thing that only a chat template can show, or NULL */
+    const char *chat_only;      /* the first thing that only a chat template can show, or NULL */
     const char *const *ignored; /* [n_ignored] fields of the record that nothing reads */
     size_t n_ignored;
 } lb_conversation;
@@ -76,11 +76,11 @@ typedef struct lb_text_piece
 
 typedef struct lb_span
 {
-    size_t start, end;         /* bytes; a response's text, and what of its end the text has */
-    size_t end_from, end_to;   /* the end token in it; equal where there is none */
-    uint32_t message;          /* that it answers with */
-    bool is_context;           /* never scored, whatever the options say */
-    bool has_text;             /* beyond white space of ASCII and what the template writes */
+    size_t start, end;       /* bytes; a response's text, and what of its end the text has */
+    size_t end_from, end_to; /* the end token in it; equal where there is none */
+    uint32_t message;        /* that it answers with */
+    bool is_context;         /* never scored, whatever the options say */
+    bool has_text;           /* beyond white space of ASCII and what the template writes */
 } lb_span;
 
 typedef struct lb_rendering
@@ -112,7 +112,8 @@ lobass_status lb_template_render(lb_rendering *rendering, const lb_template *cho
                                  const lb_conversation *conversation, lb_arena *arena,
                                  lobass_error *error);
 
-/* ---- chat templates (chat_template.c) ---------------------------------------------------------- */
+/* ---- chat templates (chat_template.c) ----------------------------------------------------------
+ */
 
 /* The template that OPTIONS name ("chat": the model's own, of FOLDER; else a file) with its
  * variables as one line of JSON, which is what options->chat is; *CHAT is yours: free().
@@ -148,7 +149,8 @@ lobass_status lb_renderer_prompt(lb_renderer *renderer, lb_rendering *rendering,
                                  const lb_conversation *conversation, lb_arena *arena,
                                  lobass_error *error);
 
-/* ---- tokens of a rendering (row_tokens.c) ------------------------------------------------------ */
+/* ---- tokens of a rendering (row_tokens.c) ------------------------------------------------------
+ */
 
 typedef struct lb_row_tokens lb_row_tokens; /* one a thread: an encoder and buffers */
 

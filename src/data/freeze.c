@@ -89,8 +89,8 @@ void lb_freezer_free(lb_freezer *freezer)
 /* Of a response without text not even the end token is scored: it would be learned as an answer. */
 static bool is_scored(const lb_freezer *freezer, const lb_span *response)
 {
-    const bool is_wanted = freezer->options.turns == LOBASS_TURNS_ALL ||
-                           response->message == freezer->last_learned;
+    const bool is_wanted =
+        freezer->options.turns == LOBASS_TURNS_ALL || response->message == freezer->last_learned;
     return is_wanted && !response->is_context && response->has_text;
 }
 
@@ -114,8 +114,7 @@ static void flag_scored(const lb_freezer *freezer, const lb_rendering *rendering
         const uint32_t r = list->responses[t];
         const bool is_end = (list->flags[t] & LOBASS_TOKEN_END) != 0;
         const bool is_wanted =
-            is_all ||
-            (r < rendering->n_responses && is_scored(freezer, &rendering->responses[r]));
+            is_all || (r < rendering->n_responses && is_scored(freezer, &rendering->responses[r]));
         list->flags[t] |= is_wanted && (counts_end || !is_end) ? LOBASS_TOKEN_SCORED : 0U;
     }
 }

@@ -285,7 +285,9 @@ static lobass_status read_message(lb_message_list *list, const lb_value *message
     LB_TRY(find_role(&role, lb_value_get(message, role_key), where, role_key, error));
     const lb_value *content = lb_value_get(message, content_key);
     lb_text text = {"", 0};
-    LB_TRY(role == LB_ROLE_ASSISTANT && has_only_calls(message, content) ? LOBASS_OK : read_content(&text, content, where, content_key, list->arena, error));
+    LB_TRY(role == LB_ROLE_ASSISTANT && has_only_calls(message, content)
+               ? LOBASS_OK
+               : read_content(&text, content, where, content_key, list->arena, error));
     bool is_learned = role == LB_ROLE_ASSISTANT;
     LB_TRY(read_weight(&is_learned, message, where, error));
     if (is_learned && role != LB_ROLE_ASSISTANT)
@@ -321,8 +323,7 @@ lobass_status lb_message_list_finish(lb_conversation *conversation, const lb_mes
     for (size_t i = 0; i < list->count; i++)
     {
         lb_message *message = &list->messages[i];
-        n_responses +=
-            message->role == LB_ROLE_ASSISTANT || message->role == LB_ROLE_TEXT ? 1 : 0;
+        n_responses += message->role == LB_ROLE_ASSISTANT || message->role == LB_ROLE_TEXT ? 1 : 0;
         message->text = lb_arena_text(list->arena, message->text, message->size, error);
         if (message->text == NULL)
         {

@@ -37,9 +37,9 @@ struct lb_row_tokens
     size_t literal_capacity;
     uint16_t *sizes; /* [n_sizes] 1 + bytes of a token; 0: not looked up yet */
     size_t n_sizes;
-    int32_t *ids;         /* [capacity] */
-    uint8_t *flags;       /* [capacity] */
-    uint32_t *responses;  /* [capacity] */
+    int32_t *ids;        /* [capacity] */
+    uint8_t *flags;      /* [capacity] */
+    uint32_t *responses; /* [capacity] */
     size_t capacity, count;
 };
 

@@ -9,7 +9,8 @@
  * for an input if the first user message has one), else absent. A message that is not there has no
  * block: a conversation may begin with a response, two responses may follow each other, and a user
  * message after the last response has nothing behind it.
- * Chat templates: chat_template.c. The Alpaca texts are those of the Stanford release (tatsu-lab/stanford_alpaca, train.py).
+ * Chat templates: chat_template.c. The Alpaca texts are those of the Stanford release
+ * (tatsu-lab/stanford_alpaca, train.py).
  */
 #include <string.h>
 

@@ -32,13 +32,14 @@ struct lb_template
 
 bool lb_text_is_blank(const char *text, size_t size);
 
-/* ---- origins: where a character of a rendering comes from (chat_values.c) --------------------- */
+/* ---- origins: where a character of a rendering comes from (chat_values.c) ---------------------
+ */
 
 typedef enum lb_field
 {
     LB_FIELD_CONTENT,
     LB_FIELD_REASONING,
-    LB_FIELD_TOOL_CALL,  /* names and arguments that are text */
+    LB_FIELD_TOOL_CALL,   /* names and arguments that are text */
     LB_FIELD_CALL_DETAIL, /* numbers in them, ids, kinds: templates write them anew or not at all */
     LB_FIELD_OTHER,
     LB_FIELD_COUNT
@@ -55,13 +56,14 @@ static inline lb_field lb_origin_field(uint32_t origin)
     return (lb_field)((origin - 1) % 8);
 }
 
-/* ---- a chat under way -------------------------------------------------------------------------- */
+/* ---- a chat under way --------------------------------------------------------------------------
+ */
 
 /* What the record has of a message's text, by field, in bytes, and where. */
 typedef struct lb_said
 {
     size_t size[LB_FIELD_COUNT];
-    size_t edges[LB_FIELD_COUNT]; /* of those, white space at the beginning or the end */
+    size_t edges[LB_FIELD_COUNT];   /* of those, white space at the beginning or the end */
     size_t printed[LB_FIELD_COUNT]; /* bytes in the rendering */
 } lb_said;
 

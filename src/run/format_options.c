@@ -184,8 +184,9 @@ lobass_status lb_format_options_load(lobass_format_options *options, char **chat
     *options = lobass_format_options_default();
     LB_TRY(lb_store_fact_load(&text, store, LB_FACT_OPTIONS, error));
     const lobass_status status =
-        text == NULL ? LOBASS_OK
-                     : lb_format_options_from_json(options, chat, text, lb_store_path(store), error);
+        text == NULL
+            ? LOBASS_OK
+            : lb_format_options_from_json(options, chat, text, lb_store_path(store), error);
     free(text);
     return status;
 }
@@ -219,10 +220,10 @@ static bool is_built_in(const char *name)
 /* What only a chat template takes. */
 static lobass_status refuse_chat_options(const lobass_format_options *options, lobass_error *error)
 {
-    const char *found = options->n_template_variables > 0        ? "a template variable"
-                        : options->template_date != NULL         ? "a template date"
+    const char *found = options->n_template_variables > 0       ? "a template variable"
+                        : options->template_date != NULL        ? "a template date"
                         : options->spans == LOBASS_SPANS_BLOCKS ? "spans of blocks"
-                                                                 : NULL;
+                                                                : NULL;
     return found == NULL ? LOBASS_OK
                          : lb_fail(error, LOBASS_BAD_ARGUMENT,
                                    "%s is for chat templates, and the template is %s", found,

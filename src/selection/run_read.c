@@ -366,8 +366,8 @@ static lobass_status row_result_read(lobass_row_result *result, lobass_run *run,
     {
         lobass_row stored; /* what is to be known of it all the same */
         LB_TRY(lb_store_row_load(&stored, run->store, row, error));
-        LB_TRY(lb_buffer_append_text(&run->reason, stored.reason != NULL ? stored.reason : "",
-                                     error));
+        LB_TRY(
+            lb_buffer_append_text(&run->reason, stored.reason != NULL ? stored.reason : "", error));
     }
     result->reason = run->reason.size > 0 ? run->reason.data : NULL;
     return result->has_selection ? lb_store_selection_row_load(&result->rank, &result->is_selected,

@@ -26,8 +26,7 @@ lobass_status lb_prompts_open(lb_prompts *prompts, const lobass_generate_options
         format.n_template_variables = options->n_template_variables;
         format.template_date = options->template_date;
         format.chat = options->chat;
-        lobass_status status =
-            lb_format_options_resolve(&format, &chat, &model, observer, error);
+        lobass_status status = lb_format_options_resolve(&format, &chat, &model, observer, error);
         status = status == LOBASS_OK ? lb_template_open(&prompts->chosen, &format, error) : status;
         free(chat);
         LB_TRY(status);

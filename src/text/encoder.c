@@ -243,8 +243,8 @@ static lobass_status cut_added(run *r, const lb_trie *trie, lb_view text, lb_sco
     lb_range range;
     int32_t id;
 
-    while (lb_added_tokens_next(&r->tokenizer->added, trie, text, &r->encoder->rule, &cursor, &range,
-                                &id))
+    while (lb_added_tokens_next(&r->tokenizer->added, trie, text, &r->encoder->rule, &cursor,
+                                &range, &id))
     {
         if (done < range.from)
         {
@@ -345,9 +345,8 @@ lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *te
                                 bool is_joint, size_t *n_before, lobass_error *error)
 {
     const bool counts = is_joint && n_splits > 0 && n_before != NULL;
-    const bool is_tracked =
-        counts || (encoder->normalizes_special && encoder->rule.n_literals > 0 &&
-                   encoder->rule.takes_special);
+    const bool is_tracked = counts || (encoder->normalizes_special &&
+                                       encoder->rule.n_literals > 0 && encoder->rule.takes_special);
     run r = {encoder, encoder->tokenizer, ids, counts, false, ids->count, error};
     lb_view view = {size_bytes == 0 ? "" : text, size_bytes, NULL};
 

@@ -76,7 +76,7 @@ static const char late[] = "{% for m in messages %}{% if not loop.first %}</s>\n
 #define MODEL(text) "{\"role\":\"assistant\",\"content\":\"" text "\"}"
 #define THINKING(thought, text) \
     "{\"role\":\"assistant\",\"reasoning_content\":\"" thought "\",\"content\":\"" text "\"}"
-#define CALL                                                                        \
+#define CALL                                                                           \
     "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{\"type\":\"function\"," \
     "\"function\":{\"name\":\"look\",\"arguments\":{\"at\":\"sky\",\"n\":1}}}]}"
 #define ANSWER(text) "{\"role\":\"tool\",\"content\":\"" text "\"}"
@@ -183,8 +183,7 @@ static void template_write(const char *name, const char *text)
 static lobass_format_options options_make(char **chat, const char *text, lobass_spans spans)
 {
     lobass_error error = {0};
-    lobass_format_options options = {
-        .template_name = TEMPLATE, .spans = spans, .max_length = 1024};
+    lobass_format_options options = {.template_name = TEMPLATE, .spans = spans, .max_length = 1024};
     template_write("other.jinja", text);
     if (lb_chat_read(chat, &options, FOLDER, &error) != LOBASS_OK)
     {
@@ -224,8 +223,8 @@ static void test_spans(void **state)
             const size_t start = s < r.n_responses ? r.responses[s].start : r.size;
             const size_t end = s < r.n_responses ? r.responses[s].end : r.size;
             (void)lb_buffer_print(&found, NULL, "%.*s%s%.*s%s", (int)(start - at), r.text + at,
-                                  s < r.n_responses ? "{" : "", (int)(end - start),
-                                  r.text + start, s < r.n_responses ? "}" : "");
+                                  s < r.n_responses ? "{" : "", (int)(end - start), r.text + start,
+                                  s < r.n_responses ? "}" : "");
             at = end;
         }
         assert_string_equal(found.data, examples[i].expected);
