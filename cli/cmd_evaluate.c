@@ -275,6 +275,9 @@ static int evaluate(evaluate_options *options, const cli_parser *parser, const c
     answers->adapter = loss->adapter;
     answers->template_name = loss->format.template_name;
     answers->fields = loss->format.fields;
+    answers->template_variables = loss->format.template_variables;
+    answers->n_template_variables = loss->format.n_template_variables;
+    answers->template_date = loss->format.template_date;
     answers->overwrite = common->is_overwriting;
     const int code = cli_task_run(&task, options, &result, common);
     lobass_evaluate_result_free(&result.loss);

@@ -262,6 +262,23 @@ static int store_one_of_texts(const cli_parser *parser, const cli_option *option
     return -1;
 }
 
+/* The list lives as long as the parser. */
+static int store_in_list(const cli_parser *parser, const cli_option *option, const char *text)
+{
+    const char ***list = option->target;
+
+    (void)parser;
+    const char **grown = realloc(*list, (*option->count + 1) * sizeof *grown);
+    if (grown == NULL)
+    {
+        cli_message("out of memory");
+        exit(CLI_FAILED);
+    }
+    grown[(*option->count)++] = text;
+    *list = grown;
+    return -1;
+}
+
 static int store_value(const cli_parser *parser, cli_option *option, const char *text)
 {
     static int (*const stores[])(const cli_parser *, const cli_option *, const char *) = {
@@ -270,6 +287,7 @@ static int store_value(const cli_parser *parser, cli_option *option, const char 
         [CLI_REAL] = store_real,          [CLI_CHOICE] = store_choice,
         [CLI_AMOUNT] = store_amount,      [CLI_AMOUNTS] = store_amounts,
         [CLI_TEXTS] = store_one_of_texts, [CLI_LINE] = store_line,
+        [CLI_LIST] = store_in_list,
     };
 
     option->is_given = true;
@@ -459,6 +477,13 @@ int cli_parse(cli_parser *parser, int argc, char **argv)
 
 void cli_parser_free(cli_parser *parser)
 {
+    for (size_t i = 0; i < parser->n_options; i++)
+    {
+        if (parser->options[i].type == CLI_LIST)
+        {
+            free(*(void **)parser->options[i].target);
+        }
+    }
     free(parser->values);
     free(parser->options);
     parser->values = NULL;

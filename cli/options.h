@@ -16,6 +16,7 @@ typedef enum cli_type
     CLI_TEXT,   /* const char * */
     CLI_LINE,   /* char[MOST], that CHECK has nothing against */
     CLI_TEXTS,  /* cli_texts; may be given several times */
+    CLI_LIST,   /* const char **, COUNT of them; may be given several times */
     CLI_NAME,   /* const char *, one of those that NAME_AT gives */
     CLI_UINT32, /* uint32_t, LEAST to MOST */
     CLI_UINT64, /* uint64_t, LEAST to MOST */
@@ -56,6 +57,7 @@ typedef struct cli_option
     char letter;      /* short form; '\0': none */
     cli_type type;
     void *target;
+    size_t *count;        /* of a list */
     const char *value;    /* how the help calls the value; NULL: it shows the names of a choice */
     const char *help;     /* a phrase, without the default */
     const char *fallback; /* the default in words, where the target's own value says nothing */

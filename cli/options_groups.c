@@ -26,6 +26,8 @@ static const cli_choice ends[] = {
     {"count", LOBASS_EOS_COUNT}, {"skip", LOBASS_EOS_SKIP}, {NULL, 0}};
 static const cli_choice boundaries[] = {
     {"split", LOBASS_BOUNDARY_SPLIT}, {"joint", LOBASS_BOUNDARY_JOINT}, {NULL, 0}};
+static const cli_choice spans[] = {
+    {"prompt", LOBASS_SPANS_PROMPT}, {"blocks", LOBASS_SPANS_BLOCKS}, {NULL, 0}};
 static const cli_choice turns[] = {
     {"all", LOBASS_TURNS_ALL}, {"last", LOBASS_TURNS_LAST}, {NULL, 0}};
 
@@ -88,18 +90,36 @@ void cli_options_add_format(cli_parser *parser, lobass_format_options *format)
 {
     const cli_option rows[] = {
         {.name = "template",
-         .type = CLI_NAME,
+         .type = CLI_TEXT,
          .target = &format->template_name,
-         .name_at = lobass_template_name,
          .value = "NAME",
-         .help = "alpaca, alpaca-newline or plain; a model's own chat template and template files "
-                 "are not supported yet",
-         .fallback = "alpaca"},
+         .help = "chat: the model's own; alpaca, alpaca-newline or plain; or a Jinja file",
+         .fallback = "chat where the model has one, else alpaca"},
+        {.name = "template-var",
+         .type = CLI_LIST,
+         .target = &format->template_variables,
+         .count = &format->n_template_variables,
+         .value = "NAME=JSON",
+         .help = "a variable of the chat template, such as enable_thinking=false; may be repeated",
+         .fallback = "none"},
+        {.name = "date",
+         .type = CLI_TEXT,
+         .target = &format->template_date,
+         .value = "DAY",
+         .help = "YYYY-MM-DD, for a chat template that prints a date; recorded",
+         .fallback = "today"},
+        {.name = "spans",
+         .type = CLI_CHOICE,
+         .target = &format->spans,
+         .choices = spans,
+         .help = "what of a chat's turns is scored: from the prompt's end to the end token, or the "
+                 "template's generation blocks"},
         {.name = "max-length",
          .type = CLI_UINT32,
          .target = &format->max_length,
          .value = "N",
          .help = "tokens of a row; what is longer is cut on the right",
+         .fallback = "512; 2048 with a chat template",
          .least = LENGTH_LEAST,
          .most = LENGTH_MOST},
         {.name = "eos",

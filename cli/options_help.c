@@ -71,6 +71,7 @@ static void describe_default(char *text, size_t size, const cli_option *option)
         break;
     case CLI_LINE:
     case CLI_TEXTS:
+    case CLI_LIST:
     case CLI_AMOUNTS:
         break; /* none by itself */
     case CLI_UINT32:

@@ -71,6 +71,35 @@ void cli_statuses_json(lb_json_writer *json, const uint64_t statuses[LOBASS_ROW_
     lb_json_close(json);
 }
 
+/* ---- notes ---------------------------------------------------------------------------------- */
+
+void cli_notes_print(const uint64_t notes[LOBASS_NOTE_COUNT])
+{
+    char number[CLI_NUMBER_SIZE];
+
+    for (unsigned i = 0; i < LOBASS_NOTE_COUNT; i++)
+    {
+        if (notes[i] > 0)
+        {
+            printf("%*s  %s: %s\n", COUNT_WIDTH, cli_number(number, notes[i]),
+                   lobass_note_name((lobass_note)i), lobass_note_meaning((lobass_note)i));
+        }
+    }
+}
+
+void cli_notes_json(lb_json_writer *json, const uint64_t notes[LOBASS_NOTE_COUNT])
+{
+    lb_json_open(json, "notes", '{');
+    for (unsigned i = 0; i < LOBASS_NOTE_COUNT; i++)
+    {
+        if (notes[i] > 0)
+        {
+            lb_json_put_count(json, lobass_note_name((lobass_note)i), notes[i]);
+        }
+    }
+    lb_json_close(json);
+}
+
 /* ---- selection ------------------------------------------------------------------------------ */
 
 static const char *score_name(lobass_score score)

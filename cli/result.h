@@ -12,6 +12,9 @@
 /* A table that adds up: one line a status that occurs, then the sum. */
 void cli_statuses_print(const uint64_t statuses[LOBASS_ROW_STATUS_COUNT], uint64_t n_records);
 /* "records" and "statuses". */
+/* What is to be known of rows, of how many each. */
+void cli_notes_print(const uint64_t notes[LOBASS_NOTE_COUNT]);
+void cli_notes_json(lb_json_writer *json, const uint64_t notes[LOBASS_NOTE_COUNT]);
 void cli_statuses_json(lb_json_writer *json, const uint64_t statuses[LOBASS_ROW_STATUS_COUNT],
                        uint64_t n_records);
 

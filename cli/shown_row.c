@@ -186,6 +186,12 @@ const char *cli_token_kind(uint8_t flags)
     {
         return "bos";
     }
+    const char *part =
+        lobass_token_part_name((lobass_token_part)(flags >> LOBASS_TOKEN_PART_SHIFT));
+    if (part != NULL)
+    {
+        return part;
+    }
     if ((flags & LOBASS_TOKEN_END) != 0)
     {
         return "end";

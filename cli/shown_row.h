@@ -36,7 +36,8 @@ lobass_status cli_shown_row_load(cli_shown_row *shown, const char *path, uint64_
                                  lobass_error *error);
 void cli_shown_row_free(cli_shown_row *shown);
 
-/* "bos", "prompt", "response" or "end". */
+/* "bos", "prompt", "response" or "end"; of a chat by its part: "header", "content", "reasoning",
+ * "tool_call", "newline", "tools". */
 const char *cli_token_kind(uint8_t flags);
 /* The losses under a model of this name, or NULL. */
 const float *cli_losses_find(const cli_shown_row *shown, const char *name);

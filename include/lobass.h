@@ -122,8 +122,27 @@ enum
     LOBASS_TOKEN_BOS = 2,      /* beginning of text, added once */
     LOBASS_TOKEN_RESPONSE = 4, /* part of a response (or of a plain text), end token included */
     LOBASS_TOKEN_FIRST = 8,    /* the first token of a response; of an empty one its end token */
-    LOBASS_TOKEN_END = 16      /* the end-of-text token that closes a response */
+    LOBASS_TOKEN_END = 16,     /* the end-of-text token that closes a response */
+    LOBASS_TOKEN_PART = 224,   /* what it is of a chat: a lobass_token_part in these three bits */
+    LOBASS_TOKEN_PART_SHIFT = 5
 };
+
+/* What a token of a chat is, by the character it begins with. */
+typedef enum lobass_token_part
+{
+    LOBASS_PART_NONE,      /* not told: of other templates, or where a tokenizer changed the text */
+    LOBASS_PART_HEADER,    /* what the template writes around turns */
+    LOBASS_PART_CONTENT,   /* of a message, and what the template writes in a turn beside it */
+    LOBASS_PART_REASONING, /* of a message, with the marks around it */
+    LOBASS_PART_TOOL_CALL,
+    LOBASS_PART_END,     /* the end token, of any message */
+    LOBASS_PART_NEWLINE, /* white space behind it */
+    LOBASS_PART_TOOLS,   /* tools and documents that the record brings */
+    LOBASS_PART_COUNT
+} lobass_token_part;
+
+/* "header", ...; static; NULL for LOBASS_PART_NONE and outside the enumeration. */
+LOBASS_API const char *lobass_token_part_name(lobass_token_part part);
 
 /* One input record, frozen: the same ids and mask for every model of the run. */
 typedef struct lobass_row
@@ -135,11 +154,11 @@ typedef struct lobass_row
     uint64_t size_bytes; /* length of the record */
     uint32_t source;     /* number of its source, from 0 */
     lobass_row_status status;
-    const char *reason; /* why it is not selectable, or NULL */
+    const char *reason; /* why it is not selectable, or what is to be known of it, or NULL */
     uint64_t hash[2];   /* XXH3-128 of the record's bytes (high, low) */
     size_t n_tokens;
     size_t n_scored;
-    const int32_t *ids;   /* [n_tokens]; ends at the last scored token */
+    const int32_t *ids;   /* [n_tokens]; ends at the last scored token, a chat at its end */
     const uint8_t *flags; /* [n_tokens], LOBASS_TOKEN_* */
 } lobass_row;
 
@@ -178,13 +197,26 @@ typedef enum lobass_scored
 } lobass_scored;
 
 #define LOBASS_FIELDS_SIZE 512
+typedef enum lobass_spans
+{
+    LOBASS_SPANS_PROMPT, /* from the end of the generation prompt to the end token */
+    LOBASS_SPANS_BLOCKS  /* the template's {% generation %} blocks as they stand */
+} lobass_spans;
 
 /* How records become token ids and masks. Recorded in the run, part of its tokenisation hash.
  */
 typedef struct lobass_format_options
 {
-    const char *template_name; /* "alpaca", "alpaca-newline", "plain"; NULL: the model's default */
-    uint32_t max_length;       /* tokens; never above the model's own limit */
+    const char *template_name; /* "alpaca", "alpaca-newline", "plain", "chat": the model's own; else
+                                  a Jinja file; NULL: "chat" where the model has one, or "alpaca" */
+    const char *const *template_variables; /* [n_template_variables] of a chat: "NAME=JSON" */
+    size_t n_template_variables;
+    const char *template_date; /* YYYY-MM-DD, for a template that prints one; NULL: today */
+    lobass_spans spans;        /* of a chat's turns */
+    const char *chat;    /* a chat template with all this as a run records it (JSON), in place of
+                            the four above; NULL: they are to be looked up */
+    uint32_t max_length; /* tokens; never above the model's own limit; 0: 512, 2048 with a chat
+                            template */
     lobass_eos eos;
     lobass_boundary boundary;
     lobass_turns turns;
@@ -240,13 +272,30 @@ typedef struct lobass_ignored
 /* "id, meta in 13,354 records"; "" for none. */
 LOBASS_API void lobass_ignored_describe(char *text, size_t size_bytes,
                                         const lobass_ignored *ignored);
+/* What a person should know of rows, whatever their status. */
+typedef enum lobass_note
+{
+    LOBASS_NOTE_SPECIAL_NAMES, /* names of special tokens in the record's text: they are letters */
+    LOBASS_NOTE_DROPPED,       /* the template drops some of the record's text */
+    LOBASS_NOTE_TRIMMED,       /* it drops white space at the ends of texts */
+    LOBASS_NOTE_MOVED,         /* it mixes the texts of messages: such a turn is not scored */
+    LOBASS_NOTE_EDGE,          /* a turn does not begin or end as its own rendering does */
+    LOBASS_NOTE_NO_END,        /* a turn has no end token */
+    LOBASS_NOTE_NOT_SCORED,    /* a turn that is to be learned is not scored */
+    LOBASS_NOTE_COUNT
+} lobass_note;
+
+/* "special_names", ...; static; NULL outside the enumeration. */
+LOBASS_API const char *lobass_note_name(lobass_note note);
+/* What it means, a phrase; static. */
+LOBASS_API const char *lobass_note_meaning(lobass_note note);
 
 typedef struct lobass_prepare_result
 {
     uint64_t n_records;
     uint64_t statuses[LOBASS_ROW_STATUS_COUNT]; /* add up to n_records */
     lobass_ignored ignored;
-    uint64_t n_special_names; /* records in whose own text a special token's name is letters */
+    uint64_t notes[LOBASS_NOTE_COUNT];  /* rows of which each is to be told */
     uint64_t n_tokens, n_scored_tokens; /* of the rows that can be measured */
     double elapsed_seconds;
 } lobass_prepare_result;

@@ -8,6 +8,7 @@
 
 #include "compute/compute.h"
 #include "format/format.h"
+#include "jinja/jinja.h"
 #include "text/text.h"
 
 /* ---- names of fields (field_map.c): --fields ----------------------------------------------------
@@ -80,36 +81,136 @@ lobass_status lb_conversation_parse_prompt(lb_conversation *conversation, const 
 lobass_status lb_conversation_join(lb_conversation *joined, const lb_conversation *conversation,
                                    lb_arena *arena, lobass_error *error);
 
-/* ---- templates (template.c): a conversation as text with scored spans
- * ---------------------------- */
+/* The same as the built-in templates take it: messages of a user and of an assistant in turn, as
+ * far as neighbours on the prompt's side can be joined (join.c). LOBASS_BAD_FORMAT for what only a
+ * chat template can show. */
+lobass_status lb_conversation_join(lb_conversation *joined, const lb_conversation *conversation,
+                                   lb_arena *arena, lobass_error *error);
+
+/* ---- renderings: a conversation as text with scored spans ------------------------------------ */
+
+#define LB_NO_MESSAGE UINT32_MAX
+
+/* Bytes of a rendering up to END, from where the one before ends. */
+typedef struct lb_text_piece
+{
+    size_t end;
+    uint32_t message; /* that it comes from, or LB_NO_MESSAGE: the template, tools */
+    uint8_t part;     /* lobass_token_part */
+    bool is_record;   /* text of the record, which nobody vouches for; else the template's */
+} lb_text_piece;
 
 typedef struct lb_span
 {
-    size_t start, end; /* bytes; a response's text, without its end token */
-    bool is_context;   /* never scored, whatever the options say */
+    size_t start, end;       /* bytes; a response's text, and what of its end the text has */
+    size_t end_from, end_to; /* the end token in it; equal where there is none */
+    uint32_t message;        /* that it answers with */
+    bool is_context;         /* never scored, whatever the options say */
+    bool has_text;           /* beyond white space of ASCII and what the template writes */
 } lb_span;
 
 typedef struct lb_rendering
 {
-    const char *text; /* in the arena */
+    const char *text; /* lives as long as the renderer's arena, and until its next rendering */
     size_t size;
-    lb_span *responses; /* [n_responses], ascending; an end token belongs after each */
+    const lb_text_piece *pieces; /* [n_pieces], all of the text */
+    size_t n_pieces;
+    lb_span *responses; /* [n_responses], ascending, none in another */
     size_t n_responses;
+    bool is_chat;       /* ends of responses are in the text; else a token belongs after each */
+    bool has_bos;       /* whether there is a BOS is the text's business */
+    uint32_t notes;     /* bits by lobass_note: what a person should know of it */
+    const char *remark; /* the same in words, or NULL */
 } lb_rendering;
 
 typedef struct lb_template lb_template;
 
-/* NAME: "alpaca", "alpaca-newline", "plain". "chat" and files are LOBASS_UNSUPPORTED, by name. */
+/* NAME: "alpaca", "alpaca-newline", "plain"; others are LOBASS_UNSUPPORTED, by name. */
 lobass_status lb_template_find(const lb_template **found, const char *name, lobass_error *error);
 const char *lb_template_name(const lb_template *chosen);
 /* What stands before the text of a user; may be empty. */
 const char *lb_template_user_label(const lb_template *chosen);
 /* NULL after the last. */
 const char *lb_template_name_at(size_t index);
-/* A conversation of one LB_ROLE_TEXT message is rendered as itself by every template. */
+/* With a built-in template (template.c). A conversation of one LB_ROLE_TEXT message is rendered as
+ * itself by every template. */
 lobass_status lb_template_render(lb_rendering *rendering, const lb_template *chosen,
                                  const lb_conversation *conversation, lb_arena *arena,
                                  lobass_error *error);
+
+/* ---- chat templates (chat_template.c) ----------------------------------------------------------
+ */
+
+/* The template that OPTIONS name ("chat": the model's own, of FOLDER; else a file) with its
+ * variables as one line of JSON, which is what options->chat is; *CHAT is yours: free().
+ * {"name", "templates": {name: text}, "special_tokens", "variables", "date"}. */
+lobass_status lb_chat_read(char **chat, const lobass_format_options *options, const char *folder,
+                           lobass_error *error);
+/* What a run recorded, RECORDED, stands for what its model's folder has now, *CHAT, where OPTIONS
+ * ask for neither another template nor another date. *IS_CHANGED: the folder's is another one. */
+lobass_status lb_chat_keep(char **chat, const char *recorded, const lobass_format_options *options,
+                           bool *is_changed, lobass_error *error);
+/* The template of resolved OPTIONS; to be closed. */
+lobass_status lb_template_open(lb_template **opened, const lobass_format_options *options,
+                               lobass_error *error);
+void lb_template_close(lb_template *opened);
+
+/* ---- renderers (renderer.c) ------------------------------------------------------------------ */
+
+/* Renders with any template; one a thread. */
+typedef struct lb_renderer lb_renderer;
+
+/* CHOSEN and TOKENIZER are borrowed. */
+lobass_status lb_renderer_create(lb_renderer **renderer, const lb_template *chosen,
+                                 const lobass_tokenizer *tokenizer, lobass_error *error);
+void lb_renderer_free(lb_renderer *renderer);
+/* LOBASS_BAD_FORMAT: the template cannot show the conversation, in its own words. Lives until the
+ * next rendering and until ARENA is reset. */
+lobass_status lb_renderer_render(lb_renderer *renderer, lb_rendering *rendering,
+                                 const lb_conversation *conversation, lb_arena *arena,
+                                 lobass_error *error);
+/* What a model goes on from to answer CONVERSATION, whose last response is not there. The spans are
+ * those of the earlier ones. */
+lobass_status lb_renderer_prompt(lb_renderer *renderer, lb_rendering *rendering,
+                                 const lb_conversation *conversation, lb_arena *arena,
+                                 lobass_error *error);
+
+/* ---- tokens of a rendering (row_tokens.c) ------------------------------------------------------
+ */
+
+typedef struct lb_row_tokens lb_row_tokens; /* one a thread: an encoder and buffers */
+
+/* END_ID stands behind responses whose text has no end of its own; -1: nothing does. */
+lobass_status lb_row_tokens_create(lb_row_tokens **tokens, const lobass_tokenizer *tokenizer,
+                                   int32_t end_id, size_t n_vocabulary, lobass_error *error);
+void lb_row_tokens_free(lb_row_tokens *tokens);
+
+/* What becomes of a rendering. */
+typedef struct lb_row_rule
+{
+    bool is_joint;     /* edges of responses force no split */
+    bool is_continued; /* its text goes on in the next record: no end token */
+} lb_row_rule;
+
+/* [BOS] and the tokens of the text, flagged but for SCORED: */
+typedef struct lb_token_list
+{
+    const int32_t *ids;
+    uint8_t *flags; /* to be changed at will */
+    size_t count;
+    const uint32_t *responses; /* [count] the response that a token is of, or UINT32_MAX */
+    size_t n_spelt;            /* names of special tokens in the record's text */
+} lb_token_list;
+
+/* One encoding of the whole text; the edges of responses are forced splits. Special tokens are
+ * recognised in what a chat template writes, and nowhere else. Lives until the next call.
+ * LOBASS_BAD_FORMAT for a text that is not UTF-8. */
+lobass_status lb_row_tokens_make(lb_row_tokens *tokens, lb_token_list *list,
+                                 const lb_rendering *rendering, lb_row_rule rule,
+                                 lobass_error *error);
+/* LOBASS_BAD_FORMAT where one of the first N_TOKENS of the list is none of the model's. */
+lobass_status lb_row_tokens_check(const lb_row_tokens *tokens, size_t n_tokens,
+                                  lobass_error *error);
 
 /* ---- rows (freeze.c): text -> ids, flags, status
  * --------------------------------------------------- */
@@ -125,10 +226,10 @@ void lb_freezer_free(lb_freezer *freezer);
  * record is a status, not a failure; failures are memory and a token id beyond N_VOCABULARY. */
 lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_record *record,
                                 lobass_error *error);
-/* Names of special tokens in the last record's own text, which are letters there. */
-lb_spelt lb_freezer_spelt(const lb_freezer *freezer);
 /* What the last record said, for what was ignored of it; empty where it could not be read. */
 const lb_conversation *lb_freezer_conversation(const lb_freezer *freezer);
+/* Of the record frozen last: bits by lobass_note. */
+uint32_t lb_freezer_notes(const lb_freezer *freezer);
 /* Hash of ids and flags: equal for duplicates. */
 lb_hash lb_row_hash(const lobass_row *row);
 /* ROW, whose flags are FLAGS, has the tokens of an earlier row: it is not scored. */

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A record's bytes -> a frozen row: [BOS] tokens [end token after each response], one flag byte a
- * token, and exactly one status. What counts is decided here, once, for every model of a run:
+ * A record's bytes -> a frozen row: its conversation is rendered (renderer.c), the rendering
+ * becomes tokens (row_tokens.c), each with one flag byte, and exactly one status. What counts is
+ * decided here, once, for every model of a run:
  *
- *   - one encoding of the whole text; the edges of responses are forced splits (unless joint), and
- *     end tokens are inserted at the edges afterwards (joint: a token that straddles an edge falls
- *     behind it, so ":The" is the first token of a response and ".\n\n" not its last);
- *   - a special token's name in a record is spelt out: only we put special tokens into a row;
  *   - a response's tokens are scored, and its end token with --eos count; with --turns last only
  *     those of the last response that is to be learned; never those of a response without text, and
  *     never token 0, which nothing predicts;
  *   - a text is scored as a whole, and so is any row with --scored all;
- *   - the row is cut on the right at max_length and then ends at its last scored token (what
- *     follows changes no loss); it is `truncated` if a scored token was cut off. One that is scored
- *     as a whole stays whole where windows are cut of it later.
+ *   - the row is cut on the right at max_length and then, unless it is a chat, which keeps its
+ *     text, ends at its last scored token (what follows changes no loss); it is `truncated` if a
+ *     scored token was cut off. One that is scored as a whole stays whole where windows are cut of
+ *     it later.
  *
  * SCORED flags stand only in rows that can be measured (ok, truncated). The others keep their
  * tokens for display, and so does a row that prepare has seen before (duplicates.c).
@@ -25,33 +23,35 @@
 
 struct lb_freezer
 {
-    const lb_template *template;
+    lb_template *template;
     lb_field_map *map; /* NULL: none */
+    lb_renderer *renderer;
+    lb_row_tokens *tokens;
     lobass_format_options options;
-    lb_special_ids special;
-    int32_t end_id; /* -1: none */
-    size_t n_vocabulary;
-    lb_encoder *encoder;
-    lb_arena arena;  /* of the row at hand */
-    lb_ids encoded;  /* of the row at hand, without BOS and end tokens */
-    int32_t *ids;    /* [capacity] */
-    uint8_t *flags;  /* [capacity] */
-    size_t capacity; /* grows */
-    size_t n_tokens;
-    size_t last_learned;          /* the last response that is not context; SIZE_MAX: none */
+    lb_arena arena;     /* of the row at hand */
+    lb_token_list list; /* its tokens */
+    uint32_t notes;
+    uint32_t last_learned;        /* the last message that is to be learned; LB_NO_MESSAGE: none */
     bool is_whole;                /* the row at hand is not cut */
-    bool is_continued;            /* its text goes on in the next record: no end token */
     lb_conversation conversation; /* that the row at hand was made of, or empty */
     char reason[LOBASS_ERROR_SIZE];
 };
+
+static lobass_status freezer_fill(lb_freezer *made, const lobass_tokenizer *tokenizer,
+                                  int32_t eos_fallback, size_t n_vocabulary, lobass_error *error)
+{
+    const int32_t own = lb_tokenizer_special_ids(tokenizer).eos;
+    LB_TRY(lb_field_map_create(&made->map, made->options.fields, error));
+    LB_TRY(lb_template_open(&made->template, &made->options, error));
+    LB_TRY(lb_renderer_create(&made->renderer, made->template, tokenizer, error));
+    return lb_row_tokens_create(&made->tokens, tokenizer, own >= 0 ? own : eos_fallback,
+                                n_vocabulary, error);
+}
 
 lobass_status lb_freezer_create(lb_freezer **freezer, const lobass_tokenizer *tokenizer,
                                 const lobass_format_options *options, int32_t eos_fallback,
                                 size_t n_vocabulary, lobass_error *error)
 {
-    const char *name = options->template_name == NULL ? "alpaca" : options->template_name;
-    const lb_template *template = NULL;
-    LB_TRY(lb_template_find(&template, name, error));
     if (options->max_length == 0)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
@@ -62,19 +62,8 @@ lobass_status lb_freezer_create(lb_freezer **freezer, const lobass_tokenizer *to
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    made->template = template;
-    const lobass_status mapped = lb_field_map_create(&made->map, options->fields, error);
-    if (mapped != LOBASS_OK)
-    {
-        lb_freezer_free(made);
-        return mapped;
-    }
     made->options = *options;
-    made->options.template_name = lb_template_name(template);
-    made->special = lb_tokenizer_special_ids(tokenizer);
-    made->end_id = made->special.eos >= 0 ? made->special.eos : eos_fallback;
-    made->n_vocabulary = n_vocabulary;
-    const lobass_status status = lb_encoder_create(&made->encoder, tokenizer, false, error);
+    const lobass_status status = freezer_fill(made, tokenizer, eos_fallback, n_vocabulary, error);
     if (status != LOBASS_OK)
     {
         lb_freezer_free(made);
@@ -90,157 +79,48 @@ void lb_freezer_free(lb_freezer *freezer)
     {
         return;
     }
+    lb_row_tokens_free(freezer->tokens);
+    lb_renderer_free(freezer->renderer);
+    lb_template_close(freezer->template);
     lb_field_map_free(freezer->map);
-    lb_encoder_free(freezer->encoder);
     lb_arena_free(&freezer->arena);
-    lb_ids_free(&freezer->encoded);
-    free(freezer->ids);
-    free(freezer->flags);
     free(freezer);
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------
+/* ---- what is scored ----------------------------------------------------------------------------
  */
 
-/* Makes the next rendering's tokens: encoded ids and, for each response, the number of ids before
- * its start and before its end. */
-static lobass_status encode(lb_freezer *freezer, const lb_rendering *rendering, size_t **edges,
-                            lobass_error *error)
-{
-    const size_t n_edges = 2 * rendering->n_responses;
-    size_t *splits = lb_arena_alloc(&freezer->arena, n_edges, sizeof *splits, error);
-    if (splits == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    *edges = lb_arena_alloc(&freezer->arena, n_edges, sizeof **edges, error);
-    if (*edges == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    for (size_t r = 0; r < rendering->n_responses; r++)
-    {
-        splits[2 * r] = rendering->responses[r].start;
-        splits[2 * r + 1] = rendering->responses[r].end;
-    }
-    freezer->encoded.count = 0;
-    return lb_encoder_encode(freezer->encoder, &freezer->encoded, rendering->text, rendering->size,
-                             splits, n_edges, freezer->options.boundary == LOBASS_BOUNDARY_JOINT,
-                             *edges, error);
-}
-
-static lobass_status reserve(lb_freezer *freezer, size_t n_tokens, lobass_error *error)
-{
-    if (n_tokens <= freezer->capacity)
-    {
-        return LOBASS_OK;
-    }
-    const size_t capacity = n_tokens + n_tokens / 2;
-    int32_t *ids = lb_alloc(capacity, sizeof *ids, error);
-    if (ids == NULL)
-    {
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    uint8_t *flags = lb_alloc(capacity, sizeof *flags, error);
-    if (flags == NULL)
-    {
-        free(ids);
-        return LOBASS_OUT_OF_MEMORY;
-    }
-    free(freezer->ids);
-    free(freezer->flags);
-    freezer->ids = ids;
-    freezer->flags = flags;
-    freezer->capacity = capacity;
-    return LOBASS_OK;
-}
-
-static void put(lb_freezer *freezer, int32_t id, unsigned flags)
-{
-    const unsigned scored_too = freezer->n_tokens == 0 ? ~(unsigned)LOBASS_TOKEN_SCORED : ~0U;
-    freezer->ids[freezer->n_tokens] = id;
-    freezer->flags[freezer->n_tokens++] = (uint8_t)(flags & scored_too);
-}
-
-/* White space alone is no response either, nor is what has no width. */
-static bool is_blank(const char *text, size_t size)
-{
-    for (size_t i = 0; i < size;)
-    {
-        uint32_t character = 0;
-        const size_t length = lb_utf8_take(&character, text + i, size - i);
-        const bool has_no_width = character == 0x180E || character == 0x200B ||
-                                  character == 0x2060 || character == 0xFEFF;
-        if (length == 0 || (!lb_char_is_space(character) && !has_no_width))
-        {
-            return false;
-        }
-        i += length;
-    }
-    return true;
-}
-
 /* Of a response without text not even the end token is scored: it would be learned as an answer. */
-static bool is_scored(const lb_freezer *freezer, const lb_rendering *rendering, size_t response)
+static bool is_scored(const lb_freezer *freezer, const lb_span *response)
 {
     const bool is_wanted =
-        freezer->options.turns == LOBASS_TURNS_ALL || response == freezer->last_learned;
-    const lb_span *span = &rendering->responses[response];
-    return is_wanted && !span->is_context &&
-           !is_blank(rendering->text + span->start, span->end - span->start);
+        freezer->options.turns == LOBASS_TURNS_ALL || response->message == freezer->last_learned;
+    return is_wanted && !response->is_context && response->has_text;
 }
 
-static size_t find_last_learned(const lb_rendering *rendering)
+static uint32_t find_last_learned(const lb_rendering *rendering)
 {
-    size_t last = SIZE_MAX;
+    uint32_t last = LB_NO_MESSAGE;
     for (size_t r = 0; r < rendering->n_responses; r++)
     {
-        last = rendering->responses[r].is_context ? last : r;
+        last = rendering->responses[r].is_context ? last : rendering->responses[r].message;
     }
     return last;
 }
 
-/* Puts BOS and end tokens around and between the encoded ids, and flags all of them. */
-static lobass_status assemble(lb_freezer *freezer, const lb_rendering *rendering,
-                              const size_t *edges, lobass_error *error)
+static void flag_scored(const lb_freezer *freezer, const lb_rendering *rendering)
 {
-    const lb_ids *encoded = &freezer->encoded;
+    const lb_token_list *list = &freezer->list;
     const bool counts_end = freezer->options.eos == LOBASS_EOS_COUNT;
-    const unsigned scored_always =
-        freezer->options.scored == LOBASS_SCORED_ALL ? LOBASS_TOKEN_SCORED : 0U;
-    size_t next = 0; /* of the encoded ids */
-    LB_TRY(reserve(freezer, encoded->count + rendering->n_responses + freezer->special.n_prefix,
-                   error));
-    freezer->n_tokens = 0;
-    for (size_t i = 0; i < freezer->special.n_prefix; i++)
+    const bool is_all = freezer->options.scored == LOBASS_SCORED_ALL;
+    for (size_t t = 1; t < list->count; t++) /* nothing predicts token 0 */
     {
-        put(freezer, freezer->special.prefix[i], LOBASS_TOKEN_BOS);
+        const uint32_t r = list->responses[t];
+        const bool is_end = (list->flags[t] & LOBASS_TOKEN_END) != 0;
+        const bool is_wanted =
+            is_all || (r < rendering->n_responses && is_scored(freezer, &rendering->responses[r]));
+        list->flags[t] |= is_wanted && (counts_end || !is_end) ? LOBASS_TOKEN_SCORED : 0U;
     }
-    for (size_t r = 0; r < rendering->n_responses; r++)
-    {
-        const unsigned scored =
-            is_scored(freezer, rendering, r) ? LOBASS_TOKEN_SCORED : scored_always;
-        unsigned first = LOBASS_TOKEN_FIRST;
-        for (; next < edges[2 * r]; next++)
-        {
-            put(freezer, encoded->values[next], scored_always);
-        }
-        for (; next < edges[2 * r + 1]; next++)
-        {
-            put(freezer, encoded->values[next], LOBASS_TOKEN_RESPONSE | first | scored);
-            first = 0;
-        }
-        if (freezer->end_id >= 0 && !freezer->is_continued)
-        {
-            put(freezer, freezer->end_id,
-                LOBASS_TOKEN_RESPONSE | LOBASS_TOKEN_END | first | (counts_end ? scored : 0U));
-        }
-    }
-    for (; next < encoded->count; next++)
-    {
-        put(freezer, encoded->values[next], scored_always);
-    }
-    return LOBASS_OK;
 }
 
 /* ---- status ------------------------------------------------------------------------------------
@@ -250,7 +130,7 @@ static bool has_response(const lb_freezer *freezer, const lb_rendering *renderin
 {
     for (size_t r = 0; r < rendering->n_responses; r++)
     {
-        if (is_scored(freezer, rendering, r))
+        if (is_scored(freezer, &rendering->responses[r]))
         {
             return true;
         }
@@ -261,20 +141,22 @@ static bool has_response(const lb_freezer *freezer, const lb_rendering *renderin
 /* Why nothing is learned of a conversation. */
 static const char *find_reason(const lb_freezer *freezer, const lb_rendering *rendering)
 {
-    return freezer->last_learned == SIZE_MAX && rendering->n_responses > 0
+    return freezer->last_learned == LB_NO_MESSAGE && rendering->n_responses > 0
                ? "no turn is to be learned: the record says so of each (weight 0 or the like)"
                : "no text in any scored turn";
 }
 
 static void judge(lb_freezer *freezer, const lb_rendering *rendering, lobass_row *row)
 {
+    const size_t n_tokens = freezer->list.count;
+    uint8_t *flags = freezer->list.flags;
     const size_t max_length = freezer->is_whole ? SIZE_MAX : freezer->options.max_length;
-    const size_t n_kept = freezer->n_tokens < max_length ? freezer->n_tokens : max_length;
+    const size_t n_kept = n_tokens < max_length ? n_tokens : max_length;
     size_t n_scored = 0, n_scored_kept = 0;
-    size_t first = freezer->n_tokens, last = 0; /* scored tokens */
-    for (size_t t = 0; t < freezer->n_tokens; t++)
+    size_t first = n_tokens, last = 0; /* scored tokens */
+    for (size_t t = 0; t < n_tokens; t++)
     {
-        if ((freezer->flags[t] & LOBASS_TOKEN_SCORED) != 0)
+        if ((flags[t] & LOBASS_TOKEN_SCORED) != 0)
         {
             first = n_scored == 0 ? t : first;
             last = t < n_kept ? t : last;
@@ -291,7 +173,7 @@ static void judge(lb_freezer *freezer, const lb_rendering *rendering, lobass_row
     else if (n_scored_kept > 0)
     {
         row->status = n_scored_kept < n_scored ? LOBASS_ROW_TRUNCATED : LOBASS_ROW_OK;
-        row->n_tokens = last + 1;
+        row->n_tokens = rendering->is_chat ? n_kept : last + 1;
         row->n_scored = n_scored_kept;
         return;
     }
@@ -307,23 +189,8 @@ static void judge(lb_freezer *freezer, const lb_rendering *rendering, lobass_row
     row->n_tokens = n_kept;
     for (size_t t = 0; t < n_kept; t++)
     {
-        freezer->flags[t] &= (uint8_t)~LOBASS_TOKEN_SCORED;
+        flags[t] &= (uint8_t)~LOBASS_TOKEN_SCORED;
     }
-}
-
-static lobass_status check_vocabulary(const lb_freezer *freezer, size_t n_tokens,
-                                      lobass_error *error)
-{
-    for (size_t t = 0; t < n_tokens; t++)
-    {
-        if (freezer->ids[t] < 0 || (size_t)freezer->ids[t] >= freezer->n_vocabulary)
-        {
-            return lb_fail(error, LOBASS_BAD_FORMAT,
-                           "token %d is beyond the model's vocabulary of %zu", freezer->ids[t],
-                           freezer->n_vocabulary);
-        }
-    }
-    return LOBASS_OK;
 }
 
 /* ---- rows --------------------------------------------------------------------------------------
@@ -368,15 +235,9 @@ static bool is_scored_as_a_whole(const lb_freezer *freezer, const lb_conversatio
            (conversation->n_messages == 1 && conversation->messages[0].role == LB_ROLE_TEXT);
 }
 
-lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_record *record,
-                                lobass_error *error)
+static void row_clear(lobass_row *row, const lb_record *record)
 {
     const lb_hash hash = lb_hash_bytes(record->data, record->size, 0);
-    lb_conversation conversation = {0};
-    lb_rendering rendering;
-    size_t *edges = NULL;
-    lobass_error found = {0};
-
     row->status = LOBASS_ROW_OK;
     row->reason = NULL;
     row->hash[0] = hash.high;
@@ -385,39 +246,68 @@ lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_r
     row->n_scored = 0;
     row->ids = NULL;
     row->flags = NULL;
-    lb_arena_reset(&freezer->arena);
-    freezer->conversation = (lb_conversation){0};
-    lobass_status status = record_parse(freezer, &freezer->conversation, record, &found);
-    if (status == LOBASS_OK)
-    {
-        status =
-            lb_conversation_join(&conversation, &freezer->conversation, &freezer->arena, &found);
-    }
-    if (status != LOBASS_OK)
-    {
-        return mark_bad(freezer, row, status, &found, error);
-    }
-    freezer->is_continued = record->is_continued;
-    freezer->is_whole =
-        freezer->options.cuts_windows && is_scored_as_a_whole(freezer, &conversation);
-    LB_TRY(
-        lb_template_render(&rendering, freezer->template, &conversation, &freezer->arena, error));
-    freezer->last_learned = find_last_learned(&rendering);
-    status = encode(freezer, &rendering, &edges, &found);
-    if (status != LOBASS_OK)
-    {
-        return mark_bad(freezer, row, status, &found, error);
-    }
-    LB_TRY(assemble(freezer, &rendering, edges, error));
-    judge(freezer, &rendering, row);
-    row->ids = freezer->ids;
-    row->flags = freezer->flags;
-    return check_vocabulary(freezer, row->n_tokens, error);
 }
 
-lb_spelt lb_freezer_spelt(const lb_freezer *freezer)
+/* What is to be known of a row that can be measured stands where others have their reason. */
+static void remark(lb_freezer *freezer, const lb_rendering *rendering, lobass_row *row)
 {
-    return lb_encoder_spelt(freezer->encoder);
+    const size_t n_spelt = freezer->list.n_spelt;
+    const char *told = rendering->remark == NULL ? "" : rendering->remark;
+    freezer->notes = rendering->notes;
+    freezer->notes |= n_spelt > 0 ? 1U << LOBASS_NOTE_SPECIAL_NAMES : 0U;
+    if (row->reason == NULL && freezer->notes != 0)
+    {
+        char names[64] = "";
+        if (n_spelt > 0)
+        {
+            (void)snprintf(names, sizeof names, "%zu names of special tokens as letters%s", n_spelt,
+                           *told == '\0' ? "" : "; ");
+        }
+        (void)snprintf(freezer->reason, sizeof freezer->reason, "%s%s", names, told);
+        row->reason = freezer->reason;
+    }
+}
+
+lobass_status lb_freezer_freeze(lb_freezer *freezer, lobass_row *row, const lb_record *record,
+                                lobass_error *error)
+{
+    lb_conversation *conversation = &freezer->conversation;
+    lb_rendering rendering;
+    lobass_error found = {0};
+    const lb_row_rule rule = {.is_joint = freezer->options.boundary == LOBASS_BOUNDARY_JOINT,
+                              .is_continued = record->is_continued};
+    row_clear(row, record);
+    freezer->notes = 0;
+    lb_arena_reset(&freezer->arena);
+    *conversation = (lb_conversation){0};
+    lobass_status status = record_parse(freezer, conversation, record, &found);
+    if (status == LOBASS_OK)
+    {
+        status = lb_renderer_render(freezer->renderer, &rendering, conversation, &freezer->arena,
+                                    &found);
+    }
+    if (status == LOBASS_OK)
+    {
+        status = lb_row_tokens_make(freezer->tokens, &freezer->list, &rendering, rule, &found);
+    }
+    if (status != LOBASS_OK)
+    {
+        return mark_bad(freezer, row, status, &found, error);
+    }
+    freezer->is_whole =
+        freezer->options.cuts_windows && is_scored_as_a_whole(freezer, conversation);
+    freezer->last_learned = find_last_learned(&rendering);
+    flag_scored(freezer, &rendering);
+    judge(freezer, &rendering, row);
+    remark(freezer, &rendering, row);
+    row->ids = freezer->list.ids;
+    row->flags = freezer->list.flags;
+    return lb_row_tokens_check(freezer->tokens, row->n_tokens, error);
+}
+
+uint32_t lb_freezer_notes(const lb_freezer *freezer)
+{
+    return freezer->notes;
 }
 
 const lb_conversation *lb_freezer_conversation(const lb_freezer *freezer)

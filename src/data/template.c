@@ -9,19 +9,12 @@
  * for an input if the first user message has one), else absent. A message that is not there has no
  * block: a conversation may begin with a response, two responses may follow each other, and a user
  * message after the last response has nothing behind it.
- * The Alpaca texts are those of the Stanford release (tatsu-lab/stanford_alpaca, train.py).
+ * Chat templates: chat_template.c. The Alpaca texts are those of the Stanford release
+ * (tatsu-lab/stanford_alpaca, train.py).
  */
 #include <string.h>
 
-#include "data/data.h"
-
-struct lb_template
-{
-    const char *name;
-    const char *preamble, *preamble_with_input; /* "": no such block */
-    const char *user_label, *input_label, *response_label;
-    const char *separator;
-};
+#include "data/templates.h"
 
 #define ALPACA_PREAMBLE                               \
     "Below is an instruction that describes a task. " \
@@ -82,7 +75,24 @@ const char *lb_template_name(const lb_template *chosen)
 
 const char *lb_template_user_label(const lb_template *chosen)
 {
-    return chosen->user_label;
+    return chosen->chat != NULL ? "" : chosen->user_label;
+}
+
+bool lb_text_is_blank(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size;)
+    {
+        uint32_t character = 0;
+        const size_t length = lb_utf8_take(&character, text + i, size - i);
+        const bool has_no_width = character == 0x180E || character == 0x200B ||
+                                  character == 0x2060 || character == 0xFEFF;
+        if (length == 0 || (!lb_char_is_space(character) && !has_no_width))
+        {
+            return false;
+        }
+        i += length;
+    }
+    return true;
 }
 
 /* ---- rendering ---------------------------------------------------------------------------------
@@ -93,16 +103,28 @@ typedef struct lb_writer
 {
     char *data; /* NULL: count only */
     size_t size, n_blocks;
+    lb_text_piece *pieces;
+    size_t n_pieces;
     lb_span *responses;
     size_t n_responses;
+    uint32_t message; /* at hand */
 } lb_writer;
 
-static void write_bytes(lb_writer *writer, const char *text, size_t size)
+static void write_piece(lb_writer *writer, const char *text, size_t size, bool is_record)
 {
-    if (writer->data != NULL && size > 0)
+    if (size == 0)
+    {
+        return;
+    }
+    if (writer->data != NULL)
     {
         memcpy(writer->data + writer->size, text, size);
+        writer->pieces[writer->n_pieces] =
+            (lb_text_piece){.end = writer->size + size,
+                            .message = is_record ? writer->message : LB_NO_MESSAGE,
+                            .is_record = is_record};
     }
+    writer->n_pieces++;
     writer->size += size;
 }
 
@@ -111,10 +133,10 @@ static void write_block(lb_writer *writer, const lb_template *chosen, const char
 {
     if (writer->n_blocks++ > 0)
     {
-        write_bytes(writer, chosen->separator, strlen(chosen->separator));
+        write_piece(writer, chosen->separator, strlen(chosen->separator), false);
     }
-    write_bytes(writer, label, strlen(label));
-    write_bytes(writer, text, size);
+    write_piece(writer, label, strlen(label), false);
+    write_piece(writer, text, size, true);
 }
 
 static void end_response(lb_writer *writer, const lb_message *message)
@@ -122,7 +144,13 @@ static void end_response(lb_writer *writer, const lb_message *message)
     if (writer->responses != NULL)
     {
         writer->responses[writer->n_responses] =
-            (lb_span){writer->size - message->size, writer->size, message->is_context};
+            (lb_span){.start = writer->size - message->size,
+                      .end = writer->size,
+                      .end_from = writer->size,
+                      .end_to = writer->size,
+                      .message = writer->message,
+                      .is_context = message->is_context,
+                      .has_text = !lb_text_is_blank(message->text, message->size)};
     }
     writer->n_responses++;
 }
@@ -132,7 +160,6 @@ static void write_message(lb_writer *writer, const lb_template *chosen, const lb
     switch (message->role)
     {
     case LB_ROLE_USER:
-    case LB_ROLE_TOOL:
         write_block(writer, chosen, chosen->user_label, message->text, message->size);
         if (message->input != NULL)
         {
@@ -144,10 +171,11 @@ static void write_message(lb_writer *writer, const lb_template *chosen, const lb
         end_response(writer, message);
         break;
     case LB_ROLE_TEXT:
-        write_bytes(writer, message->text, message->size);
+        write_piece(writer, message->text, message->size, true);
         end_response(writer, message);
         break;
     case LB_ROLE_SYSTEM:
+    case LB_ROLE_TOOL: /* never here: only chat templates show it (join.c) */
         write_block(writer, chosen, "", message->text, message->size);
         break;
     }
@@ -181,6 +209,7 @@ static void write_conversation(lb_writer *writer, const lb_template *chosen,
     }
     for (size_t i = 0; i < conversation->n_messages; i++)
     {
+        writer->message = (uint32_t)i;
         write_message(writer, chosen, &conversation->messages[i]);
     }
 }
@@ -189,11 +218,14 @@ lobass_status lb_template_render(lb_rendering *rendering, const lb_template *cho
                                  const lb_conversation *conversation, lb_arena *arena,
                                  lobass_error *error)
 {
+    lb_conversation joined;
     lb_writer measured = {0};
-    write_conversation(&measured, chosen, conversation);
+    LB_TRY(lb_conversation_join(&joined, conversation, arena, error));
+    write_conversation(&measured, chosen, &joined);
     lb_writer writer = {0};
     writer.responses = lb_arena_alloc(arena, measured.n_responses, sizeof *writer.responses, error);
-    if (writer.responses == NULL)
+    writer.pieces = lb_arena_alloc(arena, measured.n_pieces, sizeof *writer.pieces, error);
+    if (writer.responses == NULL || writer.pieces == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
@@ -202,7 +234,12 @@ lobass_status lb_template_render(lb_rendering *rendering, const lb_template *cho
     {
         return LOBASS_OUT_OF_MEMORY;
     }
-    write_conversation(&writer, chosen, conversation);
-    *rendering = (lb_rendering){writer.data, writer.size, writer.responses, writer.n_responses};
+    write_conversation(&writer, chosen, &joined);
+    *rendering = (lb_rendering){.text = writer.data,
+                                .size = writer.size,
+                                .pieces = writer.pieces,
+                                .n_pieces = writer.n_pieces,
+                                .responses = writer.responses,
+                                .n_responses = writer.n_responses};
     return LOBASS_OK;
 }

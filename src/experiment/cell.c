@@ -193,6 +193,7 @@ static lobass_status model_match(lb_cell *cell, const char *folder, const lb_set
     match.n_data = setting->options->n_held_out;
     match.template_name = setting->format.template_name;
     match.fields = setting->format.fields;
+    match.chat = setting->format.chat;
     match.dtype = setting->recipe.dtype;
     match.n_threads = setting->options->n_threads;
     const lobass_status status = lobass_exact_match(&match, setting->observer, &result, error);

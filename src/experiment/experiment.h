@@ -45,6 +45,7 @@ typedef struct lb_setting
     lobass_train_options recipe; /* of the run's reference */
     char *targets;               /* that the recipe points to */
     lobass_format_options format;
+    char *chat;                          /* that format.chat points to, or NULL */
     lobass_amount *sizes;                /* [options->n_sizes] */
     lb_score_rules rules;                /* of the run's latest selection */
     bool *is_wanted;                     /* [lb_arm_count()] */

@@ -152,7 +152,7 @@ static lobass_status run_read(lb_setting *s, lobass_error *error)
     LB_TRY(finish_check(s, error));
     LB_TRY(reference_find(s, error));
     LB_TRY(base_find(s, error));
-    LB_TRY(lb_format_options_load(&s->format, s->run, error));
+    LB_TRY(lb_format_options_load(&s->format, &s->chat, s->run, error));
     return lb_selection_recall(&s->rules, &has_selection, s->run, error);
 }
 
@@ -409,6 +409,7 @@ void lb_setting_close(lb_setting *s)
     lb_lock_release(&s->rows);
     lb_store_close(s->run);
     free(s->sizes);
+    free(s->chat);
     free(s->is_wanted);
     char *const owned[] = {s->folder, s->held_out,  s->selected, s->models,
                            s->base,   s->reference, s->targets};

@@ -213,12 +213,14 @@ static bool number_read(reader *r, lb_value *value)
     value->kind = LB_VALUE_NUMBER;
     if (!has_more && n_digits <= EXACT_DIGITS)
     {
-        double number = 0;
+        int64_t number = 0;
         for (const unsigned char *digit = first; digit < r->at; digit++)
         {
-            number = 10 * number + (double)(*digit - '0');
+            number = 10 * number + (*digit - '0');
         }
-        value->number = first > begin ? 0 - number : number; /* an integer: no -0 */
+        value->is_integer = true;
+        value->integer = first > begin ? -number : number;
+        value->number = (double)value->integer;
         return true;
     }
     while (r->at < r->end && *r->at != '\0' && strchr("0123456789.eE+-", *r->at) != NULL)
@@ -230,6 +232,8 @@ static bool number_read(reader *r, lb_value *value)
     {
         return false;
     }
+    value->is_integer = json_is_integer(json);
+    value->integer = json_integer_value(json);
     value->number = json_number_value(json);
     json_decref(json);
     return true;
@@ -382,6 +386,8 @@ lobass_status lb_value_convert(lb_value *value, const json_t *json, lb_arena *ar
     const lb_value **link = &value->first;
     *value = (lb_value){.kind = kinds[json_typeof(json)], .text = ""};
     value->count = value->kind == LB_VALUE_OBJECT ? json_object_size(json) : json_array_size(json);
+    value->is_integer = json_is_integer(json);
+    value->integer = json_integer_value(json);
     value->number = json_number_value(json);
     if (value->kind == LB_VALUE_STRING)
     {

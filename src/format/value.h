@@ -29,6 +29,8 @@ typedef struct lb_value
     const char *text; /* string: UTF-8 with a NUL behind it, may hold others; else "" */
     size_t size;      /* string: bytes, else 0 */
     double number;
+    int64_t integer; /* of a number that is written as one */
+    bool is_integer;
     const char *key;              /* of a member of an object, else NULL; has no NUL in it */
     const struct lb_value *first; /* object, array: the first element, or NULL */
     const struct lb_value *next;  /* the element behind this one, or NULL */

@@ -263,9 +263,15 @@ static lobass_status label_find(const char **label, lb_store *store, lobass_erro
 {
     lobass_format_options options;
     const lb_template *chosen = NULL;
-    LB_TRY(lb_format_options_load(&options, store, error));
-    LB_TRY(lb_template_find(&chosen, options.template_name, error));
-    *label = lb_template_user_label(chosen);
+    char *chat = NULL;
+    LB_TRY(lb_format_options_load(&options, &chat, store, error));
+    free(chat);
+    *label = "";
+    if (chat == NULL) /* a chat template writes no one label */
+    {
+        LB_TRY(lb_template_find(&chosen, options.template_name, error));
+        *label = lb_template_user_label(chosen);
+    }
     return LOBASS_OK;
 }
 

@@ -15,9 +15,13 @@ static const char *const eos_names[] = {[LOBASS_EOS_COUNT] = "count", [LOBASS_EO
 static const char *const boundary_names[] = {
     [LOBASS_BOUNDARY_SPLIT] = "split", [LOBASS_BOUNDARY_JOINT] = "joint"};
 static const char *const turns_names[] = {[LOBASS_TURNS_ALL] = "all", [LOBASS_TURNS_LAST] = "last"};
+static const char *const spans_names[] = {
+    [LOBASS_SPANS_PROMPT] = "prompt", [LOBASS_SPANS_BLOCKS] = "blocks"};
 static const char *const scored_names[] = {
     [LOBASS_SCORED_RESPONSES] = "responses", [LOBASS_SCORED_ALL] = "all"};
 #define N_CHOICES 2U
+#define ALPACA_MAX_LENGTH 512 /* tokens; the public Alpaca recipe */
+#define CHAT_MAX_LENGTH 2048
 
 /* ---- format options ---------------------------------------------------------------------------
  */
@@ -54,6 +58,7 @@ lobass_status lb_format_options_to_json(char **text, const lobass_format_options
     LB_TRY(check_choice("boundary", (unsigned)options->boundary, error));
     LB_TRY(check_choice("turns", (unsigned)options->turns, error));
     LB_TRY(check_choice("scored", (unsigned)options->scored, error));
+    LB_TRY(check_choice("spans", (unsigned)options->spans, error));
     lb_json_writer writer = lb_json_writer_begin(&buffer, false, error);
     lb_json_open(&writer, NULL, '{');
     lb_json_put_text(&writer, "template",
@@ -71,6 +76,11 @@ lobass_status lb_format_options_to_json(char **text, const lobass_format_options
         lb_json_put_boolean(&writer, "cuts_windows", options->cuts_windows);
     }
     lb_json_put_text(&writer, "fields", options->fields[0] != '\0' ? options->fields : NULL);
+    if (options->chat != NULL)
+    {
+        lb_json_put_text(&writer, "spans", spans_names[options->spans]);
+        lb_json_put_value(&writer, "chat", options->chat);
+    }
     lb_json_close(&writer);
     return hand_over(text, &buffer, writer.status);
 }
@@ -125,19 +135,45 @@ lobass_status lobass_fields_check(const char *text, lobass_error *error)
     return fields_set(&unused, text, error);
 }
 
+/* The template that was recorded, as it was. */
+static lobass_status chat_read(lobass_format_options *options, char **chat, const json_t *object,
+                               const char *where, lobass_error *error)
+{
+    unsigned spans = LOBASS_SPANS_PROMPT;
+    LB_TRY(read_choice(&spans, object, where, "spans", spans_names, error));
+    char *dumped = json_dumps(json_object_get(object, "chat"), 0);
+    *chat = dumped == NULL ? NULL : lb_copy_text(dumped, strlen(dumped), error);
+    free(dumped);
+    options->spans = (lobass_spans)spans;
+    options->template_name = "chat";
+    options->chat = *chat;
+    return *chat == NULL ? lb_fail_memory(error, 0) : LOBASS_OK;
+}
+
+static lobass_status template_read(lobass_format_options *options, char **chat,
+                                   const json_t *object, const char *where, lobass_error *error)
+{
+    const char *name = NULL;
+    const lb_template *chosen = NULL;
+    if (json_is_object(json_object_get(object, "chat")))
+    {
+        return chat_read(options, chat, object, where, error);
+    }
+    LB_TRY(lb_json_text(object, where, "template", false, &name, error));
+    LB_TRY(lb_template_find(&chosen, name, error));
+    options->template_name = lb_template_name(chosen);
+    return LOBASS_OK;
+}
+
 static lobass_status options_read(lobass_format_options *options, const json_t *object,
                                   const char *where, lobass_error *error)
 {
-    const char *name = NULL;
-    const char *fields = NULL;
-    const lb_template *chosen = NULL;
     int64_t max_length = 0;
     unsigned eos = 0;
     unsigned boundary = 0;
     unsigned turns = 0;
     unsigned scored = LOBASS_SCORED_RESPONSES;
-    LB_TRY(lb_json_text(object, where, "template", false, &name, error));
-    LB_TRY(lb_template_find(&chosen, name, error));
+    const char *fields = NULL;
     LB_TRY(lb_json_integer(object, where, "max_length", MAX_LENGTH_LEAST, UINT32_MAX, false,
                            &max_length, error));
     LB_TRY(read_choice(&eos, object, where, "eos", eos_names, error));
@@ -152,7 +188,6 @@ static lobass_status options_read(lobass_format_options *options, const json_t *
     }
     LB_TRY(lb_json_text(object, where, "fields", true, &fields, error));
     LB_TRY(fields_set(options, fields, error));
-    options->template_name = lb_template_name(chosen);
     options->max_length = (uint32_t)max_length;
     options->eos = (lobass_eos)eos;
     options->boundary = (lobass_boundary)boundary;
@@ -161,26 +196,33 @@ static lobass_status options_read(lobass_format_options *options, const json_t *
     return LOBASS_OK;
 }
 
-lobass_status lb_format_options_from_json(lobass_format_options *options, const char *text,
-                                          const char *where, lobass_error *error)
+lobass_status lb_format_options_from_json(lobass_format_options *options, char **chat,
+                                          const char *text, const char *where, lobass_error *error)
 {
     json_t *object = NULL;
+    *chat = NULL;
     LB_TRY(lb_json_parse(&object, text, strlen(text), where, error));
     *options = lobass_format_options_default();
-    const lobass_status status = options_read(options, object, where, error);
+    lobass_status status = options_read(options, object, where, error);
+    if (status == LOBASS_OK)
+    {
+        status = template_read(options, chat, object, where, error);
+    }
     json_decref(object);
     return status;
 }
 
-lobass_status lb_format_options_load(lobass_format_options *options, lb_store *store,
+lobass_status lb_format_options_load(lobass_format_options *options, char **chat, lb_store *store,
                                      lobass_error *error)
 {
     char *text = NULL;
+    *chat = NULL;
     *options = lobass_format_options_default();
     LB_TRY(lb_store_fact_load(&text, store, LB_FACT_OPTIONS, error));
     const lobass_status status =
-        text == NULL ? LOBASS_OK
-                     : lb_format_options_from_json(options, text, lb_store_path(store), error);
+        text == NULL
+            ? LOBASS_OK
+            : lb_format_options_from_json(options, chat, text, lb_store_path(store), error);
     free(text);
     return status;
 }
@@ -188,7 +230,9 @@ lobass_status lb_format_options_load(lobass_format_options *options, lb_store *s
 lobass_status lb_window_length_load(uint32_t *length, lb_store *store, lobass_error *error)
 {
     lobass_format_options options;
-    LB_TRY(lb_format_options_load(&options, store, error));
+    char *chat = NULL;
+    LB_TRY(lb_format_options_load(&options, &chat, store, error));
+    free(chat);
     *length = options.cuts_windows ? options.max_length : UINT32_MAX;
     return LOBASS_OK;
 }
@@ -199,18 +243,59 @@ int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config)
     return own >= 0 ? own : config->eos;
 }
 
-lobass_status lb_format_options_resolve(lobass_format_options *options,
-                                        const lobass_tokenizer *tokenizer, const lb_config *config,
+static bool is_built_in(const char *name)
+{
+    bool is_one = false;
+    for (size_t i = 0; lb_template_name_at(i) != NULL; i++)
+    {
+        is_one = is_one || strcmp(lb_template_name_at(i), name) == 0;
+    }
+    return is_one;
+}
+
+/* What only a chat template takes. */
+static lobass_status refuse_chat_options(const lobass_format_options *options, lobass_error *error)
+{
+    const char *found = options->n_template_variables > 0       ? "a template variable"
+                        : options->template_date != NULL        ? "a template date"
+                        : options->spans == LOBASS_SPANS_BLOCKS ? "spans of blocks"
+                                                                : NULL;
+    return found == NULL ? LOBASS_OK
+                         : lb_fail(error, LOBASS_BAD_ARGUMENT,
+                                   "%s is for chat templates, and the template is %s", found,
+                                   options->template_name);
+}
+
+static lobass_status template_resolve(lobass_format_options *options, char **chat,
+                                      const lb_format_model *model, lobass_error *error)
+{
+    const bool has_own = lb_tokenizer_special_ids(model->tokenizer).has_chat_template;
+    *chat = NULL;
+    if (options->template_name == NULL)
+    {
+        options->template_name = has_own ? "chat" : "alpaca";
+    }
+    if (options->chat != NULL)
+    {
+        return LOBASS_OK;
+    }
+    if (is_built_in(options->template_name))
+    {
+        return refuse_chat_options(options, error);
+    }
+    LB_TRY(lb_chat_read(chat, options, model->folder, error));
+    options->chat = *chat;
+    options->template_name = "chat";
+    return LOBASS_OK;
+}
+
+lobass_status lb_format_options_resolve(lobass_format_options *options, char **chat,
+                                        const lb_format_model *model,
                                         const lobass_observer *observer, lobass_error *error)
 {
-    const char *name = options->template_name;
-    const lb_template *chosen = NULL;
-    if (name == NULL && lb_tokenizer_special_ids(tokenizer).has_chat_template)
-    {
-        lb_observer_log(observer, LOBASS_LOG_WARNING,
-                        "this model has a chat template, which is not supported yet; using alpaca");
-    }
-    if (lb_tokenizer_special_ids(tokenizer).has_other_prefix)
+    const lb_config *config = model->config;
+    LB_TRY(template_resolve(options, chat, model, error));
+    if (options->chat == NULL && lb_tokenizer_special_ids(model->tokenizer).has_other_prefix)
     {
         lb_observer_log(
             observer, LOBASS_LOG_NOTE,
@@ -218,7 +303,8 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
             "transformers 4; the post_processor of tokenizer.json, which version 5 may follow "
             "instead, puts something else there");
     }
-    if (options->eos == LOBASS_EOS_COUNT && lb_end_token(tokenizer, config) < 0)
+    if (options->eos == LOBASS_EOS_COUNT && options->chat == NULL &&
+        lb_end_token(model->tokenizer, config) < 0)
     {
         lb_observer_log(
             observer, LOBASS_LOG_WARNING,
@@ -228,8 +314,10 @@ lobass_status lb_format_options_resolve(lobass_format_options *options,
     char fields[sizeof options->fields];
     memcpy(fields, options->fields, sizeof fields);
     LB_TRY(fields_set(options, fields, error));
-    LB_TRY(lb_template_find(&chosen, name != NULL ? name : "alpaca", error));
-    options->template_name = lb_template_name(chosen);
+    if (options->max_length == 0)
+    {
+        options->max_length = options->chat != NULL ? CHAT_MAX_LENGTH : ALPACA_MAX_LENGTH;
+    }
     if (options->max_length > config->max_length)
     {
         lb_observer_log(observer, LOBASS_LOG_NOTE,

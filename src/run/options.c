@@ -11,19 +11,16 @@
 #include <string.h>
 
 #define CHECKPOINT_SECONDS 60
-#define DEFAULT_MAX_LENGTH 512 /* tokens; the public Alpaca recipe */
-#define DEFAULT_FLOOR 1e-3     /* nats per token */
-#define DEFAULT_FRACTION 0.06  /* where the paper's selection beats the full data */
+#define DEFAULT_FLOOR 1e-3    /* nats per token */
+#define DEFAULT_FRACTION 0.06 /* where the paper's selection beats the full data */
 
 /* ---- defaults ---------------------------------------------------------------------------------
  */
 
 lobass_format_options lobass_format_options_default(void)
 {
-    return (lobass_format_options){.max_length = DEFAULT_MAX_LENGTH,
-                                   .eos = LOBASS_EOS_COUNT,
-                                   .boundary = LOBASS_BOUNDARY_SPLIT,
-                                   .turns = LOBASS_TURNS_ALL};
+    return (lobass_format_options){
+        .eos = LOBASS_EOS_COUNT, .boundary = LOBASS_BOUNDARY_SPLIT, .turns = LOBASS_TURNS_ALL};
 }
 
 lobass_prepare_options lobass_prepare_options_default(void)
@@ -77,7 +74,8 @@ lobass_run_options lobass_run_options_default(void)
 
 const char *lobass_template_name(size_t index)
 {
-    return lb_template_name_at(index);
+    const char *name = lb_template_name_at(index);
+    return name == NULL && (index == 0 || lb_template_name_at(index - 1) != NULL) ? "chat" : name;
 }
 
 bool lb_row_status_is_selectable(lobass_row_status status)

@@ -22,18 +22,27 @@
  * of it: it changes no row. */
 lobass_status lb_format_options_to_json(char **text, const lobass_format_options *options,
                                         lobass_error *error);
-/* WHERE opens the messages. template_name is a static string. */
-lobass_status lb_format_options_from_json(lobass_format_options *options, const char *text,
-                                          const char *where, lobass_error *error);
+/* WHERE opens the messages. template_name is a static string; *CHAT, which options->chat points to
+ * or which is NULL, is yours: free(). */
+lobass_status lb_format_options_from_json(lobass_format_options *options, char **chat,
+                                          const char *text, const char *where, lobass_error *error);
 /* Those that the rows of STORE were made with; the defaults where there are none yet. */
-lobass_status lb_format_options_load(lobass_format_options *options, lb_store *store,
+lobass_status lb_format_options_load(lobass_format_options *options, char **chat, lb_store *store,
                                      lobass_error *error);
 /* The most tokens that a window of STORE's rows has; UINT32_MAX where rows are never cut. */
 lobass_status lb_window_length_load(uint32_t *length, lb_store *store, lobass_error *error);
-/* Fills in what the model decides: the template where none was named (a chat template that is not
- * supported gives a warning and "alpaca") and max_length, cut at the model's limit. */
-lobass_status lb_format_options_resolve(lobass_format_options *options,
-                                        const lobass_tokenizer *tokenizer, const lb_config *config,
+/* A model as far as it decides how records become tokens. */
+typedef struct lb_format_model
+{
+    const char *folder; /* where its chat template is */
+    const lobass_tokenizer *tokenizer;
+    const lb_config *config;
+} lb_format_model;
+
+/* Fills in what the model decides: the template where none was named, a chat template's text, and
+ * max_length, cut at the model's limit. *CHAT as above. */
+lobass_status lb_format_options_resolve(lobass_format_options *options, char **chat,
+                                        const lb_format_model *model,
                                         const lobass_observer *observer, lobass_error *error);
 /* What ends a response: the tokenizer's own end token, else the configuration's; -1: none. */
 int32_t lb_end_token(const lobass_tokenizer *tokenizer, const lb_config *config);
@@ -71,18 +80,17 @@ lobass_status lb_recipe_from_json(lobass_train_options *options, char **targets,
                                   const char *where, lobass_error *error);
 
 /* Names of facts in a run's database. */
-#define LB_FACT_VERSION "lobass"                /* that began the run */
-#define LB_FACT_MODEL "model"                   /* the folder it was prepared for */
-#define LB_FACT_OPTIONS "options"               /* lb_format_options_to_json() */
-#define LB_FACT_TOKENIZER_HASH "tokenizer_hash" /* lb_tokenizer_hash(), 32 digits */
-#define LB_FACT_VOCABULARY "n_vocabulary"       /* of the model it was prepared for */
-#define LB_FACT_EOS "eos"                       /* the end token's id, -1: none */
-#define LB_FACT_SPELT \
-    "special_names" /* rows with names of special tokens in their text; else none */
+#define LB_FACT_VERSION "lobass"                 /* that began the run */
+#define LB_FACT_MODEL "model"                    /* the folder it was prepared for */
+#define LB_FACT_OPTIONS "options"                /* lb_format_options_to_json() */
+#define LB_FACT_TOKENIZER_HASH "tokenizer_hash"  /* lb_tokenizer_hash(), 32 digits */
+#define LB_FACT_VOCABULARY "n_vocabulary"        /* of the model it was prepared for */
+#define LB_FACT_EOS "eos"                        /* the end token's id, -1: none */
 #define LB_FACT_HIGHEST_ID "highest_id"          /* of all rows; once prepared */
 #define LB_FACT_TOKENIZATION "tokenization_hash" /* of all rows; only once prepared */
 #define LB_FACT_SOURCE_STATE "source.%u.state"   /* source_state.c; once it was read to its end */
 #define LB_FACT_IGNORED "ignored"                /* lb_ignored_save(); where a field is ignored */
+#define LB_FACT_NOTES "notes"                    /* of how many rows each is told, in order */
 #define LB_FACT_SELECTION "selection"            /* options of the latest selection, JSON */
 #define LB_FACT_REFERENCE_RECIPE "reference.recipe" /* lb_recipe_to_json() of RUN/reference */
 

@@ -158,9 +158,8 @@ static double jaccard(const shingles *a, const shingles *b)
 /* ---- what the template says in every row ------------------------------------------------------
  */
 
-static lobass_status rendering_add(shingles *common, const lb_template *chosen,
-                                   const lobass_tokenizer *tokenizer, const char *input,
-                                   lobass_error *error)
+static lobass_status rendering_add(shingles *common, lb_renderer *renderer, lb_row_tokens *tokens,
+                                   const char *input, lobass_error *error)
 {
     static const shingles none = {0};
     lb_message messages[] = {
@@ -170,18 +169,22 @@ static lobass_status rendering_add(shingles *common, const lb_template *chosen,
     const lb_conversation conversation = {.messages = messages, .n_messages = 2};
     lb_arena arena = {0};
     lb_rendering rendering;
-    int32_t *ids = NULL;
-    size_t n_ids = 0;
-    lobass_status status = LOBASS_OK;
-    LB_TRY_GOTO(lb_template_render(&rendering, chosen, &conversation, &arena, error));
-    LB_TRY_GOTO(
-        lobass_tokenizer_encode(&ids, &n_ids, tokenizer, rendering.text, rendering.size, error));
-    if (n_ids >= SHINGLE_TOKENS) /* fewer say nothing of a row that they are part of */
+    lb_token_list list;
+    lobass_status status = lb_renderer_render(renderer, &rendering, &conversation, &arena, error);
+    if (status == LOBASS_BAD_FORMAT) /* a chat template that has nothing to say of nothing */
     {
-        status = shingles_add(common, ids, n_ids, &none, error);
+        status = LOBASS_OK;
+        goto done;
+    }
+    LB_TRY_GOTO(status);
+    LB_TRY_GOTO(lb_row_tokens_make(tokens, &list, &rendering,
+                                   (lb_row_rule){.is_joint = true, .is_continued = true}, error));
+    const size_t n_bos = list.count > 0 && (list.flags[0] & LOBASS_TOKEN_BOS) != 0 ? 1 : 0;
+    if (list.count - n_bos >= SHINGLE_TOKENS) /* fewer say nothing of a row that they are part of */
+    {
+        status = shingles_add(common, list.ids + n_bos, list.count - n_bos, &none, error);
     }
 done:
-    free(ids);
     lb_arena_free(&arena);
     return status;
 }
@@ -189,22 +192,31 @@ done:
 static lobass_status template_read(lb_near_duplicates *near, lobass_error *error)
 {
     lobass_format_options options;
-    const lb_template *chosen = NULL;
+    lb_template *chosen = NULL;
+    lb_renderer *renderer = NULL;
+    lb_row_tokens *tokens = NULL;
     lobass_tokenizer *tokenizer = NULL;
+    char *chat = NULL;
     lobass_status status = LOBASS_OK;
-    LB_TRY(lb_format_options_load(&options, near->store, error));
-    LB_TRY(lb_template_find(&chosen, options.template_name, error));
     char *path = lb_path_join(lb_store_path(near->store), LB_RUN_TOKENIZER, error);
     if (path == NULL)
     {
         return LOBASS_OUT_OF_MEMORY;
     }
+    LB_TRY_GOTO(lb_format_options_load(&options, &chat, near->store, error));
     LB_TRY_GOTO(lobass_tokenizer_load(&tokenizer, path, error));
-    LB_TRY_GOTO(rendering_add(&near->common, chosen, tokenizer, NULL, error));
-    LB_TRY_GOTO(rendering_add(&near->common, chosen, tokenizer, "", error));
+    LB_TRY_GOTO(lb_template_open(&chosen, &options, error));
+    LB_TRY_GOTO(lb_renderer_create(&renderer, chosen, tokenizer, error));
+    LB_TRY_GOTO(lb_row_tokens_create(&tokens, tokenizer, -1, SIZE_MAX, error));
+    LB_TRY_GOTO(rendering_add(&near->common, renderer, tokens, NULL, error));
+    LB_TRY_GOTO(rendering_add(&near->common, renderer, tokens, "", error));
     sort_once(&near->common);
 done:
+    lb_row_tokens_free(tokens);
+    lb_renderer_free(renderer);
+    lb_template_close(chosen);
     lobass_tokenizer_free(tokenizer);
+    free(chat);
     free(path);
     return status;
 }

@@ -69,6 +69,7 @@ static lobass_status sources_read(lobass_run *run, lobass_error *error)
 static lobass_status facts_read(lobass_run *run, lobass_error *error)
 {
     lobass_format_options options;
+    char *chat = NULL;
     const char *path = lb_store_path(run->store);
     LB_TRY(lb_store_fact_load(&run->model_path, run->store, LB_FACT_MODEL, error));
     LB_TRY(lb_store_fact_load(&run->options_json, run->store, LB_FACT_OPTIONS, error));
@@ -77,7 +78,8 @@ static lobass_status facts_read(lobass_run *run, lobass_error *error)
         return lb_fail(error, LOBASS_NOT_FOUND,
                        "%s: an empty run: its `prepare` was stopped before it began", path);
     }
-    LB_TRY(lb_format_options_from_json(&options, run->options_json, path, error));
+    LB_TRY(lb_format_options_from_json(&options, &chat, run->options_json, path, error));
+    free(chat);
     run->template_name = options.template_name;
     return lb_store_fact_load(&run->tokenization_hash, run->store, LB_FACT_TOKENIZATION, error);
 }
@@ -364,6 +366,13 @@ static lobass_status row_result_read(lobass_row_result *result, lobass_run *run,
     LB_TRY(lb_selection_recall(&rules, &result->has_selection, run->store, error));
     LB_TRY(lb_row_scores_compute(&result->scores, run->store, &rules, row, error));
     LB_TRY(lb_reason_find(&run->reason, &result->scores, &rules, run->store, row, error));
+    if (lb_row_status_is_selectable(result->scores.status))
+    {
+        lobass_row stored; /* what is to be known of it all the same */
+        LB_TRY(lb_store_row_load(&stored, run->store, row, error));
+        LB_TRY(
+            lb_buffer_append_text(&run->reason, stored.reason != NULL ? stored.reason : "", error));
+    }
     result->reason = run->reason.size > 0 ? run->reason.data : NULL;
     return result->has_selection ? lb_store_selection_row_load(&result->rank, &result->is_selected,
                                                                run->store, row, error)

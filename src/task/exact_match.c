@@ -123,6 +123,10 @@ static lobass_status generate(matcher *m, const lobass_observer *observer, lobas
     generate.n_data = options->n_data;
     generate.template_name = options->template_name;
     generate.fields = options->fields;
+    generate.template_variables = options->template_variables;
+    generate.n_template_variables = options->n_template_variables;
+    generate.template_date = options->template_date;
+    generate.chat = options->chat;
     generate.max_tokens = options->max_tokens;
     generate.batch_size = options->batch_size;
     generate.dtype = options->dtype;

@@ -146,8 +146,7 @@ void lb_freeze_batch_freeze(lb_freeze_batch *batch, size_t index, lb_freezer *fr
     const lb_record *record = &place->record;
     memset(row, 0, sizeof *row);
     place->status = lb_freezer_freeze(freezer, row, record, &place->error);
-    place->frozen.spelt =
-        row->status == LOBASS_ROW_BAD_RECORD ? (lb_spelt){0, -1} : lb_freezer_spelt(freezer);
+    place->frozen.notes = lb_freezer_notes(freezer);
     row->record = record->index;
     row->line = record->line;
     row->offset = record->offset;

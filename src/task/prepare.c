@@ -94,11 +94,11 @@ static lobass_status result_fill(lb_preparer *p, lobass_prepare_result *result, 
     LB_TRY(lb_store_counts_load(&counts, p->store, error));
     memset(result, 0, sizeof *result);
     result->n_records = counts.n_rows;
-    result->n_special_names = p->n_spelt;
     memcpy(result->statuses, counts.statuses, sizeof result->statuses);
     result->n_tokens = counts.n_tokens;
     result->n_scored_tokens = counts.n_scored;
     LB_TRY(lb_ignored_load(&result->ignored, p->store, error));
+    LB_TRY(lb_prepare_notes_load(result->notes, p->store, error));
     return lb_step_seconds_load(&result->elapsed_seconds, p->store, "prepare", error);
 }
 
@@ -179,7 +179,6 @@ static lobass_status prepare_with(lb_preparer *p, lobass_prepare_result *result,
     LB_TRY(lb_prepare_model_read(p, error));
     LB_TRY(store_open(p, &has_begun, error));
     LB_TRY(lb_step_clock_begin(&p->clock, p->store, "prepare", error));
-    LB_TRY(lb_prepare_spelt_load(p, error));
     LB_TRY(lb_store_fact_load(&tokenization, p->store, LB_FACT_TOKENIZATION, error));
     const bool is_done = tokenization != NULL;
     free(tokenization);
@@ -229,6 +228,7 @@ lobass_status lb_prepare_keep(const lobass_prepare_options *options,
     lb_store_sources_free(p.sources, options->n_data);
     lobass_tokenizer_free(p.tokenizer);
     free(p.format_json);
+    free(p.chat);
     return status;
 }
 

@@ -15,7 +15,8 @@ lobass_status lb_prepare_model_read(lb_preparer *p, lobass_error *error)
     LB_TRY(lobass_tokenizer_load(&p->tokenizer, p->options->model, error));
     lb_hash_text(lb_tokenizer_hash(p->tokenizer), p->tokenizer_hash);
     p->format = p->options->format;
-    LB_TRY(lb_format_options_resolve(&p->format, p->tokenizer, &p->config, p->observer, error));
+    const lb_format_model model = {p->options->model, p->tokenizer, &p->config};
+    LB_TRY(lb_format_options_resolve(&p->format, &p->chat, &model, p->observer, error));
     return lb_format_options_to_json(&p->format_json, &p->format, error);
 }
 
@@ -74,6 +75,34 @@ static lobass_status compare_tokenizer(lb_preparer *p, const char *recorded, lob
     return LOBASS_OK;
 }
 
+/* The chat template that was recorded stands, whatever is in the model's folder by now. */
+static lobass_status chat_keep(lb_preparer *p, const char *recorded_json, lobass_error *error)
+{
+    lobass_format_options recorded;
+    char *chat = NULL;
+    bool is_changed = false;
+    LB_TRY(lb_format_options_from_json(&recorded, &chat, recorded_json, p->options->run, error));
+    lobass_status status = LOBASS_OK;
+    if (p->chat != NULL && chat != NULL)
+    {
+        LB_TRY_GOTO(lb_chat_keep(&p->chat, chat, &p->options->format, &is_changed, error));
+        p->format.chat = p->chat;
+        free(p->format_json);
+        p->format_json = NULL;
+        LB_TRY_GOTO(lb_format_options_to_json(&p->format_json, &p->format, error));
+    }
+    if (is_changed)
+    {
+        lb_observer_log(p->observer, LOBASS_LOG_WARNING,
+                        "%s: the chat template of %s is another one by now; the run goes on with "
+                        "the one that it began with",
+                        p->options->run, p->options->model);
+    }
+done:
+    free(chat);
+    return status;
+}
+
 lobass_status lb_prepare_compare(lb_preparer *p, bool *has_begun, lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
@@ -88,6 +117,7 @@ lobass_status lb_prepare_compare(lb_preparer *p, bool *has_begun, lobass_error *
     {
         goto done;
     }
+    LB_TRY_GOTO(chat_keep(p, options, error));
     LB_TRY_GOTO(lb_options_compare(options, p->format_json, p->options->run, error));
     LB_TRY_GOTO(compare_tokenizer(p, tokenizer, error));
     LB_TRY_GOTO(compare_number(p, LB_FACT_VOCABULARY, (int64_t)p->config.n_vocabulary, error));

@@ -93,50 +93,6 @@ static void warn_bad_records(lb_preparer *p, cargo *stored)
     }
 }
 
-/* ---- names of special tokens -------------------------------------------------------------------
- */
-
-lobass_status lb_prepare_spelt_load(lb_preparer *p, lobass_error *error)
-{
-    char *text = NULL;
-    LB_TRY(lb_store_fact_load(&text, p->store, LB_FACT_SPELT, error));
-    p->n_spelt = text == NULL ? 0 : strtoull(text, NULL, 10);
-    free(text);
-    return LOBASS_OK;
-}
-
-/* In the transaction that stores the batch. */
-static lobass_status spelt_save(lb_preparer *p, const cargo *stored, lobass_error *error)
-{
-    const uint64_t n_before = p->n_spelt;
-    char text[32];
-    for (size_t i = 0; i < lb_freeze_batch_count(stored->batch); i++)
-    {
-        p->n_spelt += lb_freeze_batch_at(stored->batch, i)->spelt.count > 0 ? 1 : 0;
-    }
-    (void)snprintf(text, sizeof text, "%" PRIu64, p->n_spelt);
-    return p->n_spelt == n_before ? LOBASS_OK
-                                  : lb_store_fact_save(p->store, LB_FACT_SPELT, text, error);
-}
-
-/* The first of a call, in the calling thread. */
-static void warn_spelt(lb_preparer *p, const cargo *stored)
-{
-    for (size_t i = 0; i < lb_freeze_batch_count(stored->batch) && !p->has_warned_spelt; i++)
-    {
-        const lb_frozen *frozen = lb_freeze_batch_at(stored->batch, i);
-        if (frozen->spelt.count > 0)
-        {
-            p->has_warned_spelt = true;
-            lb_observer_log(p->observer, LOBASS_LOG_WARNING,
-                            "%s:%" PRIu64 ": \"%s\" in a record's own text is letters, not the "
-                            "special token",
-                            p->options->data[frozen->row.source], frozen->row.line,
-                            lobass_tokenizer_piece(p->tokenizer, frozen->spelt.id));
-        }
-    }
-}
-
 /* ---- what is known of the rows ----------------------------------------------------------------
  */
 
@@ -148,6 +104,39 @@ static void row_account(lb_preparer *p, lb_hash hash, int32_t highest_id)
     lb_hasher_update(p->rows_hash, text, sizeof text);
     p->highest_id = highest_id > p->highest_id ? highest_id : p->highest_id;
     p->n_rows++;
+}
+
+/* ---- what is told of them ----------------------------------------------------------------------
+ */
+
+lobass_status lb_prepare_notes_load(uint64_t notes[LOBASS_NOTE_COUNT], lb_store *store,
+                                    lobass_error *error)
+{
+    char *text = NULL;
+    memset(notes, 0, LOBASS_NOTE_COUNT * sizeof *notes);
+    LB_TRY(lb_store_fact_load(&text, store, LB_FACT_NOTES, error));
+    char *at = text;
+    for (size_t i = 0; i < LOBASS_NOTE_COUNT && at != NULL; i++)
+    {
+        notes[i] = strtoull(at, &at, 10);
+    }
+    free(text);
+    return LOBASS_OK;
+}
+
+/* Runs of which there is nothing to tell keep no fact of it. */
+static lobass_status notes_save(const lb_preparer *p, lobass_error *error)
+{
+    char text[32 * LOBASS_NOTE_COUNT];
+    size_t used = 0;
+    uint64_t any = 0;
+    for (size_t i = 0; i < LOBASS_NOTE_COUNT; i++)
+    {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%" PRIu64, i > 0 ? " " : "",
+                                 p->notes[i]);
+        any |= p->notes[i];
+    }
+    return any == 0 ? LOBASS_OK : lb_store_fact_save(p->store, LB_FACT_NOTES, text, error);
 }
 
 /* ---- rows of an earlier call ------------------------------------------------------------------
@@ -294,6 +283,10 @@ static lobass_status row_save(lb_preparer *p, cargo *stored, size_t index, lobas
     {
         return fail_bad_record(p, row, error);
     }
+    for (size_t i = 0; i < LOBASS_NOTE_COUNT; i++)
+    {
+        p->notes[i] += frozen->notes >> i & 1U;
+    }
     LB_TRY(lb_store_row_save(p->store, row, error));
     row_account(p, frozen->hash, frozen->highest_id);
     const char *name = frozen->ignored;
@@ -321,9 +314,9 @@ static lobass_status batch_store(lb_preparer *p, cargo *stored, lobass_error *er
     {
         LB_TRY_GOTO(lb_source_state_save(p->store, stored->source, &stored->state, error));
     }
-    LB_TRY_GOTO(spelt_save(p, stored, error));
     LB_TRY_GOTO(p->ignored.n_fields > 0 ? lb_ignored_save(&p->ignored, p->store, error)
                                         : LOBASS_OK);
+    LB_TRY_GOTO(notes_save(p, error));
     LB_TRY_GOTO(lb_step_clock_save(&p->clock, p->store, error));
     LB_TRY_GOTO(lb_store_commit(p->store, error));
 done:
@@ -403,7 +396,6 @@ static lobass_status stored_report(lb_preparer *p, cargo *stored, lobass_error *
         n_tokens += lb_freeze_batch_at(stored->batch, i)->row.n_tokens;
     }
     warn_bad_records(p, stored);
-    warn_spelt(p, stored);
     return lb_stage_advance(&p->stage, p->n_rows, n_tokens, NAN, error);
 }
 
@@ -503,6 +495,7 @@ lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error)
     LB_TRY(hash_begin(p, error));
     LB_TRY(lb_store_row_count(&n_stored, p->store, error));
     LB_TRY(lb_ignored_load(&p->ignored, p->store, error));
+    LB_TRY(lb_prepare_notes_load(p->notes, p->store, error));
     lb_stage_begin(&p->stage, p->observer, "prepare", "records", n_stored, 0);
     LB_TRY_GOTO(maker_fill(&m, error));
     LB_TRY_GOTO(stored_take_up(&m, n_stored, error));
@@ -511,12 +504,6 @@ lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error)
     {
         lb_observer_log(p->observer, LOBASS_LOG_WARNING, "%s: %" PRIu64 " bad records in all",
                         p->options->run, p->n_bad);
-    }
-    if (p->n_spelt > 1)
-    {
-        lb_observer_log(p->observer, LOBASS_LOG_WARNING,
-                        "%s: %" PRIu64 " records in all with names of special tokens in their text",
-                        p->options->run, p->n_spelt);
     }
 done:
     maker_release(&m);

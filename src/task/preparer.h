@@ -14,12 +14,12 @@
 typedef struct lb_frozen
 {
     lobass_row row;
-    lb_spelt spelt;
     lb_hash hash;        /* lb_row_hash() */
     int32_t highest_id;  /* -1: no token */
     const char *ignored; /* [n_ignored] names of fields that nothing reads, one behind the other,
                             each with its NUL */
     size_t n_ignored;
+    uint32_t notes; /* lb_freezer_notes() */
 } lb_frozen;
 
 typedef struct lb_freeze_batch lb_freeze_batch;
@@ -51,6 +51,7 @@ typedef struct lb_preparer
     const lobass_observer *observer;
     lobass_format_options format; /* with the model's defaults filled in */
     char *format_json;
+    char *chat; /* that format.chat points to, or NULL */
     lb_config config;
     lobass_tokenizer *tokenizer;
     char tokenizer_hash[LB_HASH_TEXT_SIZE];
@@ -61,12 +62,11 @@ typedef struct lb_preparer
     lb_stage stage;
     /* What is known of the rows that are stored. */
     uint64_t n_rows, n_bad;
-    uint64_t n_spelt; /* rows with names of special tokens in their own text */
-    bool has_warned_spelt;
     lobass_ignored ignored;
     lb_duplicates duplicates;
     lb_hasher *rows_hash; /* over tokenizer, options and rows, in order */
     int32_t highest_id;
+    uint64_t notes[LOBASS_NOTE_COUNT]; /* rows of which each is told */
 } lb_preparer;
 
 /* ---- what is recorded of it (prepare_record.c) -------------------------------------------------
@@ -82,10 +82,11 @@ lobass_status lb_prepare_record(const lb_preparer *p, lobass_error *error);
 /* ---- its rows (prepare_rows.c) -----------------------------------------------------------------
  */
 
-/* How many rows of earlier calls have names of special tokens. */
-lobass_status lb_prepare_spelt_load(lb_preparer *p, lobass_error *error);
 /* Goes through the rows that an earlier call stored and makes all that are missing. */
 lobass_status lb_prepare_rows(lb_preparer *p, lobass_error *error);
+/* What is told of the rows of a run, of how many each. */
+lobass_status lb_prepare_notes_load(uint64_t notes[LOBASS_NOTE_COUNT], lb_store *store,
+                                    lobass_error *error);
 /* Fails with the first bad record among the stored rows. */
 lobass_status lb_prepare_check_strict(const lb_preparer *p, lobass_error *error);
 

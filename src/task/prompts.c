@@ -6,24 +6,34 @@
 #include "task/prompts.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 lobass_status lb_prompts_open(lb_prompts *prompts, const lobass_generate_options *options,
                               const lobass_tokenizer *tokenizer, const lb_config *config,
                               const lobass_observer *observer, lobass_error *error)
 {
-    const lb_template *chosen = NULL;
+    prompts->options = options;
+    prompts->longest = config->max_length;
     if (options->prompt == NULL || options->template_name != NULL)
     {
+        const lb_format_model model = {options->model, tokenizer, config};
+        char *chat = NULL;
         lobass_format_options format = lobass_format_options_default();
         format.template_name = options->template_name;
         format.max_length = (uint32_t)config->max_length;
         format.eos = LOBASS_EOS_SKIP; /* nothing is learned here */
-        LB_TRY(lb_format_options_resolve(&format, tokenizer, config, observer, error));
-        LB_TRY(lb_template_find(&chosen, format.template_name, error));
+        format.template_variables = options->template_variables;
+        format.n_template_variables = options->n_template_variables;
+        format.template_date = options->template_date;
+        format.chat = options->chat;
+        lobass_status status = lb_format_options_resolve(&format, &chat, &model, observer, error);
+        status = status == LOBASS_OK ? lb_template_open(&prompts->chosen, &format, error) : status;
+        free(chat);
+        LB_TRY(status);
     }
     prompts->options = options;
     prompts->longest = config->max_length;
-    LB_TRY(lb_prompter_create(&prompts->prompter, tokenizer, chosen,
+    LB_TRY(lb_prompter_create(&prompts->prompter, tokenizer, prompts->chosen,
                               lb_end_token(tokenizer, config), config->n_vocabulary, error));
     return lb_prompter_map(prompts->prompter, options->fields, error);
 }
@@ -32,6 +42,7 @@ void lb_prompts_close(lb_prompts *prompts)
 {
     lb_record_reader_close(prompts->reader);
     lb_prompter_free(prompts->prompter);
+    lb_template_close(prompts->chosen);
     *prompts = (lb_prompts){0};
 }
 

@@ -11,6 +11,7 @@
 typedef struct lb_prompts
 {
     const lobass_generate_options *options;
+    lb_template *chosen; /* NULL: texts as they stand */
     lb_prompter *prompter;
     lb_record_reader *reader; /* of data[source], or NULL */
     size_t source;

@@ -255,17 +255,18 @@ static lobass_status partial_open(const lobass_train_options *options, const pla
  */
 
 /* Held-out data are made as the rows that are trained on were. */
-static lobass_status format_find(lobass_format_options *format, const lobass_train_options *options,
-                                 lobass_error *error)
+static lobass_status format_find(lobass_format_options *format, char **chat,
+                                 const lobass_train_options *options, lobass_error *error)
 {
     lb_store *store = NULL;
+    *chat = NULL;
     *format = options->format;
     if (options->run == NULL)
     {
         return LOBASS_OK;
     }
     LB_TRY(lb_store_open(&store, options->run, LB_STORE_READ, error));
-    const lobass_status status = lb_format_options_load(format, store, error);
+    const lobass_status status = lb_format_options_load(format, chat, store, error);
     lb_store_close(store);
     return status;
 }
@@ -277,14 +278,17 @@ static lobass_status rows_prepare(const lobass_train_options *options, const cha
 {
     lobass_prepare_options prepare = lobass_prepare_options_default();
     lobass_prepare_result result;
-    LB_TRY(format_find(&prepare.format, options, error));
+    char *chat = NULL;
+    LB_TRY(format_find(&prepare.format, &chat, options, error));
     prepare.model = options->model;
     prepare.data = data;
     prepare.n_data = n_data;
     prepare.run = folder;
     prepare.format.cuts_windows = true;
     prepare.n_threads = options->n_threads;
-    LB_TRY(lobass_prepare(&prepare, observer, &result, error));
+    const lobass_status status = lobass_prepare(&prepare, observer, &result, error);
+    free(chat);
+    LB_TRY(status);
     lb_ignored_log(&result.ignored, observer);
     return LOBASS_OK;
 }

@@ -417,8 +417,60 @@ static size_t skip_space(lb_view text, size_t offset)
     return offset;
 }
 
+/* The first literal that ends behind OFFSET. */
+static size_t literal_find(const lb_special_rule *rule, size_t offset)
+{
+    size_t low = 0;
+    size_t high = rule->n_literals;
+    while (low < high)
+    {
+        const size_t middle = low + (high - low) / 2;
+        const bool is_before = rule->literals[middle].end <= offset;
+        low = is_before ? middle + 1 : low;
+        high = is_before ? high : middle;
+    }
+    return low;
+}
+
+/* Of a normalised text without ends nothing is known: there, no special token is taken anyway. */
+static bool is_literal(const lb_special_rule *rule, lb_view text, bool is_normalized,
+                       lb_range range)
+{
+    if (rule->n_literals == 0 || range.from == range.to || (is_normalized && text.ends == NULL))
+    {
+        return rule->n_literals > 0;
+    }
+    size_t first = 0;
+    size_t end = 0;
+    if (text.ends != NULL) /* of the character that the first byte comes from there is one byte */
+    {
+        first = text.ends[range.from] - 1;
+        end = text.ends[range.to - 1];
+    }
+    else
+    {
+        first = (size_t)(text.data - rule->begin) + range.from;
+        end = first + (range.to - range.from);
+    }
+    const size_t literal = literal_find(rule, first);
+    return literal < rule->n_literals && rule->literals[literal].start < end;
+}
+
+bool lb_added_tokens_normalize_special(const lb_added_tokens *added)
+{
+    for (size_t i = 0; i < added->n_tokens; i++)
+    {
+        if (added->tokens[i].is_special && added->tokens[i].is_normalized)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_view text,
-                          bool takes_special, lb_added_cursor *cursor, lb_range *range, int32_t *id)
+                          lb_special_rule *rule, lb_added_cursor *cursor, lb_range *range,
+                          int32_t *id)
 {
     int32_t index;
 
@@ -426,15 +478,16 @@ bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_
     {
         const lb_added_token *token = &added->tokens[index];
         cursor->searched = range->to;
-        if (token->is_single_word &&
-            (is_word_before(text, range->from) || is_word_after(text, range->to)))
+        const bool is_spelt =
+            token->is_special && is_literal(rule, text, trie == &added->normalized, *range);
+        rule->n_spelt += is_spelt;
+        if (token->is_special && (is_spelt || !rule->takes_special))
         {
             continue;
         }
-        if (token->is_special && !takes_special)
+        if (token->is_single_word &&
+            (is_word_before(text, range->from) || is_word_after(text, range->to)))
         {
-            cursor->n_spelt++;
-            cursor->spelt = token->id;
             continue;
         }
         if (token->strips_left)
@@ -451,4 +504,31 @@ bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_
         return true;
     }
     return false;
+}
+
+bool lb_tokenizer_find_special(const lobass_tokenizer *tokenizer, const char *text,
+                               size_t size_bytes, size_t *at, lb_stretch *found)
+{
+    const lb_added_tokens *added = &tokenizer->added;
+    const lb_trie *const tries[] = {&added->plain, &added->normalized};
+    size_t nearest = SIZE_MAX;
+    for (size_t t = 0; t < 2; t++)
+    {
+        size_t searched = *at;
+        lb_range range;
+        int32_t index = 0;
+        while (lb_trie_find(tries[t], text, size_bytes, searched, &range, &index))
+        {
+            const lb_added_token *token = &added->tokens[index];
+            searched = range.to;
+            if (token->is_special || token->id == tokenizer->special.eos)
+            {
+                *found = range.from < nearest ? (lb_stretch){range.from, range.to} : *found;
+                nearest = range.from < nearest ? range.from : nearest;
+                break;
+            }
+        }
+    }
+    *at = nearest < SIZE_MAX ? found->end : size_bytes;
+    return nearest < SIZE_MAX;
 }

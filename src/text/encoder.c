@@ -21,8 +21,10 @@
 struct lb_encoder
 {
     const lobass_tokenizer *tokenizer;
-    bool takes_special;
-    lb_spelt spelt;
+    lb_special_rule rule;
+    bool normalizes_special; /* there are special tokens that are looked for in normalised text */
+    lb_added_place *places;  /* of the latest encoding */
+    size_t n_places, place_capacity;
     lb_scratch scratch;
     lb_bpe_work work;
     lb_word_cache cache;
@@ -40,6 +42,7 @@ typedef struct run
     lb_ids *ids;
     bool is_joint;
     bool is_behind_added; /* the last token was an added one */
+    size_t first_id;      /* of IDS: the first one of this encoding */
     lobass_error *error;
 } run;
 
@@ -77,7 +80,8 @@ lobass_status lb_encoder_create(lb_encoder **encoder, const lobass_tokenizer *to
         return LOBASS_OUT_OF_MEMORY;
     }
     made->tokenizer = tokenizer;
-    made->takes_special = takes_special;
+    made->rule.takes_special = takes_special;
+    made->normalizes_special = lb_added_tokens_normalize_special(&tokenizer->added);
     const lobass_status status = lb_scratch_init(&made->scratch, error);
     if (status != LOBASS_OK)
     {
@@ -97,8 +101,28 @@ void lb_encoder_free(lb_encoder *encoder)
         lb_word_cache_free(&encoder->cache);
         free(encoder->identity);
         free(encoder->ends);
+        free(encoder->places);
         free(encoder);
     }
+}
+
+void lb_encoder_set_literals(lb_encoder *encoder, bool takes_special, const lb_stretch *literals,
+                             size_t n_literals)
+{
+    encoder->rule.takes_special = takes_special;
+    encoder->rule.literals = literals;
+    encoder->rule.n_literals = n_literals;
+}
+
+size_t lb_encoder_count_spelt(const lb_encoder *encoder)
+{
+    return encoder->rule.n_spelt;
+}
+
+const lb_added_place *lb_encoder_added(const lb_encoder *encoder, size_t *n_places)
+{
+    *n_places = encoder->n_places;
+    return encoder->places;
 }
 
 /* The ends of the first SIZE bytes of a text as it is. */
@@ -190,6 +214,24 @@ static lobass_status encode_gap(run *r, lb_view gap, lb_scope scope)
 /* ---- added tokens
  * ------------------------------------------------------------------------------------- */
 
+/* Notes where the added token that comes next stands, if that is known without tracking. */
+static lobass_status place_add(run *r, lb_view text, lb_range range)
+{
+    lb_encoder *encoder = r->encoder;
+    if (encoder->rule.begin == NULL || r->is_joint)
+    {
+        return LOBASS_OK;
+    }
+    void *places = encoder->places;
+    LB_TRY(lb_list_reserve(&places, &encoder->place_capacity, encoder->n_places + 1,
+                           sizeof *encoder->places, r->error));
+    encoder->places = places;
+    const size_t from = (size_t)(text.data - encoder->rule.begin);
+    encoder->places[encoder->n_places++] =
+        (lb_added_place){r->ids->count - r->first_id, from + range.from, from + range.to};
+    return LOBASS_OK;
+}
+
 typedef lobass_status (*between_function)(run *r, lb_view text, lb_scope scope);
 
 /* Appends the added tokens of TRIE in TEXT and gives what is between them to BETWEEN. */
@@ -201,22 +243,18 @@ static lobass_status cut_added(run *r, const lb_trie *trie, lb_view text, lb_sco
     lb_range range;
     int32_t id;
 
-    while (lb_added_tokens_next(&r->tokenizer->added, trie, text, r->encoder->takes_special,
-                                &cursor, &range, &id))
+    while (lb_added_tokens_next(&r->tokenizer->added, trie, text, &r->encoder->rule, &cursor,
+                                &range, &id))
     {
         if (done < range.from)
         {
             LB_TRY(between(r, lb_view_slice(text, done, range.from), scope));
         }
+        LB_TRY(trie == &r->tokenizer->added.plain ? place_add(r, text, range) : LOBASS_OK);
         LB_TRY(append_token(r, id, lb_view_end(text, range.to)));
         r->is_behind_added = true;
         scope = (lb_scope){.takes_prefix = true, .is_origin = false};
         done = range.to;
-    }
-    if (cursor.n_spelt > 0)
-    {
-        r->encoder->spelt.count += cursor.n_spelt;
-        r->encoder->spelt.id = cursor.spelt;
     }
     return done < text.size ? between(r, lb_view_slice(text, done, text.size), scope) : LOBASS_OK;
 }
@@ -261,7 +299,7 @@ static lobass_status check_text(const char *text, size_t size_bytes, const size_
 static lobass_status encode_split(run *r, lb_view text, const size_t *splits, size_t n_splits,
                                   size_t *n_before)
 {
-    const size_t first_id = r->ids->count;
+    const size_t first_id = r->first_id;
     size_t from = 0;
 
     for (size_t i = 0; i <= n_splits; i++)
@@ -289,8 +327,6 @@ static lobass_status encode_joint(run *r, lb_view text, const size_t *splits, si
     const lb_scope scope = {.takes_prefix = true, .is_origin = true};
     size_t n_tokens = 0;
 
-    LB_TRY(prepare_identity(encoder, text.size, r->error));
-    text.ends = encoder->identity;
     encoder->n_ends = 0;
     LB_TRY(cut_added(r, &r->tokenizer->added.plain, text, scope, encode_section));
     for (size_t i = 0; i < n_splits; i++)
@@ -309,18 +345,22 @@ lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *te
                                 bool is_joint, size_t *n_before, lobass_error *error)
 {
     const bool counts = is_joint && n_splits > 0 && n_before != NULL;
-    run r = {encoder, encoder->tokenizer, ids, counts, false, error};
-    const lb_view view = {size_bytes == 0 ? "" : text, size_bytes, NULL};
+    const bool is_tracked = counts || (encoder->normalizes_special &&
+                                       encoder->rule.n_literals > 0 && encoder->rule.takes_special);
+    run r = {encoder, encoder->tokenizer, ids, counts, false, ids->count, error};
+    lb_view view = {size_bytes == 0 ? "" : text, size_bytes, NULL};
 
-    encoder->spelt = (lb_spelt){0, -1};
     LB_TRY(check_text(view.data, size_bytes, splits, n_splits, error));
+    encoder->rule.begin = view.data;
+    encoder->rule.n_spelt = 0;
+    encoder->n_places = 0;
+    if (is_tracked)
+    {
+        LB_TRY(prepare_identity(encoder, size_bytes, error));
+        view.ends = encoder->identity;
+    }
     return counts ? encode_joint(&r, view, splits, n_splits, n_before)
                   : encode_split(&r, view, splits, is_joint ? 0 : n_splits, n_before);
-}
-
-lb_spelt lb_encoder_spelt(const lb_encoder *encoder)
-{
-    return encoder->spelt;
 }
 
 lobass_status lobass_tokenizer_encode(int32_t **ids, size_t *n_ids,

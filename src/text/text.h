@@ -27,6 +27,12 @@ void lb_ids_free(lb_ids *ids);
  * loading and is shared by any number of encoders. */
 typedef struct lb_encoder lb_encoder;
 
+/* A stretch of a text, in bytes. */
+typedef struct lb_stretch
+{
+    size_t start, end;
+} lb_stretch;
+
 /* TAKES_SPECIAL: a special token's name in a text is that token, as the Hugging Face library has it
  * by default. False, for text that nobody vouches for: it is spelt out like any other word
  * (encode_special_tokens of that library), so that a record cannot forge an end of text. Added
@@ -34,6 +40,24 @@ typedef struct lb_encoder lb_encoder;
 lobass_status lb_encoder_create(lb_encoder **encoder, const lobass_tokenizer *tokenizer,
                                 bool takes_special, lobass_error *error);
 void lb_encoder_free(lb_encoder *encoder);
+/* The texts to come are not vouched for in these stretches of them, [N_LITERALS], ascending: a
+ * special token's name that has a byte in one is spelt out, and elsewhere too unless TAKES_SPECIAL.
+ * Borrowed until they are set again. */
+void lb_encoder_set_literals(lb_encoder *encoder, bool takes_special, const lb_stretch *literals,
+                             size_t n_literals);
+/* How many names of special tokens the latest encoding spelt out in them. */
+size_t lb_encoder_count_spelt(const lb_encoder *encoder);
+
+/* An added token that the latest encoding found in its text as it stands. */
+typedef struct lb_added_place
+{
+    size_t n_before; /* tokens of that encoding before it */
+    size_t start, end;
+} lb_added_place;
+
+/* In the order of the text; live until the next encoding. Tokens that are looked for in the
+ * normalised text are not among them, nor those of a joint encoding. */
+const lb_added_place *lb_encoder_added(const lb_encoder *encoder, size_t *n_places);
 
 /* Appends the ids of TEXT (valid UTF-8) to IDS; no special tokens are added. SPLITS, ascending byte
  * offsets in [0, size_bytes], are edges that no token straddles: every piece between two edges is
@@ -45,14 +69,10 @@ lobass_status lb_encoder_encode(lb_encoder *encoder, lb_ids *ids, const char *te
                                 size_t size_bytes, const size_t *splits, size_t n_splits,
                                 bool is_joint, size_t *n_before, lobass_error *error);
 
-/* Names of special tokens in a text that became letters. */
-typedef struct lb_spelt
-{
-    size_t count;
-    int32_t id; /* of one of them; -1: there is none */
-} lb_spelt;
-
-lb_spelt lb_encoder_spelt(const lb_encoder *encoder); /* of the last text */
+/* The next special token, or end token, whose name stands in TEXT at *AT or behind; *AT moves
+ * behind it. */
+bool lb_tokenizer_find_special(const lobass_tokenizer *tokenizer, const char *text,
+                               size_t size_bytes, size_t *at, lb_stretch *found);
 
 /* The bytes of the text that begins with IDS, also where they end in the middle of a character. */
 lobass_status lb_tokenizer_count_bytes(size_t *n_bytes, const lobass_tokenizer *tokenizer,

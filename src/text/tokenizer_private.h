@@ -488,15 +488,24 @@ typedef struct lb_added_cursor
 {
     size_t searched; /* matches begin at or behind it */
     size_t taken;    /* text before it belongs to an earlier match */
-    size_t n_spelt;  /* special tokens that were passed over */
-    int32_t spelt;   /* the id of one of them */
 } lb_added_cursor;
 
-/* The next token, special ones only with TAKES_SPECIAL; its range may have grown by white space.
- * False: no more. */
+/* Where a special token's name is that token. */
+typedef struct lb_special_rule
+{
+    bool takes_special; /* at all */
+    const lb_stretch *literals;
+    size_t n_literals; /* not where it has a byte in one of these */
+    const char *begin; /* of the text, for views without ends */
+    size_t n_spelt;    /* counts those */
+} lb_special_rule;
+
+/* The next token; its range may have grown by white space. False: no more. */
 bool lb_added_tokens_next(const lb_added_tokens *added, const lb_trie *trie, lb_view text,
-                          bool takes_special, lb_added_cursor *cursor, lb_range *range,
+                          lb_special_rule *rule, lb_added_cursor *cursor, lb_range *range,
                           int32_t *id);
+/* Whether there are special tokens that are looked for in the normalised text. */
+bool lb_added_tokens_normalize_special(const lb_added_tokens *added);
 
 /* ---- ends of a text (special_ids.c) ------------------------------------------------------------
  */

@@ -38,8 +38,8 @@ for command in run prepare measure train evaluate select scores compare report s
 done
 
 for command in prepare train run evaluate; do
-    has_option $command template alpaca
-    has_option $command max-length 512
+    has_option $command template "chat where the model has one, else alpaca"
+    has_option $command max-length "512; 2048 with a chat template"
     has_option $command eos count
     has_option $command boundary split
     has_option $command turns all
@@ -118,7 +118,7 @@ has_option bench part both
 has_option bench seconds 10
 has_option bench pack-tokens
 has_option bench epochs 3
-has_option bench template alpaca
+has_option bench template "chat where the model has one, else alpaca"
 
 expect 0 "$LOBASS" --version
 grep -q '^lobass [0-9]*\.[0-9]*\.[0-9]*$' out || fail "version: $(cat out)"

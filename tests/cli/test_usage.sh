@@ -55,8 +55,8 @@ refused "found 'nan'" "$LOBASS" train m d -o x --learning-rate nan
 refused "option --dtype: expected one of auto, fp32, bf16, found 'fp16'" \
     "$LOBASS" measure x m --as initial --dtype fp16
 refused "option --eos: expected one of count, skip" "$LOBASS" prepare m d -o x --eos maybe
-refused "option --template: expected one of alpaca, alpaca-newline, plain, found 'nope'; see 'lobass prepare --help'" \
-    "$LOBASS" prepare m d -o x --template nope
+refused "option --spans: expected one of prompt, blocks, found 'nope'; see 'lobass prepare --help'" \
+    "$LOBASS" prepare m d -o x --spans nope
 refused "option --output needs a value, found the option '--strict'; a name that begins so is given as ./--strict" \
     "$LOBASS" run m d -o --strict
 refused "option --output needs a value, found the option '-f'" "$LOBASS" select x -k 5 -o -f

@@ -44,7 +44,7 @@ static void tiny_write(const char *folder, const char *name, const lb_buffer *te
 }
 
 /* NAME: a folder of its own for each kind. */
-static lobass_tokenizer *tiny_tokenizer(const char *name, bool adds_bos, bool has_eos)
+static inline lobass_tokenizer *tiny_tokenizer(const char *name, bool adds_bos, bool has_eos)
 {
     lobass_error error = {0};
     lobass_tokenizer *tokenizer = NULL;

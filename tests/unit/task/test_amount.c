@@ -102,7 +102,9 @@ static void test_format_options_recorded(void **state)
     assert_string_equal(text, "{\"template\": \"plain\", \"max_length\": 77, \"eos\": \"skip\", "
                               "\"boundary\": \"joint\", \"turns\": \"last\", "
                               "\"mark_duplicates\": true}");
-    check_ok(lb_format_options_from_json(&back, text, "run", &error), &error);
+    char *chat = NULL;
+    check_ok(lb_format_options_from_json(&back, &chat, text, "run", &error), &error);
+    assert_null(chat);
     assert_string_equal(back.template_name, "plain");
     assert_int_equal(back.max_length, 77);
     assert_int_equal(back.eos, LOBASS_EOS_SKIP);
@@ -112,7 +114,7 @@ static void test_format_options_recorded(void **state)
     assert_int_equal(back.scored, LOBASS_SCORED_RESPONSES);
     assert_false(back.cuts_windows);
     free(text);
-    check_refused(lb_format_options_from_json(&back,
+    check_refused(lb_format_options_from_json(&back, &chat,
                                               "{\"template\": \"plain\", \"max_length\": 77, "
                                               "\"eos\": \"never\"}",
                                               "run", &error),
@@ -159,13 +161,15 @@ static void test_pretraining_options_recorded(void **state)
         lobass_format_options back;
         lb_buffer wanted = {0};
         char *text = NULL;
+        char *chat = NULL;
         options.template_name = "plain";
+        options.max_length = 512;
         options.scored = (lobass_scored)(i / 2);
         options.cuts_windows = i % 2 == 1;
         check_ok(lb_buffer_print(&wanted, &error, "%s%s", begin, ends[i / 2][i % 2]), &error);
         check_ok(lb_format_options_to_json(&text, &options, &error), &error);
         assert_string_equal(text, wanted.data);
-        check_ok(lb_format_options_from_json(&back, text, "run", &error), &error);
+        check_ok(lb_format_options_from_json(&back, &chat, text, "run", &error), &error);
         assert_int_equal(back.scored, options.scored);
         assert_int_equal(back.cuts_windows, options.cuts_windows);
         free(text);
@@ -245,8 +249,11 @@ static void test_no_end_token(void **state)
         lobass_format_options options = lobass_format_options_default();
         options.template_name = "plain";
         options.eos = cases[i].counted;
-        check_ok(lb_format_options_resolve(&options, tokenizer, &config, &observer, &error),
-                 &error);
+        const lb_format_model model = {".", tokenizer, &config};
+        char *chat = NULL;
+        check_ok(lb_format_options_resolve(&options, &chat, &model, &observer, &error), &error);
+        assert_null(chat);
+        assert_int_equal(options.max_length, 512);
         assert_int_equal(l.n_warnings, cases[i].n_warnings);
         assert_true(l.n_warnings == 0 || strstr(l.last, "end token") != NULL);
     }
