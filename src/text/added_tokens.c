@@ -147,7 +147,9 @@ static int compare_ids(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-/* added_tokens_decoder: {"ID": {"content": ...}, ...}. */
+#define DECODER "added_tokens_decoder"
+
+/* {"ID": {"content": ...}, ...} */
 static lobass_status read_decoder(lb_added_tokens *added, const lb_loader *loader, json_t *decoder,
                                   lobass_error *error)
 {
@@ -162,8 +164,8 @@ static lobass_status read_decoder(lb_added_tokens *added, const lb_loader *loade
         lb_added_token token = {0};
         char *end = NULL;
         const long id = strtol(key, &end, 10);
-        (void)snprintf(where, sizeof where, "%s: added_tokens_decoder: \"%.*s\"", loader->path,
-                       MAX_SHOWN, key);
+        (void)snprintf(where, sizeof where, "%s: " DECODER ": \"%.*s\"", loader->path, MAX_SHOWN,
+                       key);
         if (end == key || *end != '\0' || id < 0 || id > LB_MAX_TOKEN_ID)
         {
             return lb_fail(error, LOBASS_BAD_FORMAT, "%s: expected an id from 0 to %d", where,
@@ -180,7 +182,9 @@ static lobass_status read_decoder(lb_added_tokens *added, const lb_loader *loade
 static const char *const named_keys[] = {"bos_token", "eos_token", "unk_token", "sep_token",
                                          "pad_token", "cls_token", "mask_token"};
 #define N_NAMED_KEYS (sizeof named_keys / sizeof *named_keys)
-#define MORE_NAMED "additional_special_tokens"
+/* Lists of them, or objects whose values they are; the second since transformers 5. */
+static const char *const more_keys[] = {"additional_special_tokens", "extra_special_tokens"};
+#define N_MORE_KEYS (sizeof more_keys / sizeof *more_keys)
 
 /* A text or {"content": text}: special if it is a piece of the vocabulary. */
 static lobass_status read_named(lb_added_tokens *added, const lb_vocab *vocab,
@@ -215,39 +219,67 @@ static lobass_status read_named(lb_added_tokens *added, const lb_vocab *vocab,
     return LOBASS_OK;
 }
 
-/* The field KEY, where there is one. */
-static lobass_status check_kind(const lb_loader *loader, const json_t *config, const char *key,
-                                json_type expected, lobass_error *error)
+static lobass_status read_more(lb_added_tokens *added, const lb_vocab *vocab,
+                               const lb_loader *loader, json_t *list, lobass_error *error)
 {
-    const json_t *value = json_object_get(config, key);
-    if (value == NULL || json_is_null(value) || json_typeof(value) == expected)
+    const char *key;
+    json_t *value;
+    size_t index;
+
+    json_array_foreach(list, index, value)
     {
-        return LOBASS_OK;
+        LB_TRY(read_named(added, vocab, loader, value, error));
     }
+    json_object_foreach(list, key, value)
+    {
+        LB_TRY(read_named(added, vocab, loader, value, error));
+    }
+    return LOBASS_OK;
+}
+
+static lobass_status fail_kind(const lb_loader *loader, const char *key, const char *expected,
+                               const json_t *value, lobass_error *error)
+{
     return lb_fail(error, LOBASS_BAD_FORMAT, "%s: field \"%s\": expected %s, found %s",
-                   loader->path, key, expected == JSON_OBJECT ? "an object" : "an array",
-                   lb_json_kind(value));
+                   loader->path, key, expected, lb_json_kind(value));
 }
 
 static lobass_status read_config(lb_added_tokens *added, const lb_vocab *vocab,
                                  const lb_loader *loader, const json_t *config, lobass_error *error)
 {
-    const json_t *more = json_object_get(config, MORE_NAMED);
-    const json_t *value;
-    size_t index;
+    json_t *decoder = json_object_get(config, DECODER);
 
-    LB_TRY(check_kind(loader, config, "added_tokens_decoder", JSON_OBJECT, error));
-    LB_TRY(check_kind(loader, config, MORE_NAMED, JSON_ARRAY, error));
-    LB_TRY(read_decoder(added, loader, json_object_get(config, "added_tokens_decoder"), error));
+    if (decoder != NULL && !json_is_null(decoder) && !json_is_object(decoder))
+    {
+        return fail_kind(loader, DECODER, "an object", decoder, error);
+    }
+    LB_TRY(read_decoder(added, loader, decoder, error));
     for (size_t i = 0; i < N_NAMED_KEYS; i++)
     {
         LB_TRY(read_named(added, vocab, loader, json_object_get(config, named_keys[i]), error));
     }
-    json_array_foreach(more, index, value)
+    for (size_t i = 0; i < N_MORE_KEYS; i++)
     {
-        LB_TRY(read_named(added, vocab, loader, value, error));
+        json_t *list = json_object_get(config, more_keys[i]);
+        if (list != NULL && !json_is_null(list) && !json_is_array(list) && !json_is_object(list))
+        {
+            return fail_kind(loader, more_keys[i], "an array or an object", list, error);
+        }
+        LB_TRY(read_more(added, vocab, loader, list, error));
     }
     return LOBASS_OK;
+}
+
+/* How many tokens CONFIG may add. */
+static size_t count_of_config(const json_t *config)
+{
+    size_t count = N_NAMED_KEYS + json_object_size(json_object_get(config, DECODER));
+    for (size_t i = 0; i < N_MORE_KEYS; i++)
+    {
+        const json_t *list = json_object_get(config, more_keys[i]);
+        count += json_array_size(list) + json_object_size(list);
+    }
+    return count;
 }
 
 static lobass_status read_tokens(lb_added_tokens *added, lb_vocab *vocab, const lb_loader *loader,
@@ -255,10 +287,7 @@ static lobass_status read_tokens(lb_added_tokens *added, lb_vocab *vocab, const 
                                  lobass_error *error)
 {
     const lb_loader of_config = {loader->arena, config->path};
-    const size_t n_tokens =
-        json_array_size(list) +
-        json_object_size(json_object_get(config->json, "added_tokens_decoder")) + N_NAMED_KEYS +
-        json_array_size(json_object_get(config->json, MORE_NAMED));
+    const size_t n_tokens = json_array_size(list) + count_of_config(config->json);
     const size_t n_known = vocab->count > vocab->n_pieces ? vocab->count : vocab->n_pieces;
     const size_t n_pieces = n_known + n_tokens;
 

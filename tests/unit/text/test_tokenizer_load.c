@@ -492,7 +492,7 @@ static const config_case config_cases[] = {
     {ALPHABET_LETTERS, NULL, "{\"added_tokens_decoder\": [" X_TOKEN("") "]}", NULL,
      "\"added_tokens_decoder\": expected an object, found an array"},
     {ALPHABET_LETTERS, NULL, "{\"additional_special_tokens\": \"<s>\"}", NULL,
-     "\"additional_special_tokens\": expected an array, found a string"},
+     "\"additional_special_tokens\": expected an array or an object, found a string"},
     {ALPHABET_LETTERS, NULL,
      "{\"added_tokens_decoder\": null, \"additional_special_tokens\": null}", "a", "a"},
     /* A piece of the vocabulary that is named as a special token is one. */
@@ -502,6 +502,10 @@ static const config_case config_cases[] = {
      "a|</s>"},
     {ALPHABET_LETTERS, NULL, "{\"additional_special_tokens\": [\"<s>\", \"<none>\"]}", "<s>",
      "<s>"},
+    {ALPHABET_LETTERS, NULL, "{\"extra_special_tokens\": [{\"content\": \"<s>\"}, \"</s>\"]}",
+     "<s></s>", "<s>|</s>"},
+    {ALPHABET_LETTERS, NULL, "{\"extra_special_tokens\": {\"image_token\": \"<s>\"}}", "<s></s>",
+     "<s>|<|<unk>|s|>"},
 };
 
 static void heeds_the_configuration(void **state)
