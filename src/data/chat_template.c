@@ -423,8 +423,8 @@ done:
     return status;
 }
 
-lobass_status lb_chat_read(char **chat, const lobass_format_options *options, const char *folder,
-                           lobass_error *error)
+lobass_status lb_chat_template_read(char **chat, const lobass_format_options *options,
+                                    const char *folder, lobass_error *error)
 {
     char date[16];
     const char *path = options->template_name;
@@ -461,8 +461,9 @@ done:
     return status;
 }
 
-lobass_status lb_chat_keep(char **chat, const char *recorded, const lobass_format_options *options,
-                           bool *is_changed, lobass_error *error)
+lobass_status lb_chat_template_keep(char **chat, const char *recorded,
+                                    const lobass_format_options *options, bool *is_changed,
+                                    lobass_error *error)
 {
     static const char *const of_folder[] = {"templates", "special_tokens"};
     json_t *before = NULL;

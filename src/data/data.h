@@ -144,12 +144,13 @@ lobass_status lb_template_render(lb_rendering *rendering, const lb_template *cho
 /* The template that OPTIONS name ("chat": the model's own, of FOLDER; else a file) with its
  * variables as one line of JSON, which is what options->chat is; *CHAT is yours: free().
  * {"name", "templates": {name: text}, "special_tokens", "variables", "date"}. */
-lobass_status lb_chat_read(char **chat, const lobass_format_options *options, const char *folder,
-                           lobass_error *error);
+lobass_status lb_chat_template_read(char **chat, const lobass_format_options *options,
+                                    const char *folder, lobass_error *error);
 /* What a run recorded, RECORDED, stands for what its model's folder has now, *CHAT, where OPTIONS
  * ask for neither another template nor another date. *IS_CHANGED: the folder's is another one. */
-lobass_status lb_chat_keep(char **chat, const char *recorded, const lobass_format_options *options,
-                           bool *is_changed, lobass_error *error);
+lobass_status lb_chat_template_keep(char **chat, const char *recorded,
+                                    const lobass_format_options *options, bool *is_changed,
+                                    lobass_error *error);
 /* The template of resolved OPTIONS; to be closed. */
 lobass_status lb_template_open(lb_template **opened, const lobass_format_options *options,
                                lobass_error *error);

@@ -283,7 +283,7 @@ static lobass_status template_resolve(lobass_format_options *options, char **cha
     {
         return refuse_chat_options(options, error);
     }
-    LB_TRY(lb_chat_read(chat, options, model->folder, error));
+    LB_TRY(lb_chat_template_read(chat, options, model->folder, error));
     options->chat = *chat;
     options->template_name = "chat";
     return LOBASS_OK;

@@ -85,7 +85,7 @@ static lobass_status chat_keep(lb_preparer *p, const char *recorded_json, lobass
     lobass_status status = LOBASS_OK;
     if (p->chat != NULL && chat != NULL)
     {
-        LB_TRY_GOTO(lb_chat_keep(&p->chat, chat, &p->options->format, &is_changed, error));
+        LB_TRY_GOTO(lb_chat_template_keep(&p->chat, chat, &p->options->format, &is_changed, error));
         p->format.chat = p->chat;
         free(p->format_json);
         p->format_json = NULL;

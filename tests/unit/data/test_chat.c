@@ -185,7 +185,7 @@ static lobass_format_options options_make(char **chat, const char *text, lobass_
     lobass_error error = {0};
     lobass_format_options options = {.template_name = TEMPLATE, .spans = spans, .max_length = 1024};
     template_write("other.jinja", text);
-    if (lb_chat_read(chat, &options, FOLDER, &error) != LOBASS_OK)
+    if (lb_chat_template_read(chat, &options, FOLDER, &error) != LOBASS_OK)
     {
         fail_msg("%s", error.message);
     }
@@ -358,7 +358,7 @@ static void test_reading(void **state)
                                      .n_template_variables = 1,
                                      .template_date = "2026-02-28"};
     template_write("chat_template.jinja", "{{ greeting }}{{ strftime_now('%d %b %Y') }}");
-    assert_int_equal(lb_chat_read(&chat, &options, FOLDER, &error), LOBASS_OK);
+    assert_int_equal(lb_chat_template_read(&chat, &options, FOLDER, &error), LOBASS_OK);
     assert_string_equal(
         chat, "{\"name\": \"chat\", \"templates\": {\"default\": \"{{ greeting }}{{ "
               "strftime_now('%d %b %Y') }}\"}, \"special_tokens\": {\"bos_token\": \"<s>\", "
@@ -368,30 +368,31 @@ static void test_reading(void **state)
     char *recorded = chat;
     template_write("chat_template.jinja", "{{ greeting }}!");
     options.template_date = NULL;
-    assert_int_equal(lb_chat_read(&chat, &options, FOLDER, &error), LOBASS_OK);
+    assert_int_equal(lb_chat_template_read(&chat, &options, FOLDER, &error), LOBASS_OK);
     assert_null(strstr(chat, "date"));
-    assert_int_equal(lb_chat_keep(&chat, recorded, &options, &is_changed, &error), LOBASS_OK);
+    assert_int_equal(lb_chat_template_keep(&chat, recorded, &options, &is_changed, &error),
+                     LOBASS_OK);
     assert_true(is_changed);
     assert_string_equal(chat, recorded);
     free(chat);
     free(recorded);
     options.template_variables = unknown;
-    assert_int_equal(lb_chat_read(&chat, &options, FOLDER, &error), LOBASS_BAD_ARGUMENT);
+    assert_int_equal(lb_chat_template_read(&chat, &options, FOLDER, &error), LOBASS_BAD_ARGUMENT);
     assert_non_null(strstr(error.message, "\"nobody\""));
     options.template_variables = no_json;
-    assert_int_equal(lb_chat_read(&chat, &options, FOLDER, &error), LOBASS_BAD_ARGUMENT);
+    assert_int_equal(lb_chat_template_read(&chat, &options, FOLDER, &error), LOBASS_BAD_ARGUMENT);
     assert_non_null(strstr(error.message, "expected JSON"));
     options.template_variables = variables;
     options.template_date = "2026-02-29";
-    assert_int_equal(lb_chat_read(&chat, &options, FOLDER, &error), LOBASS_BAD_ARGUMENT);
+    assert_int_equal(lb_chat_template_read(&chat, &options, FOLDER, &error), LOBASS_BAD_ARGUMENT);
     assert_non_null(strstr(error.message, "2026-02-29"));
     options.template_date = NULL;
     options.spans = LOBASS_SPANS_BLOCKS;
-    assert_int_equal(lb_chat_read(&chat, &options, FOLDER, &error), LOBASS_BAD_ARGUMENT);
+    assert_int_equal(lb_chat_template_read(&chat, &options, FOLDER, &error), LOBASS_BAD_ARGUMENT);
     assert_non_null(strstr(error.message, "generation"));
     assert_int_equal(remove(FOLDER "/chat_template.jinja"), 0);
     options.spans = LOBASS_SPANS_PROMPT;
-    assert_int_equal(lb_chat_read(&chat, &options, FOLDER, &error), LOBASS_NOT_FOUND);
+    assert_int_equal(lb_chat_template_read(&chat, &options, FOLDER, &error), LOBASS_NOT_FOUND);
 }
 
 static int prepare(void **state)
