@@ -212,7 +212,7 @@ static void test_spans(void **state)
         assert_int_equal(lb_template_open(&chosen, &options, &error), LOBASS_OK);
         assert_int_equal(lb_renderer_create(&renderer, chosen, tokenizer, &error), LOBASS_OK);
         assert_int_equal(
-            lb_conversation_parse(&conversation, record, strlen(record), &arena, &error),
+            lb_conversation_parse(&conversation, record, strlen(record), NULL, &arena, &error),
             LOBASS_OK);
         assert_int_equal(lb_renderer_render(renderer, &r, &conversation, &arena, &error),
                          LOBASS_OK);

@@ -129,13 +129,15 @@ static void test_fields_recorded(void **state)
     lobass_format_options options = lobass_format_options_default();
     lobass_format_options back;
     char *text = NULL;
+    char *chat = NULL;
     (void)state;
     options.template_name = "plain";
     (void)snprintf(options.fields, sizeof options.fields, "prompt=a,response=b");
     check_ok(lb_format_options_to_json(&text, &options, &error), &error);
     assert_non_null(strstr(text, ", \"fields\": \"prompt=a,response=b\"}"));
-    check_ok(lb_format_options_from_json(&back, text, "run", &error), &error);
+    check_ok(lb_format_options_from_json(&back, &chat, text, "run", &error), &error);
     assert_string_equal(back.fields, "prompt=a,response=b");
+    assert_null(chat);
     free(text);
     check_ok(lobass_fields_check("prompt=a,ignore=c", &error), &error);
     check_refused(lobass_fields_check("prompt", &error), LOBASS_BAD_ARGUMENT, &error, "ROLE=NAME",
