@@ -80,6 +80,10 @@ typedef struct cli_parser
     const char **values; /* [n_values], the positional arguments; borrows argv */
     size_t n_values;
     lb_data_files files; /* what cli_data_take() found in folders */
+    /* Entries of the help behind the options: NAME, and a paragraph for it; false behind the last.
+     * NULL: none. */
+    bool (*entry_at)(size_t index, const char **name, const char **text);
+    const char *entries; /* what they are called */
 } cli_parser;
 
 /* What all commands take: --json -q -v -f --threads --dtype --seed. */

@@ -18,7 +18,8 @@ typedef enum lb_role
     LB_ROLE_SYSTEM,
     LB_ROLE_USER,
     LB_ROLE_ASSISTANT,
-    LB_ROLE_TEXT /* plain language modelling: the whole text is scored */
+    LB_ROLE_TOOL, /* what a tool gave back */
+    LB_ROLE_TEXT  /* plain language modelling: the whole text is scored */
 } lb_role;
 
 typedef struct lb_message
@@ -29,12 +30,16 @@ typedef struct lb_message
     const char *input; /* the input field of Alpaca, user messages only; NULL or not empty */
     size_t input_size;
     bool is_context; /* an assistant turn that the record says is not to be learned */
+    const lb_value
+        *fields; /* an object: the message as a chat template sees it, "role", "content"
+                    and what else the record carries; NULL: role, text and input say all */
 } lb_message;
 
 typedef struct lb_conversation
 {
     lb_message *messages; /* [n_messages]; in the arena */
     size_t n_messages;
+    const lb_value *tools; /* an array for a chat template, or NULL */
 } lb_conversation;
 
 /* Reads one record of any format of docs/CLI.md. A record that is none of them, or breaks the one

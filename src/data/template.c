@@ -132,6 +132,7 @@ static void write_message(lb_writer *writer, const lb_template *chosen, const lb
     switch (message->role)
     {
     case LB_ROLE_USER:
+    case LB_ROLE_TOOL:
         write_block(writer, chosen, chosen->user_label, message->text, message->size);
         if (message->input != NULL)
         {

@@ -113,6 +113,25 @@ void lb_data_files_free(lb_data_files *files);
  * name of the Hugging Face Hub, which OPTION ("--repo-type dataset " or "") downloads. */
 lobass_status lb_path_fail_missing(const char *path, const char *option, lobass_error *error);
 
+/* ---- records as a Parquet file (parquet_write.c) ----------------------------------------------
+ */
+
+typedef struct lb_parquet_writer lb_parquet_writer;
+typedef lobass_status (*lb_write_function)(void *context, const char *data, size_t size,
+                                           lobass_error *error);
+
+/* NAME: of the file to be, for messages; it must live as long. */
+lobass_status lb_parquet_writer_open(lb_parquet_writer **writer, const char *name,
+                                     lobass_error *error);
+/* RECORD is a JSON object on one line. LOBASS_UNSUPPORTED, with WHERE before it, where a column
+ * would have values of two types. */
+lobass_status lb_parquet_writer_put(lb_parquet_writer *writer, const char *record, size_t size,
+                                    const char *where, lobass_error *error);
+/* Makes the file with DuckDB's library, which must be there, and hands its bytes to WRITE. */
+lobass_status lb_parquet_writer_finish(lb_parquet_writer *writer, lb_write_function write,
+                                       void *context, lobass_error *error);
+void lb_parquet_writer_close(lb_parquet_writer *writer);
+
 /* ---- safetensors (safetensors.c, safetensors_write.c) ------------------------------------------
  */
 
