@@ -334,7 +334,7 @@ static lobass_status record_parse(lb_freezer *freezer, lb_conversation *conversa
         return LOBASS_OUT_OF_MEMORY;
     }
     *message = (lb_message){.role = LB_ROLE_TEXT, .text = record->data, .size = record->size};
-    *conversation = (lb_conversation){message, 1};
+    *conversation = (lb_conversation){.messages = message, .n_messages = 1};
     return LOBASS_OK;
 }
 

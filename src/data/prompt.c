@@ -172,7 +172,7 @@ static lobass_status open_response(lb_prompter *prompter, lb_conversation *conve
         memcpy(messages, conversation->messages, n_kept * sizeof *messages);
     }
     messages[n_kept] = (lb_message){.role = LB_ROLE_ASSISTANT, .text = ""};
-    *conversation = (lb_conversation){messages, n_kept + 1};
+    *conversation = (lb_conversation){.messages = messages, .n_messages = n_kept + 1};
     return LOBASS_OK;
 }
 
@@ -202,7 +202,7 @@ lobass_status lb_prompter_text(lb_prompter *prompter, lb_prompt *prompt, const c
         return finish(prompter, prompt, &rendering, 0, error);
     }
     lb_message message = {.role = LB_ROLE_USER, .text = text, .size = size_bytes};
-    lb_conversation conversation = {&message, 1};
+    lb_conversation conversation = {.messages = &message, .n_messages = 1};
     return converse(prompter, prompt, &conversation, error);
 }
 
