@@ -404,6 +404,6 @@ lobass_status lb_message_list_finish(lb_conversation *conversation, const lb_mes
         return lb_fail(error, LOBASS_BAD_FORMAT,
                        list->is_prompt ? "no message" : "no assistant turn");
     }
-    *conversation = (lb_conversation){messages, n};
+    *conversation = (lb_conversation){.messages = messages, .n_messages = n};
     return LOBASS_OK;
 }
