@@ -80,7 +80,7 @@ static lobass_status query_make(lb_buffer *sql, const lb_parquet_writer *writer,
     LB_TRY(lb_buffer_append_text(sql, "COPY (SELECT * FROM read_json(", error));
     LB_TRY(lb_sql_append_text(sql, writer->lines_path, error));
     LB_TRY(lb_buffer_print(sql, error,
-                           ", format = 'newline_delimited', compression = 'none', "
+                           ", format = 'newline_delimited', compression = 'uncompressed', "
                            "maximum_object_size = %zu, columns = {",
                            twice > LEAST_OBJECT_BYTES ? twice : LEAST_OBJECT_BYTES));
     for (size_t i = 0; i < writer->type.count; i++)

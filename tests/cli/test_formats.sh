@@ -64,8 +64,8 @@ if found != expected:
 EOF
 }
 like trl.jsonl
-write trl.json --format trl
-like trl.json
+write array.json --format trl
+like array.json
 write messages.jsonl --format messages
 cat >expected.jsonl <<'EOF'
 {"messages": [{"role": "user", "content": "Add.\n1 and 2"}, {"role": "assistant", "content": "3"}]}

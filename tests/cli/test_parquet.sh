@@ -28,7 +28,7 @@ expect 1 env LOBASS_DUCKDB=/nowhere.so "$LOBASS" select a -k all --by length -o 
 
 rows()
 {
-    "$LOBASS" scores "$1" | sed -E 's/"source": "[^"]*", //; s/, "random": [^,}]*//'
+    "$LOBASS" scores "$1" | sed -E 's/"source": "[^"]*", //; s/, "(random|rank|selected)": [^,}]*//g'
 }
 
 expect 0 "$LOBASS" prepare model a.parquet -o b -q
@@ -61,8 +61,7 @@ expect 0 "$LOBASS" prepare model a.parquet -o b
 says err "written to since the run was prepared; its records are the same"
 sed 's/ask 1500"/ask 1501"/' a.jsonl >changed.jsonl
 expect 0 "$LOBASS" prepare model changed.jsonl -o changed -q
-rm a.parquet
-expect 0 "$LOBASS" select changed -k all --by length -o a.parquet -q
+expect 0 "$LOBASS" select changed -k all --by length -o a.parquet -q -f
 expect 1 "$LOBASS" prepare model a.parquet -o b -q
 says err 'a.parquet:1501: not the record that was prepared as row 1500'
 mv kept.parquet a.parquet
