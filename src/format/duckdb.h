@@ -45,7 +45,9 @@ typedef enum lb_duckdb_type
     LB_DUCKDB_TIMESTAMP_TZ,
     LB_DUCKDB_UHUGEINT,
     LB_DUCKDB_ARRAY,
-    LB_DUCKDB_SQLNULL = 36
+    LB_DUCKDB_ANY,
+    LB_DUCKDB_BIGNUM,
+    LB_DUCKDB_SQLNULL
 } lb_duckdb_type;
 
 typedef struct lb_duckdb_result
@@ -107,6 +109,7 @@ typedef struct lb_duckdb_result
 
 typedef struct lb_duckdb
 {
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): the parts of a declaration */
 #define LB_DUCKDB_DECLARE(type, name, arguments) type(*name) arguments;
     LB_DUCKDB_CALLS(LB_DUCKDB_DECLARE)
 #undef LB_DUCKDB_DECLARE
