@@ -309,6 +309,7 @@ int cmd_evaluate(const cli_call *call)
                                CLI_USES_PROGRESS);
     int code = cli_parse(&parser, call->argc, call->argv);
     code = code < 0 ? check_usage(&parser, &options, &common) : code;
+    code = code < 0 ? cli_data_take(&parser) : code;
     code = code < 0 ? evaluate(&options, &parser, &common) : code;
     cli_parser_free(&parser);
     return code;

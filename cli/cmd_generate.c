@@ -296,6 +296,22 @@ static int find_prompt(lobass_generate_options *options, const cli_parser *parse
     return -1;
 }
 
+static const cli_parser described = {
+    .name = "generate",
+    .usage = "MODEL [PROMPT|-]\nMODEL --jsonl FILE|-",
+    .about = "Prints how MODEL goes on from PROMPT, or from all of standard input: the new\n"
+             "text alone, until the end token, --max-tokens, or the end of the model's\n"
+             "positions. PROMPT is taken as it stands, to the last byte, behind the token\n"
+             "that the tokenizer puts before a text (BOS) if it has one; names of special\n"
+             "tokens in it are letters like others. With --template it is what a user says.\n"
+             "With --jsonl each record gives a line: row, prompt, text, prompt_tokens,\n"
+             "tokens (the end token included), loss (nats a token that was written) and why\n"
+             "it stopped: end, length or context.",
+    .arguments = "MODEL and a PROMPT",
+    .n_least = 1,
+    .n_most = 2,
+};
+
 int cmd_generate(const cli_call *call)
 {
     lobass_generate_options options = lobass_generate_options_default();
@@ -303,21 +319,7 @@ int cmd_generate(const cli_call *call)
     char fields[LOBASS_FIELDS_SIZE] = "";
     char *read = NULL;
     cli_common common = {.n_threads = options.n_threads, .dtype = options.dtype};
-    cli_parser parser = {
-        .name = "generate",
-        .usage = "MODEL [PROMPT|-]\nMODEL --jsonl FILE|-",
-        .about = "Prints how MODEL goes on from PROMPT, or from all of standard input: the new\n"
-                 "text alone, until the end token, --max-tokens, or the end of the model's\n"
-                 "positions. PROMPT is taken as it stands, to the last byte, behind the token\n"
-                 "that the tokenizer puts before a text (BOS) if it has one; names of special\n"
-                 "tokens in it are letters like others. With --template it is what a user says.\n"
-                 "With --jsonl each record gives a line: row, prompt, text, prompt_tokens,\n"
-                 "tokens (the end token included), loss (nats a token that was written) and why\n"
-                 "it stopped: end, length or context.",
-        .arguments = "MODEL and a PROMPT",
-        .n_least = 1,
-        .n_most = 2,
-    };
+    cli_parser parser = described;
 
     add_options(&parser, &options, &lines);
     cli_option_add_fields(&parser, fields);

@@ -62,8 +62,9 @@ int cmd_prepare(const cli_call *call)
         .name = "prepare",
         .usage = "MODEL DATA... -o RUN",
         .about = "Reads the records of DATA, gives each its tokens and a mask of what is scored,\n"
-                 "and stores them in the folder RUN. DATA: .json or .jsonl, also .gz and .zst; -\n"
-                 "is standard input. Started again, it goes on where it was stopped.",
+                 "and stores them in the folder RUN. DATA: .jsonl, .json, .csv or .tsv, also .gz\n"
+                 "and .zst; .parquet; a folder of such files; - is standard input. Started again,\n"
+                 "it goes on where it was stopped.",
         .arguments = "MODEL and DATA",
         .n_least = 2,
         .n_most = SIZE_MAX,
@@ -80,6 +81,7 @@ int cmd_prepare(const cli_call *call)
     cli_options_add_common(&parser, &common,
                            CLI_USES_OVERWRITE | CLI_USES_THREADS | CLI_USES_PROGRESS);
     int code = cli_parse(&parser, call->argc, call->argv);
+    code = code < 0 ? cli_data_take(&parser) : code;
     if (code < 0)
     {
         options.model = parser.values[0];

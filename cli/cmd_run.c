@@ -100,10 +100,12 @@ int cmd_run(const cli_call *call)
     cli_parser parser = {
         .name = "run",
         .usage = "MODEL DATA... -o RUN [-k AMOUNT]",
-        .about = "The whole method: measures every record of DATA under MODEL, fine-tunes MODEL\n"
-                 "on all of them, measures again, and writes the records whose loss fell most.\n"
-                 "DATA: .json or .jsonl, also .gz and .zst; - is standard input. Steps that are\n"
-                 "done are not done again: after a stop, give the same command again.",
+        .about =
+            "The whole method: measures every record of DATA under MODEL, fine-tunes MODEL\n"
+            "on all of them, measures again, and writes the records whose loss fell most.\n"
+            "DATA: .jsonl, .json, .csv or .tsv, also .gz and .zst; .parquet; a folder of such\n"
+            "files; - is standard input. Steps that are done are not done again: after a\n"
+            "stop, give the same command again.",
         .arguments = "MODEL and DATA",
         .n_least = 2,
         .n_most = SIZE_MAX,
@@ -119,6 +121,7 @@ int cmd_run(const cli_call *call)
     {
         code = cli_training_check(&parser, &options.train);
     }
+    code = code < 0 ? cli_data_take(&parser) : code;
     if (code < 0)
     {
         char *line = cli_command_line(call->whole_argc, call->whole_argv);

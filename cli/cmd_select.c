@@ -26,6 +26,29 @@ typedef struct selected
     uint64_t n_scored;
 } selected;
 
+/* ---- formats -------------------------------------------------------------------------------- */
+
+static const char *format_name(size_t index)
+{
+    const lobass_record_format *format = lobass_record_format_at(index);
+
+    return format != NULL ? format->name : NULL;
+}
+
+static bool format_entry(size_t index, const char **name, const char **text)
+{
+    static char entry[512];
+    const lobass_record_format *format = lobass_record_format_at(index);
+
+    if (format != NULL)
+    {
+        snprintf(entry, sizeof entry, "%s. Learned: %s", format->schema, format->learned);
+        *name = format->name;
+        *text = entry;
+    }
+    return format != NULL;
+}
+
 /* ---- the calls ------------------------------------------------------------------------------ */
 
 /* TEXT with each AMOUNT_PLACE replaced by AMOUNT; yours: free(). NULL when out of memory. */
@@ -196,6 +219,11 @@ static int check_output(const cli_parser *parser, const selecting *wanted)
         return cli_wrong_usage(parser, "option --output: expected a file's name, found '-'; the "
                                        "result is printed to standard output");
     }
+    if (wanted->options.has_tokens &&
+        (wanted->options.format == NULL || strcmp(wanted->options.format, "trl") != 0))
+    {
+        return cli_wrong_usage(parser, "option --tokens needs --format trl");
+    }
     if (wanted->amounts.count > 1 && (output == NULL || strstr(output, AMOUNT_PLACE) == NULL))
     {
         return cli_wrong_usage(parser,
@@ -210,14 +238,31 @@ static void add_options(cli_parser *parser, cli_selection *selection, selecting 
                         cli_common *common)
 {
     cli_options_add_selection(parser, selection);
+    const cli_option format[] = {
+        {.name = "format",
+         .type = CLI_NAME,
+         .target = &wanted->options.format,
+         .name_at = format_name,
+         .help = "the schema to write; below is what trainers learn from each",
+         .fallback = "records"},
+        {.name = "tokens",
+         .type = CLI_FLAG,
+         .target = &wanted->options.has_tokens,
+         .help = "with --format trl: input_ids and labels, the tokens and the mask that were "
+                 "measured"},
+    };
+    for (size_t i = 0; i < sizeof format / sizeof format[0]; i++)
+    {
+        cli_option_add(parser, format[i]);
+    }
     cli_option_add(parser, (cli_option){.name = "output",
                                         .letter = 'o',
                                         .type = CLI_TEXT,
                                         .target = &wanted->options.output,
                                         .value = "FILE",
                                         .help = "where the records go, scores and manifest "
-                                                "beside them; .json makes an array, " AMOUNT_PLACE
-                                                " stands for the amount",
+                                                "beside them; .json makes an array, .parquet "
+                                                "columns; " AMOUNT_PLACE " stands for the amount",
                                         .fallback = "RUN/selected.jsonl"});
     cli_options_add_common(parser, common, CLI_USES_OVERWRITE | CLI_USES_SEED | CLI_USES_PROGRESS);
 }
@@ -232,8 +277,11 @@ int cmd_select(const cli_call *call)
         .usage = "RUN -k AMOUNT [-o FILE]\nRUN --source NAME:AMOUNT... [-k AMOUNT] [-o FILE]\n"
                  "RUN -k AMOUNT,... -o 'NAME-" AMOUNT_PLACE ".jsonl'\nRUN --spec FILE [-o FILE]",
         .about = "Chooses rows of a measured run by a score and writes their records, byte for\n"
-                 "byte; beside them all scores and a manifest to make the selection again.\n"
-                 "Several amounts make a selection each; a larger one holds the smaller ones.",
+                 "byte or in another schema; beside them all scores and a manifest to make the\n"
+                 "selection again. Several amounts make a selection each; a larger one holds the\n"
+                 "smaller ones.",
+        .entry_at = format_entry,
+        .entries = "Formats",
         .arguments = "RUN",
         .n_least = 1,
         .n_most = 1,

@@ -79,11 +79,15 @@ static int train(const lobass_train_options *options, const cli_common *common)
     return cli_task_run(&task, options, &result, common);
 }
 
-static bool is_folder(const char *path)
+/* Any other folder is one of data files. */
+static bool is_run(const char *path)
 {
-    struct stat state;
+    lobass_error unused = {0};
+    char *store = lb_path_join(path, "run.db", &unused);
+    const bool is_there = store != NULL && lb_path_look(store) == LB_PATH_FILE;
 
-    return stat(path, &state) == 0 && S_ISDIR(state.st_mode);
+    free(store);
+    return is_there;
 }
 
 /* A run's rows are frozen: what would make other rows of the records is a mistake. */
@@ -111,17 +115,18 @@ static int check_run(const cli_parser *parser)
     return -1;
 }
 
-static int take_arguments(lobass_train_options *options, const cli_parser *parser)
+static int take_arguments(lobass_train_options *options, cli_parser *parser)
 {
     options->model = parser->values[0];
-    if (is_folder(parser->values[1]))
+    if (is_run(parser->values[1]))
     {
         options->run = parser->values[1];
         return check_run(parser);
     }
+    const int code = cli_data_take(parser);
     options->data = parser->values + 1;
     options->n_data = parser->n_values - 1;
-    return -1;
+    return code;
 }
 
 /* Beside what lobass run trains its reference with. */

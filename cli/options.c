@@ -475,6 +475,32 @@ int cli_parse(cli_parser *parser, int argc, char **argv)
     return check_complete(parser);
 }
 
+int cli_data_take(cli_parser *parser)
+{
+    lobass_error error = {0};
+
+    if (lb_data_files_find(&parser->files, parser->values + 1, parser->n_values - 1, &error) !=
+        LOBASS_OK)
+    {
+        return cli_fail(&error);
+    }
+    const char **values = calloc(parser->files.count + 2, sizeof *values);
+    if (values == NULL)
+    {
+        cli_message("out of memory");
+        return CLI_FAILED;
+    }
+    values[0] = parser->values[0];
+    for (size_t i = 0; i < parser->files.count; i++)
+    {
+        values[i + 1] = parser->files.paths[i];
+    }
+    free(parser->values);
+    parser->values = values;
+    parser->n_values = parser->files.count + 1;
+    return -1;
+}
+
 void cli_parser_free(cli_parser *parser)
 {
     for (size_t i = 0; i < parser->n_options; i++)
@@ -486,6 +512,7 @@ void cli_parser_free(cli_parser *parser)
     }
     free(parser->values);
     free(parser->options);
+    lb_data_files_free(&parser->files);
     parser->values = NULL;
     parser->options = NULL;
 }

@@ -9,6 +9,7 @@
 #define CLI_OPTIONS_H
 
 #include "console.h"
+#include "format/format.h"
 
 typedef enum cli_type
 {
@@ -82,6 +83,11 @@ typedef struct cli_parser
     size_t n_options, capacity;
     const char **values; /* [n_values], the positional arguments; borrows argv */
     size_t n_values;
+    lb_data_files files; /* what cli_data_take() found in folders */
+    /* Entries of the help behind the options: NAME, and a paragraph for it; false behind the last.
+     * NULL: none. */
+    bool (*entry_at)(size_t index, const char **name, const char **text);
+    const char *entries; /* what they are called */
 } cli_parser;
 
 /* What all commands take: --json -q -v -f --threads --dtype --seed. */
@@ -143,6 +149,9 @@ int cli_direction_check(const cli_parser *parser, lobass_score by, lobass_direct
 /* Reads ARGV (what follows the command's name). -1: go on; else the exit code: help was printed or
  * the usage was wrong. */
 int cli_parse(cli_parser *parser, int argc, char **argv);
+/* The positional arguments behind the first are data: folders among them become the files in them.
+ * -1: go on. */
+int cli_data_take(cli_parser *parser);
 void cli_parser_free(cli_parser *parser);
 bool cli_option_is_given(const cli_parser *parser, const char *name);
 /* The names that a CLI_CHOICE or CLI_NAME takes; NULL after the last. */

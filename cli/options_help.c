@@ -193,6 +193,21 @@ static void print_idle(const cli_parser *parser)
     }
 }
 
+static void print_entries(const cli_parser *parser)
+{
+    const char *name = NULL;
+    const char *text = NULL;
+
+    if (parser->entry_at != NULL)
+    {
+        printf("\n%s:\n", parser->entries);
+    }
+    for (size_t i = 0; parser->entry_at != NULL && parser->entry_at(i, &name, &text); i++)
+    {
+        print_wrapped(text, (size_t)printf("  %s", name), HELP_COLUMN);
+    }
+}
+
 static void print_usage(const cli_parser *parser)
 {
     const char *line = parser->usage;
@@ -220,6 +235,7 @@ void cli_help_print(const cli_parser *parser)
     }
     print_wrapped("this page", (size_t)printf("  -h, --help"), HELP_COLUMN);
     print_idle(parser);
+    print_entries(parser);
 }
 
 /* ---- nearest name --------------------------------------------------------------------------- */

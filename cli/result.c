@@ -191,6 +191,11 @@ void cli_selection_print(const lobass_select_options *options, const lobass_sele
         printf("%-*s %.6g\n", LABEL_WIDTH, "cut", result->cut);
     }
     cli_field_print("written", result->output);
+    if (result->n_written != result->n_selected)
+    {
+        printf("%-*s %s, one for each answer that is learned\n", LABEL_WIDTH, "lines",
+               cli_number(rows, result->n_written));
+    }
     if (result->n_sources > 1)
     {
         print_sources(result);
@@ -265,6 +270,8 @@ void cli_selection_json(lb_json_writer *json, const lobass_select_options *optio
     lb_json_put_real(json, "cut", result->cut);
     cli_seed_json(json, options->spec.seed);
     lb_json_put_text(json, "output", result->output);
+    lb_json_put_text(json, "format", options->format != NULL ? options->format : "records");
+    lb_json_put_count(json, "written", result->n_written);
 }
 
 /* ---- training ------------------------------------------------------------------------------- */

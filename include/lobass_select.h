@@ -64,6 +64,9 @@ typedef struct lobass_select_options
     const char *output; /* NULL: RUN/selected.jsonl; *.json makes a JSON array. STEM.jsonl elsewhere
                            gets STEM.scores.jsonl and STEM.manifest.json beside it */
     bool overwrite;     /* replace an OUTPUT outside the run */
+    const char *format; /* of lobass_record_format_at(); NULL: the records' own bytes. Others and
+                         *.parquet need an OUTPUT outside the run */
+    bool has_tokens;    /* trl: the ids and the mask that were measured, not texts */
     const char *command; /* the command line for the manifest, or NULL */
 } lobass_select_options;
 
@@ -95,12 +98,24 @@ typedef struct lobass_select_result
                                                none, or a ppl beyond all doubles */
     lobass_direction direction;             /* the one that was used */
     char output[4096];                      /* the file written */
+    uint64_t n_written; /* records in it: a format may make several of one that was selected */
     double elapsed_seconds;
     lobass_selected_source *sources; /* [n_sources] */
     size_t n_sources;
     lobass_stratum *strata; /* [n_strata] */
     size_t n_strata;
 } lobass_select_result;
+
+/* A schema that selected records can be written in; static. */
+typedef struct lobass_record_format
+{
+    const char *name;    /* "trl" */
+    const char *schema;  /* one line: {"prompt": [...], ...} */
+    const char *learned; /* what a trainer learns from it */
+} lobass_record_format;
+
+/* NULL behind the last. */
+LOBASS_API const lobass_record_format *lobass_record_format_at(size_t index);
 
 LOBASS_API lobass_select_options lobass_select_options_default(void);
 /* Chooses rows and writes their records' own bytes, RUN/scores.jsonl and a manifest. */

@@ -87,6 +87,9 @@ lobass_status lb_conversation_join(lb_conversation *joined, const lb_conversatio
 lobass_status lb_conversation_join(lb_conversation *joined, const lb_conversation *conversation,
                                    lb_arena *arena, lobass_error *error);
 
+/* White space and what has no width alone, of any script: no response. */
+bool lb_text_is_blank(const char *text, size_t size_bytes);
+
 /* ---- renderings: a conversation as text with scored spans ------------------------------------ */
 
 #define LB_NO_MESSAGE UINT32_MAX

@@ -141,16 +141,12 @@ lobass_status lb_prompter_text(lb_prompter *prompter, lb_prompt *prompt, const c
 lobass_status lb_prompter_record(lb_prompter *prompter, lb_prompt *prompt, const lb_record *record,
                                  lobass_error *error)
 {
-    lb_conversation whole, conversation = {0};
+    lb_conversation conversation;
     lobass_error found = {0};
     *prompt = (lb_prompt){.text = ""};
     lb_arena_reset(&prompter->arena);
-    lobass_status status = lb_conversation_parse_prompt(&whole, record->data, record->size,
-                                                        prompter->map, &prompter->arena, &found);
-    if (status == LOBASS_OK)
-    {
-        status = lb_conversation_join(&conversation, &whole, &prompter->arena, &found);
-    }
+    const lobass_status status = lb_conversation_parse_prompt(
+        &conversation, record->data, record->size, prompter->map, &prompter->arena, &found);
     if (status != LOBASS_OK)
     {
         return mark_bad(prompter, prompt, status, &found, error);

@@ -30,8 +30,6 @@ struct lb_template
     lb_chat_template *chat; /* NULL: the texts above are all */
 };
 
-bool lb_text_is_blank(const char *text, size_t size);
-
 /* ---- origins: where a character of a rendering comes from (chat_values.c) ---------------------
  */
 

@@ -166,7 +166,7 @@ static lobass_status held_out_check(const lb_setting *s, lobass_error *error)
     lb_store_source *sources = NULL;
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_sources_name(&sources, options->held_out, options->n_held_out, error));
-    LB_TRY_GOTO(lb_sources_check(sources, options->n_held_out, error));
+    LB_TRY_GOTO(lb_sources_check(sources, options->held_out, options->n_held_out, error));
     for (size_t i = 0; i < options->n_held_out; i++)
     {
         bool is_within = false;

@@ -50,17 +50,15 @@ lobass_status lb_json_append_real(lb_buffer *buffer, double value, lobass_error 
 lobass_status lb_append_visible(lb_buffer *buffer, const char *text, size_t size_bytes,
                                 lobass_error *error);
 
-/* ---- records (records.c, stream.c) ------------------------------------------------------------
- */
+/* ---- records (records.c) --------------------------------------------------------------------- */
 
-/* One record of a data file, as bytes; valid until the next call on its reader. */
 typedef struct lb_record
 {
     const char *data;
     size_t size;
     uint64_t index;    /* from 0 */
-    uint64_t line;     /* of its first byte, from 1 */
-    uint64_t offset;   /* of its first byte in the decompressed stream */
+    uint64_t line;     /* of its first byte, from 1; of a Parquet file: the row, from 1 */
+    uint64_t offset;   /* of its first byte in the decompressed stream; of Parquet: 0 */
     bool is_text;      /* plain text, not JSON */
     bool is_continued; /* of text: there is more of it, in the next record */
 } lb_record;
@@ -70,19 +68,69 @@ typedef struct lb_record_reader lb_record_reader;
 /* The name of plain text: *.txt, or that with .gz or .zst behind it. */
 bool lb_path_is_text(const char *path);
 
-/* PATH: JSON Lines (a record a line, blank lines skipped), a JSON array (a record an element),
- * plain text by its name (a record a piece of at most 64 KiB that ends with a paragraph, a line or
- * a word where it can, else with a character; a piece that is white space alone is skipped), or "-"
- * for standard input (a pipe by another name is refused: sources are read again); gzip and zstd are
- * recognised by their first bytes. Streams: memory is bounded by the largest record (at most 256
- * MiB). A byte-order mark is skipped. */
+/* Whether PATH ends in ENDING (".json"), or in that with .gz or .zst behind it. */
+bool lb_path_has_ending(const char *path, const char *ending);
+
+/* PATH, or "-" for standard input (a pipe by another name is refused: sources are read again);
+ * gzip and zstd are recognised by their first bytes. What it is made of:
+ *
+ *   JSON Lines       a record a line, blank lines skipped
+ *   JSON             a record an element of an array, be it the list of an object ({"data":
+ * [...]}), or a value of several (.json, or printed over several lines) .csv, .tsv       a record a
+ * row, made into {"COLUMN": "TEXT", ...} .parquet         the same, through DuckDB's library, which
+ * must be there; values of any type .txt             a piece of at most 64 KiB that ends with a
+ * paragraph, a line or a word where it can, else with a character; one that is white space alone is
+ * skipped
+ *
+ * What holds no records by its content or name (Arrow, a pickle, ...) is LOBASS_UNSUPPORTED, with
+ * what to do. Streams: memory is bounded by the largest record (at most 256 MiB) or Parquet's own
+ * blocks. A byte-order mark is skipped. The same file gives the same bytes each time. */
 lobass_status lb_record_reader_open(lb_record_reader **reader, const char *path,
                                     lobass_error *error);
 /* *HAS_RECORD false: the end. A file whose frame is broken (an array that is cut off, bytes between
  * elements, a truncated compressed stream) fails; what is inside a record is not looked at. */
 lobass_status lb_record_reader_next(lb_record_reader *reader, lb_record *record, bool *has_record,
                                     lobass_error *error);
+/* What was passed over beside the records, for a message, once they are read; NULL: nothing. */
+const char *lb_record_reader_note(const lb_record_reader *reader);
 void lb_record_reader_close(lb_record_reader *reader);
+
+/* Files of data: those that were named, and for a folder the .jsonl, .json, .csv, .tsv or .parquet
+ * files in it, in the order of their names, not in its folders. LOBASS_UNSUPPORTED for a folder
+ * without any, of several of these kinds, or of several splits by their names (train, test, ...).
+ */
+typedef struct lb_data_files
+{
+    char **paths; /* [count] */
+    size_t count, capacity;
+} lb_data_files;
+
+lobass_status lb_data_files_find(lb_data_files *files, const char *const *data, size_t n_data,
+                                 lobass_error *error);
+void lb_data_files_free(lb_data_files *files);
+
+/* LOBASS_NOT_FOUND with what to do where PATH, which does not exist, is an address or looks like a
+ * name of the Hugging Face Hub, which OPTION ("--repo-type dataset " or "") downloads. */
+lobass_status lb_path_fail_missing(const char *path, const char *option, lobass_error *error);
+
+/* ---- records as a Parquet file (parquet_write.c) ----------------------------------------------
+ */
+
+typedef struct lb_parquet_writer lb_parquet_writer;
+typedef lobass_status (*lb_write_function)(void *context, const char *data, size_t size,
+                                           lobass_error *error);
+
+/* NAME: of the file to be, for messages; it must live as long. */
+lobass_status lb_parquet_writer_open(lb_parquet_writer **writer, const char *name,
+                                     lobass_error *error);
+/* RECORD is a JSON object on one line. LOBASS_UNSUPPORTED, with WHERE before it, where a column
+ * would have values of two types. */
+lobass_status lb_parquet_writer_put(lb_parquet_writer *writer, const char *record, size_t size,
+                                    const char *where, lobass_error *error);
+/* Makes the file with DuckDB's library, which must be there, and hands its bytes to WRITE. */
+lobass_status lb_parquet_writer_finish(lb_parquet_writer *writer, lb_write_function write,
+                                       void *context, lobass_error *error);
+void lb_parquet_writer_close(lb_parquet_writer *writer);
 
 /* ---- safetensors (safetensors.c, safetensors_write.c) ------------------------------------------
  */

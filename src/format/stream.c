@@ -30,6 +30,7 @@ struct lb_stream
     int descriptor;
     bool owns_descriptor, is_at_end; /* of the file */
     bool is_inside_member;           /* of a compressed stream */
+    bool has_member;                 /* one has begun */
     bool has_inflate;
     z_stream inflate;
     ZSTD_DStream *zstd;
@@ -102,6 +103,19 @@ static lobass_status read_plain(lb_stream *stream, void *data, size_t size, size
     return LOBASS_OK;
 }
 
+/* Zero bytes behind a member, as tapes and archives leave them: gzip passes over them too. What
+ * follows them must be a member, or the end. */
+static lobass_status skip_padding(lb_stream *stream, lobass_error *error)
+{
+    LB_TRY(fill(stream, error));
+    while (stream->at < stream->end && stream->input[stream->at] == 0)
+    {
+        stream->at++;
+        LB_TRY(fill(stream, error));
+    }
+    return LOBASS_OK;
+}
+
 static lobass_status read_gzip(lb_stream *stream, void *data, size_t size, size_t *n_read,
                                lobass_error *error)
 {
@@ -112,6 +126,10 @@ static lobass_status read_gzip(lb_stream *stream, void *data, size_t size, size_
     while (inflater->avail_out == room)
     {
         LB_TRY(fill(stream, error));
+        if (!stream->is_inside_member && stream->has_member)
+        {
+            LB_TRY(skip_padding(stream, error));
+        }
         if (stream->at == stream->end)
         {
             if (stream->is_inside_member)
@@ -121,6 +139,7 @@ static lobass_status read_gzip(lb_stream *stream, void *data, size_t size, size_
             }
             break;
         }
+        stream->has_member = true;
         if (!stream->is_inside_member && inflateReset(inflater) != Z_OK)
         {
             return fail_compressed(stream, "gzip", "cannot begin a member", error);
@@ -248,6 +267,16 @@ lobass_status lb_stream_read(lb_stream *stream, void *data, size_t size, size_t 
 const char *lb_stream_name(const lb_stream *stream)
 {
     return stream->name;
+}
+
+int lb_stream_descriptor(const lb_stream *stream)
+{
+    return stream->descriptor;
+}
+
+bool lb_stream_is_compressed(const lb_stream *stream)
+{
+    return stream->read != read_plain;
 }
 
 void lb_stream_close(lb_stream *stream)

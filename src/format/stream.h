@@ -17,6 +17,8 @@ lobass_status lb_stream_open(lb_stream **stream, const char *path, lobass_error 
 lobass_status lb_stream_read(lb_stream *stream, void *data, size_t size, size_t *n_read,
                              lobass_error *error);
 const char *lb_stream_name(const lb_stream *stream); /* for messages; borrowed */
+int lb_stream_descriptor(const lb_stream *stream);   /* of the file; borrowed */
+bool lb_stream_is_compressed(const lb_stream *stream);
 void lb_stream_close(lb_stream *stream);
 
 #endif

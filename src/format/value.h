@@ -42,6 +42,8 @@ lobass_status lb_value_parse(const lb_value **value, const char *data, size_t si
                              const char *where, lb_arena *arena, lobass_error *error);
 /* NULL: OBJECT is not an object (or NULL), or has no such member. */
 const lb_value *lb_value_get(const lb_value *object, const char *key);
+/* Appends it as JSON on one line. */
+lobass_status lb_value_append(lb_buffer *buffer, const lb_value *value, lobass_error *error);
 /* False for NULL. */
 bool lb_value_is(const lb_value *value, lb_value_kind kind);
 /* "an object", "a string", ... as lb_json_kind(). */

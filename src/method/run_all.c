@@ -167,7 +167,7 @@ static lobass_status later_steps_check(const lobass_run_options *options, const 
     LB_TRY_GOTO(score_check(store, options->select.spec.by, error));
     LB_TRY_GOTO(lb_store_sources_load(&sources, &n_sources, store, error));
     LB_TRY_GOTO(lb_quotas_check(&options->select.spec, sources, n_sources, error));
-    status = lb_sources_check(sources, n_sources, error);
+    status = lb_sources_check(sources, NULL, n_sources, error);
 done:
     lb_store_sources_free(sources, n_sources);
     lb_store_close(store);

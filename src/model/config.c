@@ -343,7 +343,7 @@ static lobass_status check_is_model(const char *folder, lobass_error *error)
 /* Swapped arguments are told from broken JSON. */
 static bool is_data_name(const char *path)
 {
-    static const char *const endings[] = {".jsonl", ".gz", ".zst"};
+    static const char *const endings[] = {".jsonl", ".gz", ".zst", ".parquet", ".csv", ".tsv"};
     const size_t size = strlen(path);
     bool is_data = false;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
@@ -357,6 +357,8 @@ static bool is_data_name(const char *path)
 lobass_status lb_config_load(lb_config *config, const char *path, lobass_error *error)
 {
     memset(config, 0, sizeof *config);
+    LB_TRY(lb_path_look(path) == LB_PATH_MISSING ? lb_path_fail_missing(path, "", error)
+                                                 : LOBASS_OK);
     LB_TRY(check_is_model(path, error));
     char *where = lb_path_look(path) == LB_PATH_FOLDER ? lb_path_join(path, "config.json", error)
                                                        : lb_copy_text(path, strlen(path), error);

@@ -69,9 +69,10 @@ lobass_status lb_run_tokenizer_keep(const char *run, const char *model, lobass_e
 lobass_status lb_sources_name(lb_store_source **sources, const char *const *data, size_t n_data,
                               lobass_error *error);
 /* Reads the first record of each of them; LOBASS_BAD_FORMAT where none has any. Standard input is
- * not looked at. */
-lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
-                               lobass_error *error);
+ * not looked at. DATA [n_sources]: what they were called; NULL: nobody
+ * knows any more. */
+lobass_status lb_sources_check(const lb_store_source *sources, const char *const *data,
+                               size_t n_sources, lobass_error *error);
 
 /* ---- standard input (standard_input.c) ------------------------------------------------------- */
 

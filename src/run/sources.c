@@ -96,8 +96,8 @@ lobass_status lb_sources_name(lb_store_source **sources, const char *const *data
     return LOBASS_OK;
 }
 
-lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
-                               lobass_error *error)
+lobass_status lb_sources_check(const lb_store_source *sources, const char *const *data,
+                               size_t n_sources, lobass_error *error)
 {
     bool has_any = false;
     for (size_t i = 0; i < n_sources; i++)
@@ -108,6 +108,9 @@ lobass_status lb_sources_check(const lb_store_source *sources, size_t n_sources,
         lobass_status status = LOBASS_OK;
         if (!has_record)
         {
+            LB_TRY(data != NULL && lb_path_look(sources[i].path) == LB_PATH_MISSING
+                       ? lb_path_fail_missing(data[i], "--repo-type dataset ", error)
+                       : LOBASS_OK);
             LB_TRY(lb_record_reader_open(&reader, sources[i].path, error));
             status = lb_record_reader_next(reader, &record, &has_record, error);
             lb_record_reader_close(reader);

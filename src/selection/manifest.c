@@ -265,6 +265,10 @@ static void put_selection(lb_json_writer *writer, const lb_manifest *manifest)
     lb_json_put_real(writer, "cut", selection->cut);
     lb_select_result_put(writer, manifest->result);
     lb_json_put_text(writer, "output", manifest->result->output);
+    lb_json_put_text(writer, "output_format",
+                     manifest->options->format != NULL ? manifest->options->format : "records");
+    lb_json_put_boolean(writer, "output_tokens", manifest->options->has_tokens);
+    lb_json_put_count(writer, "output_records", manifest->result->n_written);
     lb_json_put_text(writer, "output_hash", hash);
     lb_json_close(writer);
 }

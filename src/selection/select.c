@@ -5,7 +5,7 @@
  * all, and the choice enters the database last: whatever is killed in between is made again by the
  * same command. The choice that is recorded is the latest, wherever its files went.
  */
-#include "selection/selection.h"
+#include "selection/convert.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@ typedef struct selector
     size_t n_sources;
     lb_select_files files;
     lb_select_output output;
+    lb_converter *converter;
     lb_stage stage;
     lb_step_clock clock;
 } selector;
@@ -41,8 +42,11 @@ static lobass_status output_find(selector *s, lobass_error *error)
                        "output: a path of %zu bytes, expected at most %zu", strlen(path),
                        sizeof s->result->output - 1);
     }
-    s->output = (lb_select_output){
-        .path = path, .overwrite = s->files.overwrite, .is_ranked = s->options.spec.is_ranked};
+    LB_TRY(lb_converter_create(&s->converter, &s->options, s->store, error));
+    s->output = (lb_select_output){.path = path,
+                                   .overwrite = s->files.overwrite,
+                                   .is_ranked = s->options.spec.is_ranked,
+                                   .converter = s->converter};
     return LOBASS_OK;
 }
 
@@ -127,6 +131,7 @@ static lobass_status files_write(selector *s, lobass_error *error)
 {
     lb_stage_begin(&s->stage, s->observer, "select", "records", 0, s->scores->n_rows);
     LB_TRY(lb_selection_write(&s->output, s->selection, s->scores, s->store, &s->stage, error));
+    s->result->n_written = s->output.n_written;
     LB_TRY(table_write(s, error));
     s->result->elapsed_seconds = lb_clock_seconds() - s->clock.began_seconds;
     const lb_manifest manifest = {.options = &s->options,
@@ -250,6 +255,7 @@ lobass_status lobass_select(const lobass_select_options *options, const lobass_o
     lb_scores_free(s.scores);
     lb_store_sources_free(s.sources, s.n_sources);
     lb_select_files_free(&s.files);
+    lb_converter_free(s.converter);
     lb_store_close(s.store);
     return status;
 }

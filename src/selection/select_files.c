@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where a selection goes: RUN/selected.jsonl with RUN/scores.jsonl and RUN/manifest.json, or FILE
- * with STEM.scores.jsonl and STEM.manifest.json beside it, STEM being FILE without .json or .jsonl.
- * No name, and no link, leads to a data file or to what any run or model is made of, and -f
- * replaces only what is called .jsonl or .json. A file that stands there already and may not be
+ * with STEM.scores.jsonl and STEM.manifest.json beside it, STEM being FILE without .jsonl, .json or
+ * .parquet. No name, and no link, leads to a data file or to what any run or model is made of, and
+ * -f replaces only what is called so. A file that stands there already and may not be
  * overwritten is read and compared with what would be written: the same bytes are what an earlier,
  * stopped call has left, and count as written.
  */
@@ -16,10 +16,12 @@
 #define MANIFEST_ENDING ".manifest.json"
 #define COUNT_OF(array) (sizeof(array) / sizeof *(array))
 
+static const char *const endings[] = {".jsonl", ".json", ".parquet"}; /* of what is written */
+
 /* ---- paths ------------------------------------------------------------------------------------
  */
 
-static bool has_ending(const char *text, const char *ending)
+bool lb_select_path_ends(const char *text, const char *ending)
 {
     const size_t size = strlen(text);
     const size_t n = strlen(ending);
@@ -29,16 +31,45 @@ static bool has_ending(const char *text, const char *ending)
 /* Only what could be an earlier selection is replaced. */
 static lobass_status check_replaceable(const char *path, lobass_error *error)
 {
-    const bool is_data = has_ending(path, ".jsonl") || has_ending(path, ".json");
+    bool is_data = false;
+    for (size_t i = 0; i < COUNT_OF(endings); i++)
+    {
+        is_data = is_data || lb_select_path_ends(path, endings[i]);
+    }
     const lb_path_kind kind = lb_path_look(path);
     if (kind == LB_PATH_MISSING || (kind == LB_PATH_FILE && is_data))
     {
         return LOBASS_OK;
     }
     return lb_fail(error, LOBASS_CONFLICT,
-                   "%s: not overwritten: expected a file whose name ends in .jsonl or .json, "
-                   "found %s",
+                   "%s: not overwritten: expected a file whose name ends in .jsonl, .json or "
+                   ".parquet, found %s",
                    path, kind == LB_PATH_FILE ? "another name" : "no plain file");
+}
+
+/* A name promises what is in the file; the run's own file holds the records' own bytes. */
+static lobass_status check_kind(const lb_select_files *files, const lobass_select_options *options,
+                                lobass_error *error)
+{
+    static const char *const others[] = {".csv", ".tsv", ".arrow", ".txt", ".gz", ".zst", ".xlsx"};
+    const char *path = files->records;
+    const bool is_own_bytes = options->format == NULL || strcmp(options->format, "records") == 0;
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+    {
+        if (lb_select_path_ends(path, others[i]))
+        {
+            return lb_fail(error, LOBASS_UNSUPPORTED,
+                           "%s: not written as %s; expected .jsonl, .json or .parquet, which hold "
+                           "lists of messages",
+                           path, others[i]);
+        }
+    }
+    return !files->is_own || is_own_bytes
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_BAD_ARGUMENT,
+                         "%s: holds the records' own bytes; another format needs an output of its "
+                         "own (-o FILE)",
+                         path);
 }
 
 static lobass_status check_no_data(const char *path, const char *run,
@@ -119,8 +150,10 @@ static lobass_status names_make(lb_select_files *files, const char *output, cons
         lb_buffer table = {0};
         lb_buffer manifest = {0};
         size_t size = strlen(output);
-        size -= has_ending(output, ".jsonl") ? strlen(".jsonl") : 0;
-        size -= has_ending(output, ".json") ? strlen(".json") : 0;
+        for (size_t i = 0; i < COUNT_OF(endings); i++)
+        {
+            size -= lb_select_path_ends(output, endings[i]) ? strlen(endings[i]) : 0;
+        }
         files->records = lb_copy_text(output, strlen(output), error);
         (void)lb_buffer_print(&table, error, "%.*s" TABLE_ENDING, (int)size, output);
         (void)lb_buffer_print(&manifest, error, "%.*s" MANIFEST_ENDING, (int)size, output);
@@ -138,6 +171,7 @@ lobass_status lb_select_files_find(lb_select_files *files, const lobass_select_o
                                    lobass_error *error)
 {
     LB_TRY(names_make(files, options->output, options->run, error));
+    LB_TRY(check_kind(files, options, error));
     const char *const paths[] = {files->records, files->table, files->manifest};
     for (size_t i = 0; i < COUNT_OF(paths); i++)
     {

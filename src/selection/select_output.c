@@ -4,10 +4,12 @@
  * XXH3-128 is not that of its row stops the writing: the file changed since it was prepared.
  * JSON Lines: a record and a line feed; a record that spans lines gets a space for each carriage
  * return and line feed in it, which in JSON can only stand between tokens. JSON array (a path that
- * ends in .json): "[\n", records parted by ",\n", "\n]\n", every byte of a record kept. In the
- * order of the data records stream through; ranked ones are put aside, the selected alone.
+ * ends in .json): "[\n", records parted by ",\n", "\n]\n", every byte of a record kept. Parquet (a
+ * path that ends in .parquet): columns. In another format records are converted first (convert.c),
+ * each to lines. In the order of the data records stream through; ranked ones are put aside, the
+ * selected alone.
  */
-#include "selection/selection.h"
+#include "selection/convert.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -26,6 +28,8 @@ typedef struct emitter
     lb_select_output *target;
     lb_select_file file;
     bool is_array;
+    lb_parquet_writer *parquet; /* NULL: JSON */
+    lb_converter *converter;    /* NULL: the records' own bytes */
     uint64_t n_written;
     lb_buffer folded; /* a record without its line breaks */
     lb_buffer read;   /* a record that had been put aside */
@@ -39,6 +43,18 @@ static lobass_status put(emitter *e, const char *data, size_t size, lobass_error
     return lb_select_file_write(&e->file, data, size, error);
 }
 
+static lobass_status put_part(void *context, const char *data, size_t size, lobass_error *error)
+{
+    return put(context, data, size, error);
+}
+
+static lobass_status put_column(emitter *e, const char *data, size_t size, lobass_error *error)
+{
+    char where[64];
+    (void)snprintf(where, sizeof where, "record %" PRIu64 " of those selected", e->n_written);
+    return lb_parquet_writer_put(e->parquet, data, size, where, error);
+}
+
 static lobass_status put_folded(emitter *e, const char *data, size_t size, lobass_error *error)
 {
     lb_buffer_clear(&e->folded);
@@ -50,7 +66,8 @@ static lobass_status put_folded(emitter *e, const char *data, size_t size, lobas
             e->folded.data[i] = ' ';
         }
     }
-    return put(e, e->folded.data, size, error);
+    return e->parquet != NULL ? put_column(e, e->folded.data, size, error)
+                              : put(e, e->folded.data, size, error);
 }
 
 static lobass_status put_record(emitter *e, const char *data, size_t size, lobass_error *error)
@@ -61,9 +78,32 @@ static lobass_status put_record(emitter *e, const char *data, size_t size, lobas
         LB_TRY(put(e, is_first ? "[\n" : ",\n", 2, error));
         return put(e, data, size, error);
     }
-    LB_TRY(memchr(data, '\n', size) == NULL ? put(e, data, size, error)
-                                            : put_folded(e, data, size, error));
-    return put(e, "\n", 1, error);
+    if (memchr(data, '\n', size) != NULL)
+    {
+        LB_TRY(put_folded(e, data, size, error));
+    }
+    else
+    {
+        LB_TRY(e->parquet != NULL ? put_column(e, data, size, error) : put(e, data, size, error));
+    }
+    return e->parquet != NULL ? LOBASS_OK : put(e, "\n", 1, error);
+}
+
+/* A record, or the lines that were made of it. */
+static lobass_status put_made(emitter *e, const char *data, size_t size, lobass_error *error)
+{
+    if (e->converter == NULL)
+    {
+        return put_record(e, data, size, error);
+    }
+    for (const char *end = data + size; data < end;)
+    {
+        const char *newline = memchr(data, '\n', (size_t)(end - data));
+        const char *stop = newline == NULL ? end : newline;
+        LB_TRY(put_record(e, data, (size_t)(stop - data), error));
+        data = stop + 1;
+    }
+    return LOBASS_OK;
 }
 
 /* What had been put aside. */
@@ -73,11 +113,15 @@ static lobass_status put_aside(emitter *e, const place *where, lobass_error *err
     lb_buffer_clear(&e->read);
     LB_TRY(lb_buffer_reserve(&e->read, size, error));
     LB_TRY(lb_spool_read(e->aside, where->start, e->read.data, size, error));
-    return put_record(e, e->read.data, size, error);
+    return put_made(e, e->read.data, size, error);
 }
 
 static lobass_status put_end(emitter *e, lobass_error *error)
 {
+    if (e->parquet != NULL)
+    {
+        return lb_parquet_writer_finish(e->parquet, put_part, e, error);
+    }
     if (!e->is_array)
     {
         return LOBASS_OK;
@@ -110,15 +154,27 @@ static lobass_status record_take(emitter *e, const lb_selection *selection,
     {
         return fail_changed(path, record, row, error);
     }
+    const char *data = record->data;
+    size_t size = record->size;
+    if (e->converter != NULL)
+    {
+        char where[512];
+        const lb_buffer *lines = NULL;
+        (void)snprintf(where, sizeof where, "%.400s:%" PRIu64 ": row %" PRIu64, path, record->line,
+                       row);
+        LB_TRY(lb_converter_take(e->converter, &lines, record, row, where, error));
+        data = lines->data;
+        size = lines->size;
+    }
     if (!e->target->is_ranked)
     {
-        return put_record(e, record->data, record->size, error);
+        return put_made(e, data, size, error);
     }
     place *where = &e->places[selection->ranks[row] - 1];
     where->start = e->n_aside;
-    where->size = record->size;
-    e->n_aside += record->size;
-    return lb_spool_write(e->aside, record->data, record->size, error);
+    where->size = size;
+    e->n_aside += size;
+    return lb_spool_write(e->aside, data, size, error);
 }
 
 /* Rows [*ROW, N_END) of one source. */
@@ -187,13 +243,6 @@ static lobass_status sources_write(emitter *e, const lb_selection *selection,
     return status;
 }
 
-static bool ends_in_json(const char *path)
-{
-    static const char ending[] = ".json";
-    const size_t size = strlen(path);
-    return size >= sizeof ending - 1 && strcmp(path + size - (sizeof ending - 1), ending) == 0;
-}
-
 static lobass_status all_write(emitter *e, const lb_selection *selection, const lb_scores *scores,
                                lb_store *store, lb_stage *stage, lobass_error *error)
 {
@@ -221,13 +270,21 @@ lobass_status lb_selection_write(lb_select_output *output, const lb_selection *s
                                  const lb_scores *scores, lb_store *store, lb_stage *stage,
                                  lobass_error *error)
 {
-    emitter e = {.target = output, .is_array = ends_in_json(output->path)};
+    emitter e = {.target = output,
+                 .is_array = lb_select_path_ends(output->path, ".json"),
+                 .converter = output->converter};
     lobass_status status = LOBASS_OK;
+    if (lb_select_path_ends(output->path, ".parquet"))
+    {
+        LB_TRY_GOTO(lb_parquet_writer_open(&e.parquet, output->path, error));
+    }
     LB_TRY_GOTO(lb_select_file_open(&e.file, output->path, output->overwrite, error));
     LB_TRY_GOTO(all_write(&e, selection, scores, store, stage, error));
     status = lb_select_file_commit(&e.file, error);
     output->hash = e.file.hash;
+    output->n_written = e.n_written;
 done:
+    lb_parquet_writer_close(e.parquet);
     lb_select_file_release(&e.file);
     lb_buffer_free(&e.folded);
     lb_buffer_free(&e.read);

@@ -255,6 +255,8 @@ typedef struct lb_select_files
     bool overwrite;
 } lb_select_files;
 
+/* Whether something stands before ENDING in PATH. */
+bool lb_select_path_ends(const char *path, const char *ending);
 /* Refuses data files and what a run is made of, and, unless OPTIONS overwrite, a sidecar that no
  * stopped call can have left. Release FILES in any case. */
 lobass_status lb_select_files_find(lb_select_files *files, const lobass_select_options *options,
@@ -286,7 +288,9 @@ typedef struct lb_select_output
 {
     const char *path;
     bool overwrite, is_ranked;
-    lb_hash hash; /* set: of the file's bytes */
+    struct lb_converter *converter; /* convert.h; NULL: the records' own bytes */
+    lb_hash hash;                   /* set: of the file's bytes */
+    uint64_t n_written;             /* set: records in it */
 } lb_select_output;
 
 /* Reads every source again and writes the selected records. A record that is no longer what was

@@ -165,7 +165,7 @@ static lobass_status exact_match(matcher *m, const lobass_observer *observer, lo
         }
     }
     LB_TRY(lb_sources_name(&m->sources, options->data, options->n_data, error));
-    LB_TRY(lb_sources_check(m->sources, options->n_data, error));
+    LB_TRY(lb_sources_check(m->sources, options->data, options->n_data, error));
     result->sources = lb_alloc(options->n_data, sizeof *result->sources, error);
     LB_TRY(result->sources == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK);
     result->n_sources = options->n_data;

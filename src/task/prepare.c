@@ -133,7 +133,7 @@ static lobass_status store_open(lb_preparer *p, bool *has_begun, lobass_error *e
     if (!has_run || options->overwrite)
     {
         /* Before anything is written or removed. */
-        LB_TRY(lb_sources_check(p->sources, options->n_data, error));
+        LB_TRY(lb_sources_check(p->sources, options->data, options->n_data, error));
     }
     if (options->overwrite && lb_path_look(options->run) == LB_PATH_FOLDER)
     {
@@ -161,7 +161,7 @@ static lobass_status standard_input_take(const lb_preparer *p, lobass_error *err
 
 static lobass_status begin(lb_preparer *p, bool has_begun, lobass_error *error)
 {
-    LB_TRY(lb_sources_check(p->sources, p->options->n_data, error));
+    LB_TRY(lb_sources_check(p->sources, p->options->data, p->options->n_data, error));
     LB_TRY(standard_input_take(p, error));
     LB_TRY(lb_sources_state_check(p->store, p->sources, p->options->n_data, p->observer, error));
     LB_TRY(lb_run_tokenizer_keep(p->options->run, p->options->model, error));

@@ -26,6 +26,7 @@ typedef struct cargo
     bool is_last;         /* the source ends with it */
     uint64_t n_records;   /* of the source, up to its end */
     lb_file_state state;  /* of the source when its reading began */
+    lb_buffer note;       /* what its reader passed over */
     lobass_status status; /* of what was done with it last */
     lobass_error error;
 } cargo;
@@ -75,6 +76,19 @@ lobass_status lb_prepare_check_strict(const lb_preparer *p, lobass_error *error)
 }
 
 /* Of a batch that was stored, in the calling thread. */
+static void note_source(const lb_preparer *p, const cargo *stored)
+{
+    const char *path = p->options->data[stored->source];
+    if (stored->is_last && stored->n_records == 0)
+    {
+        lb_observer_log(p->observer, LOBASS_LOG_WARNING, "%s: no record in it", path);
+    }
+    else if (stored->is_last && stored->note.size > 0)
+    {
+        lb_observer_log(p->observer, LOBASS_LOG_NOTE, "%s: %s", path, stored->note.data);
+    }
+}
+
 static void warn_bad_records(lb_preparer *p, cargo *stored)
 {
     for (size_t i = 0; i < lb_freeze_batch_count(stored->batch); i++)
@@ -91,6 +105,36 @@ static void warn_bad_records(lb_preparer *p, cargo *stored)
                             p->options->data[row->source], row->line, row->reason);
         }
     }
+}
+
+/* A source of which nothing can be read is no data file; so says who reads its first record. */
+static void source_account(lb_preparer *p, const lobass_row *row)
+{
+    if (row->source != p->latest.source)
+    {
+        memset(&p->latest, 0, sizeof p->latest);
+        p->latest.source = row->source;
+    }
+    p->latest.n_rows++;
+    if (row->status == LOBASS_ROW_BAD_RECORD && p->latest.n_bad++ == 0)
+    {
+        p->latest.line = row->line;
+        (void)snprintf(p->latest.reason, sizeof p->latest.reason, "%s",
+                       row->reason != NULL ? row->reason : "a bad record");
+    }
+}
+
+static lobass_status source_check(const lb_preparer *p, uint32_t source, lobass_error *error)
+{
+    const char *path = p->options->data[source];
+    const bool has_rows = p->latest.source == source && p->latest.n_rows > 0;
+    if (!has_rows || p->latest.n_bad < p->latest.n_rows)
+    {
+        return LOBASS_OK;
+    }
+    return lb_fail(error, LOBASS_BAD_FORMAT,
+                   "%s:%" PRIu64 ": %s; none of the %" PRIu64 " records in the file can be read",
+                   path, p->latest.line, p->latest.reason, p->latest.n_rows);
 }
 
 /* ---- what is known of the rows ----------------------------------------------------------------
@@ -203,6 +247,7 @@ static lobass_status stored_account(lb_preparer *p, const lobass_row *row, lobas
         return fail_bad_record(p, row, error);
     }
     p->n_bad += is_bad ? 1 : 0;
+    source_account(p, row);
     if (p->format.mark_duplicates && row->n_scored > 0)
     {
         uint64_t earlier = 0;
@@ -288,6 +333,7 @@ static lobass_status row_save(lb_preparer *p, cargo *stored, size_t index, lobas
         p->notes[i] += frozen->notes >> i & 1U;
     }
     LB_TRY(lb_store_row_save(p->store, row, error));
+    source_account(p, row);
     row_account(p, frozen->hash, frozen->highest_id);
     const char *name = frozen->ignored;
     for (size_t i = 0; i < frozen->n_ignored; i++, name += strlen(name) + 1)
@@ -307,6 +353,7 @@ static lobass_status batch_store(lb_preparer *p, cargo *stored, lobass_error *er
     {
         LB_TRY_GOTO(row_save(p, stored, i, error));
     }
+    LB_TRY_GOTO(stored->is_last ? source_check(p, stored->source, error) : LOBASS_OK);
     source->is_complete = stored->is_last;
     source->n_records = stored->is_last ? stored->n_records : 0;
     LB_TRY_GOTO(lb_store_source_save(p->store, stored->source, source, error));
@@ -356,8 +403,11 @@ static lobass_status batch_read(maker *m, cargo *read, lobass_error *error)
     }
     read->n_records = m->n_read;
     read->state = m->state;
+    lb_buffer_clear(&read->note);
     if (read->is_last)
     {
+        const char *note = lb_record_reader_note(m->reader);
+        LB_TRY(note != NULL ? lb_buffer_append_text(&read->note, note, error) : LOBASS_OK);
         source_close(m);
     }
     return LOBASS_OK;
@@ -396,6 +446,7 @@ static lobass_status stored_report(lb_preparer *p, cargo *stored, lobass_error *
         n_tokens += lb_freeze_batch_at(stored->batch, i)->row.n_tokens;
     }
     warn_bad_records(p, stored);
+    note_source(p, stored);
     return lb_stage_advance(&p->stage, p->n_rows, n_tokens, NAN, error);
 }
 
@@ -468,6 +519,7 @@ static void maker_release(maker *m)
     for (size_t i = 0; i < N_BATCHES; i++)
     {
         lb_freeze_batch_free(m->cargos[i].batch);
+        lb_buffer_free(&m->cargos[i].note);
     }
     for (unsigned i = 0; i < m->n_freezers; i++)
     {

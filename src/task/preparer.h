@@ -45,6 +45,8 @@ void lb_freeze_batch_mark_duplicate(lb_freeze_batch *batch, size_t index);
 /* ---- a prepare under way (prepare.c) ----------------------------------------------------------
  */
 
+#define LB_REASON_SIZE 512
+
 typedef struct lb_preparer
 {
     const lobass_prepare_options *options;
@@ -67,6 +69,13 @@ typedef struct lb_preparer
     lb_hasher *rows_hash; /* over tokenizer, options and rows, in order */
     int32_t highest_id;
     uint64_t notes[LOBASS_NOTE_COUNT]; /* rows of which each is told */
+    struct /* of the source whose rows come last: is there anything to be read in it? */
+    {
+        uint32_t source;
+        uint64_t n_rows, n_bad;
+        uint64_t line; /* of the first bad one, and why */
+        char reason[LB_REASON_SIZE];
+    } latest;
 } lb_preparer;
 
 /* ---- what is recorded of it (prepare_record.c) -------------------------------------------------

@@ -99,8 +99,8 @@ expect 1 "$LOBASS" generate model --jsonl words.txt
 says err "plain text has no prompts in it"
 mkdir bare
 cp model/* bare
-sed 's/"add_bos_token": true/"add_bos_token": false/' model/tokenizer_config.json \
-    >bare/tokenizer_config.json
+sed 's/"add_bos_token": true/"add_bos_token": false/; s/PreTrainedTokenizerFast/LlamaTokenizerFast/' \
+    model/tokenizer_config.json >bare/tokenizer_config.json
 expect 0 "$LOBASS" generate model "" --max-tokens 1
 expect 1 "$LOBASS" generate bare "" --max-tokens 1
 says err "the prompt is empty"

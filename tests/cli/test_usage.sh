@@ -76,6 +76,7 @@ done
 
 # A run's rows are frozen: options that would make others are refused.
 mkdir folder
+: >folder/run.db
 refused "option --max-length is for data files" "$LOBASS" train m folder -o x --max-length 64
 refused "unexpected argument 'more'" "$LOBASS" train m folder more -o x
 

@@ -132,6 +132,7 @@ static void test_fields_recorded(void **state)
     char *chat = NULL;
     (void)state;
     options.template_name = "plain";
+    options.max_length = 512;
     (void)snprintf(options.fields, sizeof options.fields, "prompt=a,response=b");
     check_ok(lb_format_options_to_json(&text, &options, &error), &error);
     assert_non_null(strstr(text, ", \"fields\": \"prompt=a,response=b\"}"));

@@ -425,8 +425,8 @@ static void test_bad_arguments(void **state)
     data[0] = place("few.jsonl");
     options = prepare_options(data, 1, place("unmade"));
     options.format.template_name = "chat";
-    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_UNSUPPORTED, &error, "chat",
-                  "");
+    check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_NOT_FOUND, &error,
+                  "no chat template", "chat_template.jinja");
     options = prepare_options(data, 1, place("unmade"));
     options.format.max_length = 1;
     check_refused(lobass_prepare(&options, NULL, NULL, &error), LOBASS_BAD_ARGUMENT, &error,
