@@ -32,7 +32,7 @@ typedef struct lobass_exact_match_options
     const char *template_name;             /* as for training; NULL: the model's default */
     const char *const *template_variables; /* [n_template_variables] of a chat: "NAME=JSON" */
     size_t n_template_variables;
-    const char *template_date; /* YYYY-MM-DD, for a template that prints one; NULL: today */
+    const char *template_date; /* YYYY-MM-DD, for a template that prints one; NULL: today in UTC */
     const char *chat;          /* a run's own chat template, as lobass_format_options has it */
     const char *fields;        /* of records, as for training; NULL: those of the usual names */
     const char *predictions;   /* a file to write, a line of JSON a record; NULL: none */

@@ -39,7 +39,7 @@ typedef struct lobass_generate_options
     const char *fields;        /* of records, as for training; NULL: those of the usual names */
     const char *const *template_variables; /* [n_template_variables] of a chat: "NAME=JSON" */
     size_t n_template_variables;
-    const char *template_date; /* YYYY-MM-DD, for a template that prints one; NULL: today */
+    const char *template_date; /* YYYY-MM-DD, for a template that prints one; NULL: today in UTC */
     const char *chat;          /* a run's own chat template, as lobass_format_options has it */
     uint32_t max_tokens;       /* of a text at most, end token included; 0: as the context allows */
     uint32_t batch_size;       /* prompts side by side; changes no text */

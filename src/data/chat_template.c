@@ -241,7 +241,7 @@ static void today(char text[16])
 {
     struct tm day = {0};
     const time_t now = time(NULL);
-    (void)localtime_r(&now, &day);
+    (void)gmtime_r(&now, &day);
     (void)strftime(text, 16, "%Y-%m-%d", &day);
 }
 

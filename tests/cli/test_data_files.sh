@@ -117,14 +117,14 @@ refused odd.csv 'odd.csv:2: found text behind a closing quote'
 printf 'no json\nat all\n' >nothing.jsonl
 refused nothing.jsonl 'nothing.jsonl:1: not valid JSON' 'none of the 2 records in the file can be read'
 printf '{"a": 1}\n' >fields.jsonl
-refused fields.jsonl 'fields.jsonl:1: expected instruction/output' 'found fields "a"; none of the 1 records'
+refused fields.jsonl 'fields.jsonl:1: expected instruction/output' 'found fields "a"; --fields names others; none of the 1 records'
 expect 1 "$LOBASS" prepare model a.jsonl nothing.jsonl -o refused -q
 says err 'nothing.jsonl:1: not valid JSON'
 : >empty.jsonl
 expect 0 "$LOBASS" prepare model a.jsonl empty.jsonl -o half
 says err 'empty.jsonl: no record in it'
 printf '{"rows": [{"row": {"instruction": "a", "output": "b"}}]}' >viewer.json
-refused viewer.json 'found fields "row"; none of the 1 records'
+refused viewer.json 'found fields "row"; --fields names others; none of the 1 records'
 
 # ---- training and evaluation take the same
 

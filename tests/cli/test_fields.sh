@@ -178,7 +178,7 @@ says out '"ignored": []'
 
 # two files of one name: info has the names that --source takes
 mkdir one two
-cp own.jsonl one/train.jsonl
+head -n 1 plain.jsonl >one/train.jsonl
 cp system.jsonl two/train.jsonl
 rm -rf r
 expect 0 "$LOBASS" prepare model one/train.jsonl two/train.jsonl -o r -q

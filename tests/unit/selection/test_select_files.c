@@ -352,7 +352,6 @@ static void test_outputs_of_others(void **state)
         {"second/run.db", "belongs to the run"},
         {"second/selected.jsonl", "belongs to the run"},
         {"second/reference/model.safetensors", "belongs to the run"},
-        {"notes.txt", "found another name"},
         {"to-weights.jsonl", "belongs to the model"},
     };
     lobass_error error = {0};
@@ -372,6 +371,9 @@ static void test_outputs_of_others(void **state)
         check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_CONFLICT, &error, path,
                       refused[i].reason);
     }
+    options.output = place("notes.txt");
+    check_refused(lobass_select(&options, NULL, NULL, &error), LOBASS_UNSUPPORTED, &error,
+                  "notes.txt", "not written as .txt");
     check_file(place("notes.txt"), "mine");
     /* A selection beside a model is one all the same. */
     options.output = place("model/chosen.jsonl");
