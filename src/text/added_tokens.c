@@ -47,13 +47,19 @@ static lobass_status read_token(lb_added_token *token, const lb_loader *loader, 
     return LOBASS_OK;
 }
 
+static bool has_text(const lb_added_token *token, const char *text, size_t size_bytes)
+{
+    return token->text != NULL && token->size == size_bytes &&
+           memcmp(token->text, text, size_bytes) == 0;
+}
+
 const lb_added_token *lb_added_tokens_find(const lb_added_tokens *added, const char *text,
                                            size_t size_bytes)
 {
     for (size_t i = 0; i < added->n_tokens; i++)
     {
         const lb_added_token *token = &added->tokens[i];
-        if (token->size == size_bytes && memcmp(token->text, text, size_bytes) == 0)
+        if (has_text(token, text, size_bytes))
         {
             return token;
         }
@@ -126,8 +132,7 @@ static lobass_status read_list(lb_added_tokens *added, const lb_loader *loader, 
 static void take_over(lb_added_tokens *added, const lb_added_token *token, size_t near)
 {
     const lb_added_token *found = near < added->n_tokens ? &added->tokens[near] : NULL;
-    if (found == NULL || found->size != token->size ||
-        memcmp(found->text, token->text, token->size) != 0)
+    if (found == NULL || !has_text(found, token->text, token->size))
     {
         found = lb_added_tokens_find(added, token->text, token->size);
     }

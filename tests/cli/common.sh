@@ -68,7 +68,7 @@ same()
 # number KEY FILE: the number under a key of a one-line JSON object.
 number()
 {
-    sed -n "s/\"$1\": \\([-+0-9.e]*\\).*/\n\\1/; s/^[^\n]*\n//p" "$2"
+    sed -n "s/.*\"$1\": \\([-+0-9.e]*\\).*/\\1/p" "$2"
 }
 
 # text KEY FILE: the string under a key.

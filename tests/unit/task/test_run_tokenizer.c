@@ -62,7 +62,7 @@ static void test_same_tokenizer(void **state)
     {
         stranger_make(spellings[i / 2][0], spellings[i / 2][1]);
         assert_int_equal(measured(&options).n_rows_total, 3);
-        if (i % 2 == 0 && i < 2 * 3)
+        if (i % 2 == 0 && i < 6) /* of the last one it is the form of today */
         {
             record_earlier_hash("same", "model");
         }
