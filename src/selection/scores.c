@@ -23,6 +23,12 @@
 #include <stddef.h>
 #include <string.h>
 
+const char *const lb_score_model_names[LB_N_SCORE_MODELS] = {
+    [LB_OF_INITIAL] = LB_INITIAL,
+    [LB_OF_REFERENCE] = LB_REFERENCE,
+    [LB_OF_UNCONDITIONAL] = LB_UNCONDITIONAL,
+};
+
 /* ---- how each is computed; NaN or infinite: the row does not have it --------------------------
  */
 
