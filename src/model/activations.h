@@ -64,9 +64,9 @@ struct lb_decoder
     lb_token_rows rows;
     /* Of sequences that go on from call to call; NULL in all other forwards. */
     lb_cache *const *caches;
-    lb_kept *kept;       /* [max_tokens] of the layer at hand, made by the first lb_decoder_next */
-    uint32_t *n_kept;    /* [max_tokens] with it */
-    char *memory;        /* all other arrays */
+    lb_kept *kept;    /* [max_tokens] of the layer at hand, made by the first lb_decoder_next */
+    uint32_t *n_kept; /* [max_tokens] with it */
+    char *memory;     /* all other arrays */
 };
 
 /* Whether N_TOKENS more fit; where a layer's part is; counts the tokens that all layers took in. */
