@@ -40,16 +40,16 @@ static void test_draw(void **state)
 {
     enum
     {
-        N = 8,
-        N_DRAWS = 20000
+        N = 8
     };
+    const double n_draws = 20000;
     static const uint32_t strata[N] = {4, 4, 4, 7, 7, 7, 7, 7};
     uint32_t counts[N];
     uint64_t sums[N] = {0};
     lb_random random;
     (void)state;
     lb_random_init(&random, 3);
-    for (size_t k = 0; k < N_DRAWS; k++)
+    for (size_t k = 0; k < (size_t)n_draws; k++)
     {
         lb_bootstrap_draw(counts, strata, N, &random);
         assert_int_equal(counts[0] + counts[1] + counts[2], 3);
@@ -62,7 +62,7 @@ static void test_draw(void **state)
     /* Variances of 2/3 and 4/5 a draw: five standard deviations are 577 and 632. */
     for (size_t i = 0; i < N; i++)
     {
-        assert_true(fabs((double)sums[i] - N_DRAWS) < (i < 3 ? 577 : 632));
+        assert_true(fabs((double)sums[i] - n_draws) < (i < 3 ? 577 : 632));
     }
     lb_bootstrap_draw(counts, strata, 0, &random);
 }
