@@ -22,6 +22,7 @@ void cli_option_add(cli_parser *parser, cli_option option)
         cli_option *grown = realloc(parser->options, parser->capacity * sizeof *parser->options);
         if (grown == NULL)
         {
+            free(parser->options);
             cli_message("out of memory");
             exit(CLI_FAILED);
         }

@@ -213,6 +213,12 @@ void lb_spool_close(lb_spool *spool);
 
 lobass_status lb_folder_create(const char *path, lobass_error *error); /* with its parents */
 lobass_status lb_folder_remove(const char *path, lobass_error *error); /* with all it holds */
+/* Calls VISIT for each name in the folder PATH but "." and "..", in no order, with the folder's
+ * descriptor; ends with the first that is not LOBASS_OK. */
+typedef lobass_status (*lb_folder_visit)(void *context, int folder, const char *name,
+                                         lobass_error *error);
+lobass_status lb_folder_walk(const char *path, lb_folder_visit visit, void *context,
+                             lobass_error *error);
 /* Renames FROM to TO and syncs the parent; replaces a folder TO when OVERWRITE. */
 lobass_status lb_folder_move(const char *from, const char *to, bool overwrite, lobass_error *error);
 /* Makes the folder TMPDIR/NAME-XXXXXX (/tmp where TMPDIR is not set); *FOLDER is yours: free(). */

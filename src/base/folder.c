@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Owns folders: making one with its parents, removing one with all it holds (symbolic links are
- * removed, never followed), moving one into place, and those that are there for a while only. A
- * move over an existing folder exchanges the two names in one step and removes the old one
- * afterwards, so the name is never without a folder.
+ * Owns folders: making one with its parents, walking over what one holds, removing one with all it
+ * holds (symbolic links are removed, never followed), moving one into place, and those that are
+ * there for a while only. A move over an existing folder exchanges the two names in one step and
+ * removes the old one afterwards, so the name is never without a folder.
  */
 #include "base/file_private.h"
 
@@ -63,11 +63,68 @@ done:
     return status;
 }
 
-static lobass_status empty_folder(int descriptor, const char *path, unsigned depth,
-                                  lobass_error *error);
+/* ---- what a folder holds ----------------------------------------------------------------------
+ */
 
-static lobass_status remove_entry(int parent, const char *name, const char *path, unsigned depth,
-                                  lobass_error *error)
+/* Takes the descriptor over. */
+static lobass_status walk(int descriptor, const char *path, lb_folder_visit visit, void *context,
+                          lobass_error *error)
+{
+    DIR *folder = fdopendir(descriptor);
+    if (folder == NULL)
+    {
+        const lobass_status status = lb_fail_errno(error, path, "read the folder");
+        (void)close(descriptor);
+        return status;
+    }
+    lobass_status status = LOBASS_OK;
+    while (status == LOBASS_OK)
+    {
+        errno = 0; /* the end of a folder and a failure are told apart by it alone */
+        const struct dirent *entry = readdir(folder);
+        if (entry == NULL)
+        {
+            status = errno == 0 ? LOBASS_OK : lb_fail_errno(error, path, "read the folder");
+            break;
+        }
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+        {
+            status = visit(context, dirfd(folder), entry->d_name, error);
+        }
+    }
+    (void)closedir(folder);
+    return status;
+}
+
+lobass_status lb_folder_walk(const char *path, lb_folder_visit visit, void *context,
+                             lobass_error *error)
+{
+    const int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return descriptor < 0 ? lb_fail_errno(error, path, "open")
+                          : walk(descriptor, path, visit, context, error);
+}
+
+/* A folder that is being emptied. */
+typedef struct level
+{
+    const char *path;
+    unsigned depth;
+} level;
+
+static lobass_status remove_at(int parent, const char *name, const level *of, lobass_error *error);
+
+static lobass_status remove_entry(void *context, int folder, const char *name, lobass_error *error)
+{
+    const level *of = context;
+    char *path = lb_path_join(of->path, name, error);
+    const level entry = {path, of->depth};
+    const lobass_status status =
+        path == NULL ? LOBASS_OUT_OF_MEMORY : remove_at(folder, name, &entry, error);
+    free(path);
+    return status;
+}
+
+static lobass_status remove_at(int parent, const char *name, const level *of, lobass_error *error)
 {
     if (unlinkat(parent, name, 0) == 0)
     {
@@ -75,56 +132,26 @@ static lobass_status remove_entry(int parent, const char *name, const char *path
     }
     if (errno != EISDIR && errno != EPERM)
     {
-        return lb_fail_errno(error, path, "remove");
+        return lb_fail_errno(error, of->path, "remove");
     }
-    if (depth == DEEPEST_FOLDER)
+    if (of->depth == DEEPEST_FOLDER)
     {
         return lb_fail(error, LOBASS_UNSUPPORTED,
-                       "%s: cannot remove: folders within folders, more than %u deep", path,
+                       "%s: cannot remove: folders within folders, more than %u deep", of->path,
                        DEEPEST_FOLDER);
     }
     const int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor < 0)
     {
-        return lb_fail_errno(error, path, "remove");
+        return lb_fail_errno(error, of->path, "remove");
     }
-    LB_TRY(empty_folder(descriptor, path, depth + 1, error));
+    level within = {of->path, of->depth + 1};
+    LB_TRY(walk(descriptor, of->path, remove_entry, &within, error));
     if (unlinkat(parent, name, AT_REMOVEDIR) != 0)
     {
-        return lb_fail_errno(error, path, "remove");
+        return lb_fail_errno(error, of->path, "remove");
     }
     return LOBASS_OK;
-}
-
-/* Takes the descriptor over. */
-static lobass_status empty_folder(int descriptor, const char *path, unsigned depth,
-                                  lobass_error *error)
-{
-    DIR *folder = fdopendir(descriptor);
-    if (folder == NULL)
-    {
-        (void)close(descriptor);
-        return lb_fail_errno(error, path, "read the folder");
-    }
-    lobass_status status = LOBASS_OK;
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
-    {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-        {
-            continue;
-        }
-        char *entry_path = lb_path_join(path, entry->d_name, error);
-        status = entry_path == NULL
-                     ? LOBASS_OUT_OF_MEMORY
-                     : remove_entry(dirfd(folder), entry->d_name, entry_path, depth, error);
-        free(entry_path);
-        if (status != LOBASS_OK)
-        {
-            break;
-        }
-    }
-    (void)closedir(folder);
-    return status;
 }
 
 lobass_status lb_folder_remove(const char *path, lobass_error *error)
@@ -134,13 +161,17 @@ lobass_status lb_folder_remove(const char *path, lobass_error *error)
     {
         return lb_fail_errno(error, path, "remove the folder");
     }
-    LB_TRY(empty_folder(descriptor, path, 0, error));
+    level within = {path, 0};
+    LB_TRY(walk(descriptor, path, remove_entry, &within, error));
     if (rmdir(path) != 0)
     {
         return lb_fail_errno(error, path, "remove the folder");
     }
     return LOBASS_OK;
 }
+
+/* ---- a folder into another's place --------------------------------------------------------------
+ */
 
 /* Where two names cannot be exchanged in one step: the old folder steps aside first. */
 static lobass_status replace_in_steps(const char *from, const char *to, lobass_error *error)

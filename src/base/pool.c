@@ -3,14 +3,15 @@
  * Owns threads. A pool runs numbered chunks of work; the calling thread is worker 0 and takes part.
  * Who runs a chunk is decided at run time: one atomic counter hands them out, so uneven chunks
  * balance; results must depend on the chunk only. Between runs the workers look for work for a few
- * microseconds and then sleep on a condition variable. A run waits only for workers that joined it:
- * one that wakes after the last chunk was taken finds it closed. A run within a run is not
- * supported.
+ * microseconds and then sleep on a condition variable. No signal handler runs on them. A run waits
+ * only for workers that joined it: one that wakes after the last chunk was taken finds it closed. A
+ * run within a run is not supported.
  */
 #include "base/base.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,24 @@ static void pool_close(lb_pool *pool, unsigned n_started)
     free(pool);
 }
 
+/* As pthread_create(), with all signals blocked but those that a thread brings on itself: a
+ * program's handlers run on its own threads. */
+static int start_worker(worker *started)
+{
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+    sigset_t blocked;
+    sigset_t before;
+    (void)sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    {
+        (void)sigdelset(&blocked, own[i]);
+    }
+    (void)pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    const int code = pthread_create(&started->thread, NULL, work, started);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
 lobass_status lb_pool_create(lb_pool **pool, unsigned n_threads, lobass_error *error)
 {
     *pool = NULL;
@@ -167,7 +186,7 @@ lobass_status lb_pool_create(lb_pool **pool, unsigned n_threads, lobass_error *e
     {
         worker *next = &workers[n_started];
         *next = (worker){.pool = made, .number = n_started + 1};
-        code = pthread_create(&next->thread, NULL, work, next);
+        code = start_worker(next);
         n_started += code == 0 ? 1 : 0;
     }
     if (code != 0)

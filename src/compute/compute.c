@@ -6,11 +6,6 @@
 
 #include "compute/cpu/tile.h"
 
-size_t lb_rows_padded(size_t n_rows)
-{
-    return lb_round_up(n_rows, LB_ROW_ROUND);
-}
-
 static lobass_status scratch_create(struct lb_scratch **scratch, unsigned n_workers,
                                     lobass_error *error)
 {

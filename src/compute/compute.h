@@ -6,17 +6,13 @@
  * does not depend on the other rows of a call, nor on their number.
  *
  * Shapes: n tokens, d hidden size, h query heads, g key/value heads (g divides h), s head size,
- * v vocabulary. Arrays of n rows given to linear_* and cross_entropy_* must have room for
- * lb_rows_padded(n) rows; what stands in the padding is read but does not count.
+ * v vocabulary.
  * Every backward ADDS into grad_* arguments unless it says "writes".
  */
 #ifndef LB_COMPUTE_H
 #define LB_COMPUTE_H
 
 #include "base/base.h"
-
-/* n rounded up to the row block of the products. */
-size_t lb_rows_padded(size_t n_rows);
 
 /* Sequences laid end to end without padding. A sequence may go on where an earlier one ends: the
  * tokens of its parent, and of the parent's parents, come before its own. What rows have in common
@@ -29,7 +25,7 @@ typedef struct lb_batch
     const uint32_t *starts;  /* [n_sequences + 1], ascending from 0 to n_tokens */
     const uint32_t *parents; /* [n_sequences], an earlier one or LB_NO_PARENT; NULL: none has */
     const uint32_t *n_kept;  /* [n_sequences] tokens that come before a sequence's own and are not
-                                in the batch: attention_continued. NULL: none */
+                                in the batch but in kept memory. NULL: none */
     size_t n_scored;
     const uint32_t *scored; /* [n_scored], ascending: the token is predicted from the one before it,
                                in its sequence or at the end of its parent */

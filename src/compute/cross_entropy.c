@@ -53,6 +53,18 @@ typedef struct cross_entropy
     size_t word, n_words, stage_words;
 } cross_entropy;
 
+static cross_entropy begin(const lb_compute *c, const float *x, const lb_matrix *head,
+                           const int32_t *targets, size_t n)
+{
+    return (cross_entropy){.scratch = c->scratch,
+                           .x = x,
+                           .head = head,
+                           .targets = targets,
+                           .n = n,
+                           .d = head->n_in,
+                           .n_row_blocks = lb_blocks(n, LB_ROW_BLOCK)};
+}
+
 static size_t block_rows(const cross_entropy *e, size_t row)
 {
     return lb_min(LB_ROW_BLOCK, e->n - row);
@@ -176,14 +188,8 @@ lobass_status lb_cross_entropy_forward(lb_compute *c, float *nll, float *log_sum
     {
         return LOBASS_OK;
     }
-    cross_entropy e = {.scratch = c->scratch,
-                       .x = x,
-                       .head = head,
-                       .targets = targets,
-                       .n = n,
-                       .d = head->n_in,
-                       .n_row_blocks = lb_blocks(n, LB_ROW_BLOCK),
-                       .has_el2n = el2n != NULL};
+    cross_entropy e = begin(c, x, head, targets, n);
+    e.has_el2n = el2n != NULL;
     const size_t n_blocks = lb_blocks(head->n_out, LB_VOCABULARY_BLOCK);
     const size_t wanted = lb_min(n_blocks, LB_WANTED_CHUNKS); /* whatever the rows: the same sums */
     e.part_words = lb_blocks(n_blocks, wanted) * LB_VOCABULARY_BLOCK;
@@ -277,17 +283,11 @@ lobass_status lb_cross_entropy_backward(lb_compute *c, float *grad_x, float *gra
     {
         return LOBASS_OK;
     }
-    cross_entropy e = {.scratch = c->scratch,
-                       .x = x,
-                       .head = head,
-                       .targets = targets,
-                       .n = n,
-                       .d = head->n_in,
-                       .n_row_blocks = lb_blocks(n, LB_ROW_BLOCK),
-                       .grad_x = grad_x,
-                       .grad_head = grad_head,
-                       .log_sum_exp = log_sum_exp,
-                       .scale = scale};
+    cross_entropy e = begin(c, x, head, targets, n);
+    e.grad_x = grad_x;
+    e.grad_head = grad_head;
+    e.log_sum_exp = log_sum_exp;
+    e.scale = scale;
     const size_t most = lb_round_up(lb_blocks(GRAD_LOGIT_ELEMENTS, n), LB_VOCABULARY_BLOCK);
     e.stage_words = lb_min(most, head->n_out);
     size_t shared_bytes = 0;

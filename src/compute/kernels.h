@@ -14,7 +14,6 @@
 enum
 {
     LB_ROW_BLOCK = 512,        /* tokens in one chunk */
-    LB_ROW_ROUND = 32,         /* rows that arrays have room for are rounded up to it */
     LB_VOCABULARY_BLOCK = 512, /* logits of a row at once */
     LB_PANEL = 32,             /* columns of the right operand that lie side by side when packed */
     LB_SUM_BLOCK = 64,         /* columns of which one chunk sums all rows */

@@ -81,6 +81,18 @@ static void resample(void *context, size_t chunk, unsigned worker)
     }
 }
 
+/* [N, EACH] of ELEMENT_BYTES, which are some for every source: there are few. */
+static void *create(size_t n, size_t each, size_t element_bytes, lobass_error *error)
+{
+    size_t count = 0;
+    if (!lb_size_multiply(n, each, &count))
+    {
+        (void)lb_fail_memory(error, SIZE_MAX);
+        return NULL;
+    }
+    return lb_alloc(count, element_bytes, error);
+}
+
 lobass_status lb_bootstrap_run(double **values, const lb_loss_table *table,
                                const lb_plan_of_cells *plan, uint32_t n_resamples,
                                uint32_t n_threads, lobass_error *error)
@@ -90,10 +102,10 @@ lobass_status lb_bootstrap_run(double **values, const lb_loss_table *table,
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_pool_create(&pool, n_threads, error));
     const size_t n_workers = lb_pool_thread_count(pool);
-    const size_t n_values = plan->n_groups * table->n_sources;
-    r.values = lb_alloc((size_t)n_resamples * n_values, sizeof *r.values, error);
-    r.counts = lb_alloc(n_workers * table->n_rows, sizeof *r.counts, error);
-    r.losses = lb_alloc(n_workers * table->n_cells * table->n_sources, sizeof *r.losses, error);
+    const size_t n_sources = table->n_sources;
+    r.values = create(n_resamples, plan->n_groups, n_sources * sizeof *r.values, error);
+    r.counts = create(n_workers, table->n_rows, sizeof *r.counts, error);
+    r.losses = create(n_workers, table->n_cells, n_sources * sizeof *r.losses, error);
     if (r.values == NULL || r.counts == NULL || r.losses == NULL)
     {
         free(r.values);

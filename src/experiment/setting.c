@@ -62,7 +62,7 @@ static lobass_status base_find(lb_setting *s, lobass_error *error)
     lb_measurement model;
     lb_hash hash;
     lobass_status status = LOBASS_OK;
-    LB_TRY(lb_store_measurement_load(&model, s->run, "initial", error));
+    LB_TRY(lb_store_measurement_load(&model, s->run, LB_INITIAL, error));
     if (model.adapter != NULL)
     {
         status = lb_fail(error, LOBASS_UNSUPPORTED,

@@ -301,9 +301,9 @@ static lobass_status steps_take(const lobass_run_options *options, const referen
     /* The reference is a model, or an adapter of the one that it was trained from. */
     const char *base = options->prepare.model;
     const bool is_adapter = options->train.lora.rank > 0;
-    LB_TRY(measure_as(options, "initial", base, NULL, observer, &result->initial, error));
+    LB_TRY(measure_as(options, LB_INITIAL, base, NULL, observer, &result->initial, error));
     LB_TRY(reference_train(options, found, observer, &result->train, error));
-    LB_TRY(measure_as(options, "reference", is_adapter ? base : found->output,
+    LB_TRY(measure_as(options, LB_REFERENCE, is_adapter ? base : found->output,
                       is_adapter ? found->output : NULL, observer, &result->reference, error));
     if (isfinite(result->initial.mean_loss) && isfinite(result->reference.mean_loss) &&
         result->reference.mean_loss >= result->initial.mean_loss)

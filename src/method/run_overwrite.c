@@ -66,7 +66,7 @@ static lobass_status losses_forget(lb_store *store, lobass_error *error)
                                         "seconds.select"};
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_store_begin(store, error));
-    LB_TRY_GOTO(lb_store_measurement_remove(store, LB_RUN_REFERENCE, error));
+    LB_TRY_GOTO(lb_store_measurement_remove(store, LB_REFERENCE, error));
     LB_TRY_GOTO(lb_store_selection_remove(store, error));
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
     {

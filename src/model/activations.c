@@ -17,7 +17,7 @@ typedef struct carver
     lb_decoder *decoder;
     char *memory;
     size_t size_bytes;
-    size_t n_rows; /* padded */
+    size_t n_rows;
     bool is_training;
     float *slots[2 * LB_MOST_VALUES]; /* those of all parts lie over each other */
     float *stream, *gradient;         /* [n, d] what goes from part to part; scoring, training */
@@ -201,12 +201,8 @@ static lobass_status create_pointers(lb_decoder *decoder, lobass_error *error)
 static lobass_status measure(carver *from, lb_decoder *decoder, lobass_error *error)
 {
     *from = (carver){.decoder = decoder,
-                     .n_rows = lb_rows_padded(decoder->max_tokens),
+                     .n_rows = decoder->max_tokens,
                      .is_training = decoder->use != LB_DECODER_SCORE};
-    if (from->n_rows < decoder->max_tokens)
-    {
-        return lb_fail_memory(error, SIZE_MAX);
-    }
     LB_TRY(create_pointers(decoder, error));
     return carve_all(from, error);
 }

@@ -2,7 +2,7 @@
  *
  * Private to src/model: what the forward leaves for the backward, and the memory both work in.
  * activations.c carves everything from one allocation. Shapes: n tokens, m scored tokens, d hidden
- * size. Every array has room for lb_rows_padded(max_tokens) rows.
+ * size. Every array has room for max_tokens rows.
  */
 #ifndef LB_MODEL_ACTIVATIONS_H
 #define LB_MODEL_ACTIVATIONS_H
@@ -64,11 +64,9 @@ struct lb_decoder
     lb_token_rows rows;
     /* Of sequences that go on from call to call; NULL in all other forwards. */
     lb_cache *const *caches;
-    lb_kept *kept;       /* [max_tokens] of the layer at hand, made by the first lb_decoder_next */
-    uint32_t *n_kept;    /* [max_tokens] with it */
-    float *logits_input; /* [block, d], made by the first lb_decoder_logits */
-    float *logits;       /* [block, v] */
-    char *memory;        /* all other arrays */
+    lb_kept *kept;    /* [max_tokens] of the layer at hand, made by the first lb_decoder_next */
+    uint32_t *n_kept; /* [max_tokens] with it */
+    char *memory;     /* all other arrays */
 };
 
 /* Whether N_TOKENS more fit; where a layer's part is; counts the tokens that all layers took in. */
@@ -80,7 +78,7 @@ void lb_cache_advance(lb_cache *cache, size_t n_tokens);
  */
 lobass_status lb_activations_create(lb_decoder *decoder, lobass_error *error);
 
-/* Clears a gradient [n_rows, width] and its padding. */
+/* Clears a gradient [n_rows, width]. */
 void lb_rows_clear(float *grad, size_t n_rows, size_t width);
 /* What the decoder's adapter (if any) adds for W (lora_products.c): to y[n, n_out] = x w^T, after
  * it was computed; to grad_x and to the adapter's own GRADS, given grad_y. */

@@ -10,7 +10,7 @@
 
 void lb_rows_clear(float *grad, size_t n_rows, size_t width)
 {
-    memset(grad, 0, lb_rows_padded(n_rows) * width * sizeof *grad);
+    memset(grad, 0, n_rows * width * sizeof *grad);
 }
 
 static lobass_status compute_again(const lb_walk *walk, uint8_t value, lobass_error *error)

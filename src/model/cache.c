@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the earlier tokens of a sequence leave for those to come: the keys and values of every
- * layer, in one block of memory. A token's own are written by attention (attention_continued).
+ * layer, in one block of memory. A token's own are written by lb_attention_forward().
  */
 #include <stdlib.h>
 

@@ -46,8 +46,6 @@ void lb_decoder_free(lb_decoder *decoder)
     }
     free(decoder->kept);
     free(decoder->n_kept);
-    free(decoder->logits_input);
-    free(decoder->logits);
     free(decoder->memory);
     free(decoder->pointers);
     free(decoder->parts);
@@ -334,55 +332,16 @@ lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, fl
 /* ---- logits -----------------------------------------------------------------------------------
  */
 
-/* The head's product needs padded rows, which the caller's array does not have. */
-static lobass_status prepare_logits(lb_decoder *decoder, size_t n_rows, lobass_error *error)
-{
-    const lb_config *config = &decoder->model->config;
-    if (decoder->logits != NULL)
-    {
-        return LOBASS_OK;
-    }
-    size_t count = 0;
-    size_t input_count = 0;
-    if (!lb_size_multiply(n_rows, config->n_vocabulary, &count) ||
-        !lb_size_multiply(n_rows, config->d_model, &input_count))
-    {
-        return lb_fail_memory(error, SIZE_MAX);
-    }
-    if (decoder->logits_input == NULL)
-    {
-        decoder->logits_input = lb_alloc(input_count, sizeof(float), error);
-    }
-    if (decoder->logits_input != NULL)
-    {
-        decoder->logits = lb_alloc(count, sizeof(float), error);
-    }
-    return decoder->logits == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
-}
-
 lobass_status lb_decoder_logits(lb_decoder *decoder, const lb_batch *batch, float *logits,
                                 lobass_error *error)
 {
-    lb_compute *c = decoder->compute;
-    const size_t d = decoder->model->config.d_model;
-    const size_t n_vocabulary = decoder->model->config.n_vocabulary;
     if (batch->n_tokens != decoder->n_tokens || batch->n_scored != decoder->n_scored)
     {
         return lb_fail(error, LOBASS_BAD_ARGUMENT,
                        "logits: expected the batch of the forward before");
     }
-    const size_t block = lb_rows_padded(1);
-    LB_TRY(prepare_logits(decoder, block, error));
-    for (size_t i = 0; i < batch->n_scored; i += block)
-    {
-        const size_t left = batch->n_scored - i;
-        const size_t n = left < block ? left : block;
-        memcpy(decoder->logits_input, hidden_of(decoder) + i * d, n * d * sizeof *logits);
-        LB_TRY(lb_linear_forward(c, decoder->logits, decoder->logits_input,
-                                 &decoder->model->head->matrix, NULL, n, error));
-        memcpy(logits + i * n_vocabulary, decoder->logits, n * n_vocabulary * sizeof *logits);
-    }
-    return LOBASS_OK;
+    return lb_linear_forward(decoder->compute, logits, hidden_of(decoder),
+                             &decoder->model->head->matrix, NULL, batch->n_scored, error);
 }
 
 /* ---- one token after the other -----------------------------------------------------------------

@@ -16,35 +16,56 @@
 
 #define WEIGHT_SUFFIX ".weight"
 
-/* The names that the families' rules have, in their order. */
+/* Puts TARGET (NULL: none) behind the N_NAMES of NAMES where it is not among them; returns how many
+ * there are then. Of more than MOST_TARGETS the first have a place. */
+static unsigned add_target(const char *names[MOST_TARGETS], unsigned n_names, const char *target)
+{
+    bool is_new = target != NULL;
+    for (unsigned k = 0; is_new && k < n_names && k < MOST_TARGETS; k++)
+    {
+        is_new = strcmp(names[k], target) != 0;
+    }
+    if (is_new && n_names < MOST_TARGETS)
+    {
+        names[n_names] = target;
+    }
+    return n_names + (is_new ? 1 : 0);
+}
+
+/* The names that the rules of the families' layers have, in their order. */
 static unsigned list_targets(const char *names[MOST_TARGETS])
 {
     unsigned n_names = 0;
     const lb_architecture *family = NULL;
     for (size_t f = 0; (family = lb_architecture_at(f)) != NULL; f++)
     {
-        const lb_part *layer = &family->parts[1];
-        for (size_t i = 0; i < layer->n_rules; i++)
+        for (size_t p = 1; p + 1 < family->n_parts; p++)
         {
-            const char *target = layer->rules[i].target;
-            bool is_new = target != NULL && n_names < MOST_TARGETS;
-            for (unsigned k = 0; is_new && k < n_names; k++)
+            for (size_t i = 0; i < family->parts[p].n_rules; i++)
             {
-                is_new = strcmp(names[k], target) != 0;
-            }
-            if (is_new)
-            {
-                names[n_names++] = target;
+                n_names = add_target(names, n_names, family->parts[p].rules[i].target);
             }
         }
     }
     return n_names;
 }
 
+/* A target without a bit would take no adapter and nobody would know. */
+static lobass_status check_targets(lobass_error *error)
+{
+    const char *names[MOST_TARGETS];
+    const unsigned n_names = list_targets(names);
+    return n_names <= MOST_TARGETS
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_UNSUPPORTED,
+                         "adapters: %u targets in all families, expected at most %d", n_names,
+                         MOST_TARGETS);
+}
+
 const char *lb_lora_target_name(unsigned bit)
 {
     const char *names[MOST_TARGETS];
-    return bit < list_targets(names) ? names[bit] : NULL;
+    return bit < MOST_TARGETS && bit < list_targets(names) ? names[bit] : NULL;
 }
 
 double lb_lora_scale(const lb_lora_settings *settings)
@@ -61,7 +82,7 @@ static uint32_t target_bit(const lb_parameter *parameter)
 {
     const char *names[MOST_TARGETS];
     const unsigned n_names = list_targets(names);
-    for (unsigned bit = 0; parameter->target != NULL && bit < n_names; bit++)
+    for (unsigned bit = 0; parameter->target != NULL && bit < n_names && bit < MOST_TARGETS; bit++)
     {
         if (strcmp(parameter->target, names[bit]) == 0)
         {
@@ -162,6 +183,7 @@ lobass_status lb_lora_attach(lb_model *model, const lb_lora_settings *settings,
     {
         goto done;
     }
+    LB_TRY_GOTO(check_targets(error));
     LB_TRY_GOTO(shapes_set(made, model, is_adapted, error));
     LB_TRY_GOTO(lb_values_create(&made->memory,
                                  (lb_parameter_list){made->parameters, made->n_parameters},

@@ -66,7 +66,7 @@ lobass_status lb_lora_backward(lb_decoder *decoder, float *const *grads, float *
     float *grad_low = decoder->adapted.grad_low;
     const size_t rank = a->matrix.n_out;
     LB_TRY(compute_low(decoder, a, x, n, error));
-    memset(grad_low, 0, lb_rows_padded(n) * rank * sizeof *grad_low);
+    memset(grad_low, 0, n * rank * sizeof *grad_low);
     LB_TRY(lb_linear_backward(c, grad_low, grad[1], NULL, grad_y, decoder->adapted.low,
                               &a[1].matrix, n, error));
     scale_all(grad_low, n * rank, decoder->lora->scale);

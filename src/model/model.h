@@ -46,8 +46,7 @@ const char *lb_config_architecture(const lb_config *config); /* "LlamaForCausalL
 /* frequencies[head_size / 2], radians per position, with the scaling applied. */
 void lb_config_frequencies(const lb_config *config, float *frequencies);
 
-/* ---- weights (weights.c, weights_random.c, weights_save.c)
- * ----------------------------------------
+/* ---- weights (weights.c, weights_random.c, weights_save.c) ------------------------------------
  */
 
 /* What a tensor is to the model: its table says so, and everything else follows from it. */
@@ -251,8 +250,8 @@ lobass_status lb_decoder_next(lb_decoder *decoder, const lb_batch *batch, lb_cac
 lobass_status lb_decoder_backward(lb_decoder *decoder, const lb_batch *batch, float scale,
                                   float *const *grads, lobass_error *error);
 
-/* ---- optimiser (optimizer.c)
- * --------------------------------------------------------------------- */
+/* ---- optimiser (optimizer.c) ------------------------------------------------------------------
+ */
 
 typedef struct lb_optimizer
 {

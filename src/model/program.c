@@ -291,25 +291,7 @@ static void note_read(lb_program_value *value, size_t i)
     value->keeping = LB_KEPT;
 }
 
-/* Whether every step that writes V is cheap, and the others that it reads are kept. */
-static bool can_come_again(const lb_program *program, size_t v)
-{
-    bool can = v != program->input && v != program->output;
-    for (size_t i = 0; i < program->n_steps; i++)
-    {
-        const lb_bound_step *step = &program->steps[i];
-        for (size_t j = 0; step->output == v && j < step->op->n_inputs; j++)
-        {
-            const uint8_t from = step->inputs[j];
-            can = can &&
-                  (from == v || from == program->input || program->values[from].keeping == LB_KEPT);
-        }
-        can = can && (step->output != v || step->op->is_cheap);
-    }
-    return can;
-}
-
-static void find_kept(lb_program *program)
+static void find_reads(lb_program *program)
 {
     for (size_t i = 0; i < program->n_steps; i++)
     {
@@ -330,24 +312,64 @@ static void find_kept(lb_program *program)
             note_read(&program->values[step->side], i);
         }
     }
+}
+
+/* Where V is an input of STEP: a bit for each. */
+static uint8_t places_of(const lb_bound_step *step, size_t v)
+{
+    uint8_t places = 0;
+    for (size_t j = 0; j < step->op->n_inputs; j++)
+    {
+        places |= (uint8_t)(step->inputs[j] == v ? 1U << j : 0U);
+    }
+    return places;
+}
+
+/* Whether every step that writes V is cheap, the others that it reads are kept, and the backward
+ * that reads V first has it as an input. *MADE_OF: what those steps read. */
+static bool can_come_again(const lb_program *program, size_t v, uint64_t *made_of)
+{
+    const lb_program_value *value = &program->values[v];
+    bool can = value->name != NULL && value->keeping == LB_KEPT && v != program->input &&
+               v != program->output && places_of(&program->steps[value->highest], v) != 0;
+    *made_of = 0;
+    for (size_t i = 0; i < program->n_steps; i++)
+    {
+        const lb_bound_step *step = &program->steps[i];
+        for (size_t j = 0; step->output == v && j < step->op->n_inputs; j++)
+        {
+            const uint8_t from = step->inputs[j];
+            can = can &&
+                  (from == v || from == program->input || program->values[from].keeping == LB_KEPT);
+            *made_of |= from == v ? 0 : bit(from);
+        }
+        can = can && (step->output != v || step->op->is_cheap);
+    }
+    return can;
+}
+
+/* A value comes again from what is kept alone: what one of them is made of stays kept. */
+static void find_kept(lb_program *program)
+{
+    uint64_t stays = 0;
+    find_reads(program);
     for (size_t v = 0; v < program->n_values; v++)
     {
-        lb_program_value *value = &program->values[v];
-        if (value->name == NULL || value->keeping != LB_KEPT || !can_come_again(program, v))
+        uint64_t made_of = 0;
+        if (has_bit(stays, v) || !can_come_again(program, v, &made_of))
         {
             continue;
         }
+        lb_program_value *value = &program->values[v];
         lb_bound_step *reader = &program->steps[value->highest];
-        lb_bound_step *writer = &program->steps[value->first];
+        const uint8_t side = program->steps[value->first].side;
+        stays |= made_of;
         value->keeping = LB_AGAIN;
-        for (size_t j = 0; j < reader->op->n_inputs; j++)
+        reader->computes_again |= places_of(reader, v);
+        if (side != LB_NO_INDEX)
         {
-            reader->computes_again |= (uint8_t)(reader->inputs[j] == v ? 1U << j : 0U);
-        }
-        if (writer->side != LB_NO_INDEX)
-        {
-            program->values[writer->side].keeping = LB_AGAIN;
-            program->values[writer->side].highest = value->highest;
+            program->values[side].keeping = LB_AGAIN;
+            program->values[side].highest = value->highest;
         }
     }
 }

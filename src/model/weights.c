@@ -215,7 +215,8 @@ static lobass_status load_values(lb_model *model, const lb_weight_files *files,
     }
     lobass_status status = LOBASS_OK;
     LB_TRY_GOTO(find_tensors(model, files, tensors, compute_dtype, use, error));
-    LB_TRY_GOTO(lb_weights_check_unused(model, files, tensors[0], error));
+    const lb_tensor *embedding = tensors[model->embedding - model->parameters];
+    LB_TRY_GOTO(lb_weights_check_unused(model, files, embedding, error));
     LB_TRY_GOTO(lb_values_create(&model->storage->memory,
                                  (lb_parameter_list){model->parameters, model->n_parameters},
                                  compute_dtype, use, error));
@@ -223,7 +224,7 @@ static lobass_status load_values(lb_model *model, const lb_weight_files *files,
     {
         LB_TRY_GOTO(fill(&model->parameters[i], tensors[i], error));
     }
-    model->stored_dtype = tensors[0]->dtype;
+    model->stored_dtype = embedding->dtype;
     lb_model_refresh(model);
 done:
     free(tensors);

@@ -90,12 +90,18 @@ static lobass_status check_file(const lb_model *model, const char *const *taken,
             LB_TRY(check_tied_head(file, path, name, embedding, error));
             continue;
         }
+        const lb_config *config = &model->config;
+        char biases[64] = "";
+        if (config->family->has_bias_fields)
+        {
+            (void)snprintf(biases, sizeof biases, ", attention_bias %s, mlp_bias %s",
+                           config->has_attention_bias ? "true" : "false",
+                           config->has_mlp_bias ? "true" : "false");
+        }
         return lb_fail(error, LOBASS_BAD_FORMAT,
                        "%s: tensor \"%.200s\": the model that config.json describes has no such "
-                       "parameter (%zu layers, attention_bias %s, mlp_bias %s)",
-                       path, name, model->config.n_layers,
-                       model->config.has_attention_bias ? "true" : "false",
-                       model->config.has_mlp_bias ? "true" : "false");
+                       "parameter (%zu layers%s)",
+                       path, name, config->n_layers, biases);
     }
     return LOBASS_OK;
 }

@@ -11,7 +11,7 @@
 
 #define LOG_BYTES_MOST ((size_t)1 << 32)
 
-/* "STEP,EPOCH,LOSS,...": a line that train_steps.c wrote. */
+/* "STEP,EPOCH,LOSS,...": a line that trainer.c wrote. */
 static lobass_status line_read(double *loss, const char *line, const char *path,
                                lobass_error *error)
 {

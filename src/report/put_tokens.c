@@ -89,8 +89,8 @@ static lobass_status put_row(reader *r, uint64_t number)
     }
     LB_TRY(lb_page_put_column(r->page, "flags", "u8", row.flags, row.n_tokens));
     LB_TRY(put_pieces(r, &row));
-    LB_TRY(put_losses(r, "initial", number));
-    LB_TRY(put_losses(r, LB_RUN_REFERENCE, number));
+    LB_TRY(put_losses(r, LB_INITIAL, number));
+    LB_TRY(put_losses(r, LB_REFERENCE, number));
     lb_json_close(json);
     return lb_page_flush(r->page);
 }

@@ -69,7 +69,7 @@ static lobass_status initial_walk(trained_rows *rows, lb_store *store, lobass_er
     lb_measurement initial;
     lb_loss_totals totals = {0};
     bool is_there = false;
-    LB_TRY(lb_store_measurement_find(&initial, &is_there, store, "initial", error));
+    LB_TRY(lb_store_measurement_find(&initial, &is_there, store, LB_INITIAL, error));
     const int64_t id = initial.id;
     lb_store_measurement_clear(&initial);
     if (is_there)

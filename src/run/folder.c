@@ -7,44 +7,27 @@
  */
 #include "run/run.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool is_ours(const char *name)
+static lobass_status check_entry(void *context, int folder, const char *name, lobass_error *error)
 {
-    bool is_known = strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    const char *const *run = context;
     const lb_run_name *of_run = NULL;
+    (void)folder;
     for (size_t i = 0; (of_run = lb_run_name_at(i)) != NULL; i++)
     {
-        is_known = is_known || strcmp(name, of_run->name) == 0;
-    }
-    return is_known;
-}
-
-static lobass_status check_entries(const char *run, lobass_error *error)
-{
-    DIR *folder = opendir(run);
-    if (folder == NULL)
-    {
-        return lb_fail_errno(error, run, "open");
-    }
-    lobass_status status = LOBASS_OK;
-    for (const struct dirent *entry = readdir(folder); entry != NULL && status == LOBASS_OK;
-         entry = readdir(folder))
-    {
-        if (!is_ours(entry->d_name))
+        if (strcmp(name, of_run->name) == 0)
         {
-            status = lb_fail(error, LOBASS_CONFLICT,
-                             "%s: not empty and no lobass run (it holds \"%.200s\" and no "
-                             "" LB_RUN_DATABASE "); expected a run, an empty folder or none",
-                             run, entry->d_name);
+            return LOBASS_OK;
         }
     }
-    (void)closedir(folder);
-    return status;
+    return lb_fail(error, LOBASS_CONFLICT,
+                   "%s: not empty and no lobass run (it holds \"%.200s\" and no "
+                   "" LB_RUN_DATABASE "); expected a run, an empty folder or none",
+                   *run, name);
 }
 
 lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *error)
@@ -66,7 +49,7 @@ lobass_status lb_run_folder_check(const char *run, bool *has_run, lobass_error *
     }
     *has_run = lb_path_look(database) != LB_PATH_MISSING;
     free(database);
-    return *has_run ? LOBASS_OK : check_entries(run, error);
+    return *has_run ? LOBASS_OK : lb_folder_walk(run, check_entry, &run, error);
 }
 
 static lobass_status remove_one(const char *run, const char *name, bool is_folder,

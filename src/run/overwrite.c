@@ -5,8 +5,6 @@
  */
 #include "run/run.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,39 +25,64 @@ static bool model_owns(const char *name)
     {
         is_owned = is_owned || strncmp(name, beginnings[i], strlen(beginnings[i])) == 0;
     }
-    return is_owned;
+    return is_owned && strchr(name, '/') == NULL;
 }
 
-static bool has_file(const char *folder, const char *name)
+/* By which file a folder is known for a run or a model. */
+static const struct
 {
-    char *path = lb_path_join(folder, name, NULL);
-    const bool is_there = path != NULL && lb_path_look(path) != LB_PATH_MISSING;
+    const char *file, *kind;
+    bool (*owns)(const char *path); /* relative to the folder */
+} owners[] = {
+    {LB_RUN_DATABASE, "run", lb_run_owns},
+    {"config.json", "model", model_owns},
+    {"adapter_config.json", "model", model_owns},
+};
+
+typedef struct owner
+{
+    const char *kind; /* NULL: nobody's */
+    lb_buffer folder;
+    const char *rest; /* of the path, behind the folder */
+} owner;
+
+/* What cannot be looked at counts as there. */
+static lobass_status has_file(bool *is_there, const char *folder, const char *name,
+                              lobass_error *error)
+{
+    char *path = lb_path_join(folder, name, error);
+    *is_there = path != NULL && lb_path_look(path) != LB_PATH_MISSING;
     free(path);
-    return is_there;
+    return path == NULL ? LOBASS_OUT_OF_MEMORY : LOBASS_OK;
 }
 
-/* The part of the absolute PATH behind the folder of the run or model that it belongs to, which
- * FOLDER becomes; NULL where it belongs to none. */
-static const char *find_owner(lb_buffer *folder, const char *path)
+/* The run or model that the absolute PATH belongs to; the buffer is the caller's to free. */
+static lobass_status find_owner(owner *found, const char *path, lobass_error *error)
 {
-    for (size_t end = strlen(path); end > 0; end--)
+    for (size_t end = strlen(path); end-- > 0;)
     {
-        const char *rest = path + end + 1;
-        lb_buffer_clear(folder);
-        if (path[end] != '/' || lb_buffer_append(folder, path, end, NULL) != LOBASS_OK)
+        if (path[end] != '/')
         {
             continue;
         }
-        const bool is_of_run = lb_run_owns(rest) && has_file(folder->data, LB_RUN_DATABASE);
-        const bool is_of_model = strchr(rest, '/') == NULL && model_owns(rest) &&
-                                 (has_file(folder->data, "config.json") ||
-                                  has_file(folder->data, "adapter_config.json"));
-        if (is_of_run || is_of_model)
+        found->rest = path + end + 1;
+        lb_buffer_clear(&found->folder);
+        LB_TRY(lb_buffer_append(&found->folder, path, end, error));
+        for (size_t i = 0; i < sizeof owners / sizeof *owners; i++)
         {
-            return rest;
+            bool is_there = false;
+            if (owners[i].owns(found->rest))
+            {
+                LB_TRY(has_file(&is_there, found->folder.data, owners[i].file, error));
+            }
+            if (is_there)
+            {
+                found->kind = owners[i].kind;
+                return LOBASS_OK;
+            }
         }
     }
-    return NULL;
+    return LOBASS_OK;
 }
 
 /* A FOLDER may be a run's reference: a model like others. */
@@ -68,17 +91,17 @@ static lobass_status check_not_owned(const char *path, bool is_folder, lobass_er
     lobass_status status = LOBASS_OK;
     for (int i = 0; i < 2 && status == LOBASS_OK; i++)
     {
-        lb_buffer owner = {0};
+        owner found = {.kind = NULL};
         char *target = NULL;
         LB_TRY(lb_path_resolve(&target, path, i == 1, error));
-        const char *rest = target == NULL ? NULL : find_owner(&owner, target);
-        if (rest != NULL && !(is_folder && strcmp(rest, LB_RUN_REFERENCE) == 0))
+        status = target == NULL ? LOBASS_OK : find_owner(&found, target, error);
+        if (found.kind != NULL && !(is_folder && strcmp(found.rest, LB_RUN_REFERENCE) == 0))
         {
             status =
                 lb_fail(error, LOBASS_CONFLICT, "%s: belongs to the %s %s; expected another output",
-                        path, has_file(owner.data, LB_RUN_DATABASE) ? "run" : "model", owner.data);
+                        path, found.kind, found.folder.data);
         }
-        lb_buffer_free(&owner);
+        lb_buffer_free(&found.folder);
         free(target);
     }
     return status;
@@ -92,45 +115,31 @@ lobass_status lb_output_path_check(const char *path, lobass_error *error)
 /* ---- folders ---------------------------------------------------------------------------------
  */
 
-static bool is_plain_file(DIR *folder, const char *name)
+typedef struct entries
 {
-    struct stat found;
-    return fstatat(dirfd(folder), name, &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(found.st_mode);
-}
+    const char *path;
+    bool has_config, has_any;
+} entries;
 
-static lobass_status check_entries(const char *path, DIR *folder, lobass_error *error)
+static lobass_status check_entry(void *context, int folder, const char *name, lobass_error *error)
 {
-    bool has_config = false;
-    bool is_empty = true;
-    errno = 0;
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder))
+    entries *seen = context;
+    struct stat about;
+    if (fstatat(folder, name, &about, AT_SYMLINK_NOFOLLOW) != 0)
     {
-        const char *name = entry->d_name;
-        if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        {
-            continue;
-        }
-        if (!is_plain_file(folder, name))
-        {
-            return lb_fail(error, LOBASS_CONFLICT,
-                           "%s: not overwritten: it holds \"%.200s\", which is no plain file; "
-                           "expected a model's folder, an empty one or none",
-                           path, name);
-        }
-        is_empty = false;
-        has_config = has_config || strcmp(name, "config.json") == 0 ||
-                     strcmp(name, "adapter_config.json") == 0;
+        return lb_fail_errno(error, seen->path, "look at what it holds");
     }
-    if (errno != 0)
+    if (!S_ISREG(about.st_mode))
     {
-        return lb_fail_errno(error, path, "read the folder");
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: not overwritten: it holds \"%.200s\", which is no plain file; "
+                       "expected a model's folder, an empty one or none",
+                       seen->path, name);
     }
-    return is_empty || has_config
-               ? LOBASS_OK
-               : lb_fail(error, LOBASS_CONFLICT,
-                         "%s: not overwritten: it holds files and no config.json; expected a "
-                         "model's folder, an empty one or none",
-                         path);
+    seen->has_any = true;
+    seen->has_config = seen->has_config || strcmp(name, "config.json") == 0 ||
+                       strcmp(name, "adapter_config.json") == 0;
+    return LOBASS_OK;
 }
 
 lobass_status lb_model_folder_check(const char *folder, const char *const *read, size_t n_read,
@@ -151,12 +160,12 @@ lobass_status lb_model_folder_check(const char *folder, const char *const *read,
         }
     }
     LB_TRY(check_not_owned(folder, true, error));
-    DIR *opened = opendir(folder);
-    if (opened == NULL)
-    {
-        return lb_fail_errno(error, folder, "open");
-    }
-    const lobass_status status = check_entries(folder, opened, error);
-    (void)closedir(opened);
-    return status;
+    entries seen = {.path = folder};
+    LB_TRY(lb_folder_walk(folder, check_entry, &seen, error));
+    return !seen.has_any || seen.has_config
+               ? LOBASS_OK
+               : lb_fail(error, LOBASS_CONFLICT,
+                         "%s: not overwritten: it holds files and no config.json; expected a "
+                         "model's folder, an empty one or none",
+                         folder);
 }

@@ -136,9 +136,6 @@ lobass_status lb_adapter_check(lb_store *store, const char *folder, const lb_con
 lobass_status lb_adapter_identify(char **path, lb_hash *weights, lb_store *store,
                                   const char *folder, const lb_config *config, lobass_error *error);
 
-/* The name under which responses are measured without what they answer. */
-#define LB_UNCONDITIONAL "unconditional"
-
 /* ---- rows for training and measuring (options.c) -----------------------------------------------
  */
 

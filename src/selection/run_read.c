@@ -214,9 +214,9 @@ static lobass_status ends_count(lobass_run_info *info, lobass_run *run, lobass_e
     choice found = {0};
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_selection_recall(&rules, &info->has_selection, run->store, error));
-    LB_TRY(losses_agree(&agree, run, "initial", fmax(rules.floor, rules.min_initial), INFINITY,
+    LB_TRY(losses_agree(&agree, run, LB_INITIAL, fmax(rules.floor, rules.min_initial), INFINITY,
                         error));
-    LB_TRY(losses_agree(&agree, run, "reference", -INFINITY, rules.max_reference, error));
+    LB_TRY(losses_agree(&agree, run, LB_REFERENCE, -INFINITY, rules.max_reference, error));
     LB_TRY_GOTO(selection_load(&found, info->has_selection, n_rows, run->store, error));
     for (size_t i = 0; found.is_selected != NULL && i < n_rows; i++)
     {

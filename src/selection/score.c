@@ -32,11 +32,11 @@ typedef struct scorer
 static lobass_status measurements_find(lb_measurement *measurements, lb_store *store,
                                        lobass_error *error)
 {
-    static const char *const names[LB_N_SCORE_MODELS] = {"initial", "reference", LB_UNCONDITIONAL};
     for (int m = 0; m < LB_N_SCORE_MODELS; m++)
     {
         bool is_there = false;
-        LB_TRY(lb_store_measurement_find(&measurements[m], &is_there, store, names[m], error));
+        LB_TRY(lb_store_measurement_find(&measurements[m], &is_there, store,
+                                         lb_score_model_names[m], error));
     }
     return LOBASS_OK;
 }

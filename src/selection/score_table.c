@@ -63,9 +63,9 @@ static lobass_status line_json(lb_buffer *line, const cells *c, lobass_error *er
     return lb_buffer_append_text(line, "\n", error);
 }
 
-/* ---- CSV (RFC 4180, with line feeds; no cell holds a line break or another control)
- * ----------------------------------------------------------
- */
+/* ---- CSV (RFC 4180, with line feeds) ----------------------------------------------------------
+ *
+ * No cell holds a line break or another control. */
 
 static lobass_status cell_text(lb_buffer *line, const char *text, lobass_error *error)
 {

@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The table of scores: what each is called, what it needs, how it is computed and ranked. Of N
- * scored tokens, sums in double in the order of the tokens: L_m          = (1/N) sum_t nll_m[t] for
- * the models initial, reference learnability = (L_initial - L_reference) / L_initial       none
- * where L_initial < floor rho_sum      = sum_t nll_initial[t] - sum_t nll_reference[t] rho_mean =
- * L_initial - L_reference loss, ppl    = L_initial, exp(L_initial) ifd_loss     = sum_t
- * nll_initial[t] / sum_t nll_unconditional[t]         t: no end tokens ifd_ppl      = exp(mean_t
- * nll_initial[t]) / exp(mean_t nll_unconditional[t])      the same el2n         = (1/N) sum_t
- * el2n_initial[t] length       = N random       = XXH3-128(record hash, big-endian; seed), upper
- * half, top 53 bits / 2^53 A new score is a member of lobass_score, a function and a row here;
- * help, tables, reports and checks follow.
+ * scored tokens, sums in double in the order of the tokens, for the models m = initial, reference:
+ *
+ *     L_m          = (1/N) sum_t nll_m[t]
+ *     learnability = (L_initial - L_reference) / L_initial; none where L_initial < floor
+ *     rho_sum      = sum_t nll_initial[t] - sum_t nll_reference[t]
+ *     rho_mean     = L_initial - L_reference
+ *     loss, ppl    = L_initial, exp(L_initial)
+ *     ifd_loss     = sum_t nll_initial[t] / sum_t nll_unconditional[t]; t: no end tokens
+ *     ifd_ppl      = exp(mean_t nll_initial[t]) / exp(mean_t nll_unconditional[t]); the same t
+ *     el2n         = (1/N) sum_t el2n_initial[t]
+ *     length       = N
+ *     random       = XXH3-128(record hash, big-endian; seed), upper half, top 53 bits / 2^53
+ *
+ * A new score is a member of lobass_score, a function and a row here; help, tables, reports and
+ * checks follow.
  */
 #include "selection/selection.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
+
+const char *const lb_score_model_names[LB_N_SCORE_MODELS] = {
+    [LB_OF_INITIAL] = LB_INITIAL,
+    [LB_OF_REFERENCE] = LB_REFERENCE,
+    [LB_OF_UNCONDITIONAL] = LB_UNCONDITIONAL,
+};
 
 /* ---- how each is computed; NaN or infinite: the row does not have it --------------------------
  */

@@ -55,16 +55,10 @@ typedef struct losses_wanted
     char what[48]; /* needs them */
 } losses_wanted;
 
-static const char *const model_names[LB_N_SCORE_MODELS] = {
-    [LB_OF_INITIAL] = "initial",
-    [LB_OF_REFERENCE] = "reference",
-    [LB_OF_UNCONDITIONAL] = LB_UNCONDITIONAL,
-};
-
 static lobass_status check_measured(const losses_wanted *wanted, lb_score_model model,
                                     lobass_error *error)
 {
-    const char *name = model_names[model];
+    const char *name = lb_score_model_names[model];
     const int64_t id = wanted->scores->measurements[model].id;
     lb_loss_totals totals;
     uint64_t n_due = 0;

@@ -24,6 +24,8 @@ typedef enum lb_score_model
     LB_N_SCORE_MODELS
 } lb_score_model;
 
+extern const char *const lb_score_model_names[LB_N_SCORE_MODELS]; /* of their measurements */
+
 /* What a score needs, as bits: losses of these models, and that el2n was stored with them. */
 #define LB_NEEDS(model) (1U << (model))
 #define LB_NEEDS_MODELS (LB_NEEDS(LB_N_SCORE_MODELS) - 1)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rank correlation; statistics.h has the definitions and their sources. Counts are integers and a
+ * Rank correlation; stats.h has the definitions and their sources. Counts are integers and a
  * deviation from the mean rank is a multiple of one half, so that both are exact. Equal rankings
  * give 1 and reversed ones -1 exactly: with a = b the square root of a b is a.
  */

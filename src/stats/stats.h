@@ -67,6 +67,10 @@ double lb_sign_test(uint64_t n_wins, uint64_t n_losses);
  * them are not 0. 1 where there are none. */
 lobass_status lb_signed_rank_test(double *p, size_t *n_used, const double *differences, size_t n,
                                   lobass_error *error);
+
+/* ---- tests looked at together (holm.c) --------------------------------------------------------
+ */
+
 /* ADJUSTED [N]: the P [N] of tests that are looked at together, so that the chance of any false
  * alarm stays what each says (Holm, "A simple sequentially rejective multiple test procedure",
  * Scandinavian Journal of Statistics 6, 1979): the i-th smallest of n times n - i + 1, none below

@@ -31,9 +31,8 @@ static checksum checksum_compute(const void *packed, size_t size_bytes, uint64_t
 lobass_status lb_store_losses_save(lb_store *store, int64_t measurement, uint64_t row,
                                    const lb_row_losses *losses, lobass_error *error)
 {
-    static const lb_statement ways[] = {LB_SQL_LOSSES_ADD, LB_SQL_LOSSES_REPLACE};
     const size_t n = losses->n_scored;
-    bool is_saved = false;
+    sqlite3_stmt *statement = NULL;
     lb_buffer_clear(&store->packed);
     LB_TRY(lb_pack_words(&store->packed, losses->nll, n, error));
     const size_t nll_bytes = store->packed.size;
@@ -45,25 +44,23 @@ lobass_status lb_store_losses_save(lb_store *store, int64_t measurement, uint64_
     const checksum nll_checksum = checksum_compute(packed, nll_bytes, row);
     const checksum el2n_checksum =
         checksum_compute(packed + nll_bytes, losses->el2n != NULL ? nll_bytes : 0, ~row);
-    for (size_t way = 0; way < 2 && !is_saved; way++)
+    LB_TRY(lb_statement_use(&statement, store, LB_SQL_LOSSES_ADD, error));
+    sqlite3_bind_int64(statement, 1, measurement);
+    lb_bind_count(statement, 2, row);
+    lb_bind_blob(statement, 3, packed, nll_bytes);
+    lb_bind_blob(statement, 4, &nll_checksum, sizeof nll_checksum);
+    if (losses->el2n != NULL)
     {
-        sqlite3_stmt *statement = NULL;
-        LB_TRY(lb_statement_use(&statement, store, ways[way], error));
-        sqlite3_bind_int64(statement, 1, measurement);
-        lb_bind_count(statement, 2, row);
-        lb_bind_blob(statement, 3, packed, nll_bytes);
-        lb_bind_blob(statement, 4, &nll_checksum, sizeof nll_checksum);
-        if (losses->el2n != NULL)
-        {
-            lb_bind_blob(statement, 5, packed + nll_bytes, nll_bytes);
-            lb_bind_blob(statement, 6, &el2n_checksum, sizeof el2n_checksum);
-        }
-        LB_TRY(lb_statement_run(store, statement, error));
-        is_saved = way == 0 && sqlite3_changes(store->database) > 0;
+        lb_bind_blob(statement, 5, packed + nll_bytes, nll_bytes);
+        lb_bind_blob(statement, 6, &el2n_checksum, sizeof el2n_checksum);
     }
-    /* What is replaced cannot be taken out of a sum of doubles again. */
-    return is_saved ? lb_totals_add(store, measurement, losses->nll, n, error)
-                    : lb_store_totals_settle(store, measurement, error);
+    LB_TRY(lb_statement_run(store, statement, error));
+    return sqlite3_changes(store->database) > 0
+               ? lb_totals_add(store, measurement, losses->nll, n, error)
+               : lb_fail(error, LOBASS_CONFLICT,
+                         "%s: row %" PRIu64 ": has losses of this measurement already, expected "
+                         "none",
+                         store->path, row);
 }
 
 /* *COUNT of the float32 values in COLUMN, whose checksum stands in the next one. */

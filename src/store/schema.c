@@ -51,7 +51,8 @@ static const char measured[] =
     " ifnull(CAST(" EARLIER_FACT("seconds.measure ") " AS REAL), 0) AS seconds"
 /* clang-format on */
 
-/* From each version to the next; rows and losses keep their place, so this takes no time. */
+/* From each version to the next. Rows and losses keep their place, but the counts of the rows and
+ * the totals of every measurement are made, which reads all losses once. */
 static const char *const upgrades[] = {
     [1] = "ALTER TABLE losses ADD COLUMN el2n BLOB;"
           "ALTER TABLE losses ADD COLUMN el2n_checksum BLOB;",
@@ -86,22 +87,6 @@ static const char *const overlays[] = {
 static const char stamp[] = "PRAGMA application_id = " LB_TEXT_OF(
     APPLICATION_ID) "; PRAGMA user_version = " LB_TEXT_OF(LB_STORE_VERSION);
 
-lobass_status lb_schema_create(lb_store *store, lobass_error *error)
-{
-    lobass_status status = LOBASS_OK;
-    LB_TRY(lb_store_begin(store, error));
-    LB_TRY_GOTO(lb_store_execute(store, schema, error));
-    LB_TRY_GOTO(lb_store_execute(store, measured, error));
-    LB_TRY_GOTO(lb_store_execute(store, stamp, error));
-    LB_TRY_GOTO(lb_store_commit(store, error));
-done:
-    if (status != LOBASS_OK)
-    {
-        lb_store_rollback(store);
-    }
-    return status;
-}
-
 static lobass_status totals_make(lb_store *store, lobass_error *error)
 {
     lb_measurement *measurements = NULL;
@@ -116,11 +101,13 @@ static lobass_status totals_make(lb_store *store, lobass_error *error)
     return status;
 }
 
-lobass_status lb_schema_upgrade(lb_store *store, int64_t version, lobass_error *error)
+lobass_status lb_schema_make(lb_store *store, int64_t version, lobass_error *error)
 {
     lobass_status status = LOBASS_OK;
     LB_TRY(lb_store_begin(store, error));
+    LB_TRY_GOTO(version == 0 ? lb_store_execute(store, schema, error) : LOBASS_OK);
     LB_TRY_GOTO(lb_store_execute(store, measured, error));
+    version = version == 0 ? LB_STORE_VERSION : version;
     for (; version < LB_STORE_VERSION; version++)
     {
         LB_TRY_GOTO(lb_store_execute(store, upgrades[version], error));

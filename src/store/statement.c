@@ -65,9 +65,6 @@ static const char *const texts[LB_SQL_COUNT] = {
     [LB_SQL_LOSSES_ADD] = "INSERT INTO losses"
                           " (measurement, \"row\", nll, checksum, el2n, el2n_checksum)"
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
-    [LB_SQL_LOSSES_REPLACE] =
-        "UPDATE losses SET nll = ?3, checksum = ?4, el2n = ?5, el2n_checksum = ?6"
-        " WHERE measurement = ?1 AND \"row\" = ?2",
     [LB_SQL_LOSSES_LOAD] = "SELECT \"row\", nll, checksum, el2n, el2n_checksum FROM losses"
                            " WHERE measurement = ?1 AND \"row\" = ?2",
     [LB_SQL_LOSSES_WALK] = "SELECT \"row\", nll, checksum, el2n, el2n_checksum FROM losses"
@@ -128,19 +125,24 @@ lobass_status lb_store_execute(lb_store *store, const char *sql, lobass_error *e
 static const char overlay_end[] = "DROP VIEW temp.losses; DROP VIEW temp.measurements;"
                                   "DROP VIEW temp.statuses;";
 
-/* Ends the overlay (schema.c) once another process has upgraded the database. */
+/* Ends the overlay (schema.c) once another process has upgraded the database. Else the statement
+ * that looks is left at its row: until the next look the connection sees the database as it was,
+ * also where it is upgraded before the statement that is to be used takes its first step. */
 static lobass_status overlay_follow(lb_store *store, lobass_error *error)
 {
     sqlite3_stmt *statement = NULL;
     bool has_row = false;
     store->is_overlaid = false; /* for the statement that looks */
-    LB_TRY(lb_statement_use(&statement, store, LB_SQL_VERSION, error));
-    LB_TRY(lb_statement_step(store, statement, &has_row, error));
-    store->is_overlaid = sqlite3_column_int64(statement, 0) < LB_STORE_VERSION;
-    sqlite3_reset(statement);
+    lobass_status status = lb_statement_use(&statement, store, LB_SQL_VERSION, error);
+    if (status == LOBASS_OK)
+    {
+        status = lb_statement_step(store, statement, &has_row, error);
+    }
+    store->is_overlaid =
+        status != LOBASS_OK || sqlite3_column_int64(statement, 0) < LB_STORE_VERSION;
     if (store->is_overlaid)
     {
-        return LOBASS_OK;
+        return status;
     }
     lb_statements_free(store);
     return lb_store_execute(store, overlay_end, error);

@@ -113,7 +113,7 @@ static lobass_status check_schema(lb_store *store, lb_store_mode mode, lobass_er
     }
     if (version == 0 && mode == LB_STORE_CREATE)
     {
-        return lb_schema_create(store, error);
+        return lb_schema_make(store, version, error);
     }
     if (version == 0)
     {
@@ -125,7 +125,7 @@ static lobass_status check_schema(lb_store *store, lb_store_mode mode, lobass_er
         return LOBASS_OK;
     }
     return mode == LB_STORE_READ ? lb_schema_overlay(store, version, error)
-                                 : lb_schema_upgrade(store, version, error);
+                                 : lb_schema_make(store, version, error);
 }
 
 static lobass_status open_in(lb_store *store, lb_store_mode mode, lobass_error *error)

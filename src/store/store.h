@@ -45,8 +45,8 @@ lobass_status lb_store_fact_save(lb_store *store, const char *name, const char *
                                  lobass_error *error);
 lobass_status lb_store_fact_remove(lb_store *store, const char *name, lobass_error *error);
 
-/* ---- sources and rows
- * ------------------------------------------------------------------------------ */
+/* ---- sources and rows -------------------------------------------------------------------------
+ */
 
 typedef struct lb_store_source
 {
@@ -81,8 +81,8 @@ typedef struct lb_row_summary
 lobass_status lb_store_summaries_load(lb_row_summary **summaries, size_t *count, lb_store *store,
                                       lobass_error *error);
 
-/* ---- how many rows have which status (counts.c)
- * ------------------------------------------------------------------------------ */
+/* ---- how many rows have which status (counts.c) -----------------------------------------------
+ */
 
 typedef struct lb_row_counts
 {
@@ -103,8 +103,14 @@ lobass_status lb_store_ended_save(lb_store *store, const lb_row_counts *counts,
                                   lobass_error *error);
 lobass_status lb_store_ended_remove(lb_store *store, lobass_error *error);
 
-/* ---- measurements and losses
- * ------------------------------------------------------------------------------- */
+/* ---- measurements and losses ------------------------------------------------------------------
+ */
+
+/* Names that more than one folder knows. The last is of responses measured without what they
+ * answer. */
+#define LB_INITIAL "initial"
+#define LB_REFERENCE "reference"
+#define LB_UNCONDITIONAL "unconditional"
 
 /* What losses were computed with. */
 typedef struct lb_measurement
@@ -168,8 +174,7 @@ typedef struct lb_row_losses
     size_t n_scored;
 } lb_row_losses;
 
-/* Counts them in the totals, in the same transaction. Replaces those that the row has, slowly: the
- * totals are settled. */
+/* Counts them in the totals, in the same transaction. LOBASS_CONFLICT where the row has some. */
 lobass_status lb_store_losses_save(lb_store *store, int64_t measurement, uint64_t row,
                                    const lb_row_losses *losses, lobass_error *error);
 /* The values live until the next call on the store; LOBASS_NOT_FOUND where there are none. */
@@ -187,8 +192,8 @@ lobass_status lb_store_without_el2n_count(uint64_t *count, lb_store *store, int6
 lobass_status lb_store_measured_load(bool **is_measured, size_t n_rows, lb_store *store,
                                      int64_t measurement, lobass_error *error);
 
-/* ---- the latest selection
- * ------------------------------------------------------------------------------ */
+/* ---- the latest selection ---------------------------------------------------------------------
+ */
 
 /* Replaces it, in the caller's transaction. ranks[n_rows]: from 1 for every selectable row, else 0;
  * is_selected[n_rows]. */

@@ -49,7 +49,6 @@ typedef enum lb_statement
     LB_SQL_TOTALS_SAVE,
     LB_SQL_NLL_WALK,
     LB_SQL_LOSSES_ADD,
-    LB_SQL_LOSSES_REPLACE,
     LB_SQL_LOSSES_LOAD,
     LB_SQL_LOSSES_WALK,
     LB_SQL_LOSSES_REMOVE,
@@ -123,13 +122,12 @@ lobass_status lb_losses_reserve(lb_store *store, size_t n_scored, lobass_error *
 lobass_status lb_totals_add(lb_store *store, int64_t measurement, const float *nll, size_t n_scored,
                             lobass_error *error);
 
-/* Makes the tables of an empty database. */
-lobass_status lb_schema_create(lb_store *store, lobass_error *error);
 /* Refuses by name what is not a run, or one of a later version; *VERSION is 0 for a database
  * without any table. */
 lobass_status lb_schema_check(lb_store *store, int64_t *version, lobass_error *error);
-/* Brings a database of an earlier version to this one, in one transaction. */
-lobass_status lb_schema_upgrade(lb_store *store, int64_t version, lobass_error *error);
+/* Makes the tables of an empty database (version 0), or brings one of an earlier version to this
+ * one, in one transaction. */
+lobass_status lb_schema_make(lb_store *store, int64_t version, lobass_error *error);
 /* The same for this connection alone, which may not write. */
 lobass_status lb_schema_overlay(lb_store *store, int64_t version, lobass_error *error);
 

@@ -152,7 +152,7 @@ static lobass_status selection_forget(measurer *m, lobass_error *error)
 /* Whether scores are made of the losses. */
 static bool is_for_scores(const measurer *m)
 {
-    return strcmp(m->record.name, "initial") == 0 || strcmp(m->record.name, "reference") == 0 ||
+    return strcmp(m->record.name, LB_INITIAL) == 0 || strcmp(m->record.name, LB_REFERENCE) == 0 ||
            m->layout.is_alone;
 }
 

@@ -149,40 +149,29 @@ static bool is_left_behind(const places *p)
            is_same_file(p->output_log, p->checkpoint_log);
 }
 
-static bool is_ours(const char *name)
+static lobass_status check_entry(void *context, int folder, const char *name, lobass_error *error)
 {
-    static const char *const names[] = {".", "..", "lock", "rows", "held_out", "model"};
+    static const char *const names[] = {"lock", "rows", "held_out", "model"};
+    const char *partial = context;
+    (void)folder;
     /* Also checkpoint.new, and one that stepped aside. */
     bool is_known = strncmp(name, "checkpoint", strlen("checkpoint")) == 0;
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
     {
         is_known = is_known || strcmp(name, names[i]) == 0;
     }
-    return is_known;
+    return is_known ? LOBASS_OK
+                    : lb_fail(error, LOBASS_CONFLICT,
+                              "%s: holds \"%.200s\", which is not of a training; expected no such "
+                              "folder or what a stopped training left: name another output",
+                              partial, name);
 }
 
 /* OUTPUT.partial is removed at the end: one that holds anything else is somebody's own. */
 static lobass_status check_partial(const places *p, lobass_error *error)
 {
-    DIR *folder = opendir(p->partial);
-    if (folder == NULL)
-    {
-        return errno == ENOENT ? LOBASS_OK : lb_fail_errno(error, p->partial, "open");
-    }
-    lobass_status status = LOBASS_OK;
-    for (const struct dirent *entry = readdir(folder); entry != NULL && status == LOBASS_OK;
-         entry = readdir(folder))
-    {
-        if (!is_ours(entry->d_name))
-        {
-            status = lb_fail(error, LOBASS_CONFLICT,
-                             "%s: holds \"%.200s\", which is not of a training; expected no such "
-                             "folder or what a stopped training left: name another output",
-                             p->partial, entry->d_name);
-        }
-    }
-    (void)closedir(folder);
-    return status;
+    return is_there(p->partial) ? lb_folder_walk(p->partial, check_entry, p->partial, error)
+                                : LOBASS_OK;
 }
 
 /* Without a checkpoint at its place, what stands in OUTPUT.partial is of no use to anyone. */

@@ -275,6 +275,11 @@ for flag in -q -f; do
     same foreign/answers.jsonl input
     same foreign/summary.json plain/summary.json
 done
+mkdir -p owned/reference
+: >owned/run.db
+expect 1 judge owned/reference/new -q
+says err "owned/reference/new: belongs to the run"
+[ ! -e owned/reference/new ] || fail "a judge wrote into a run's reference"
 
 # ---- data
 refused() # MESSAGE A B OPTION...

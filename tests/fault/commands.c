@@ -14,38 +14,44 @@
 
 #include "fault/tree.h"
 
-#define TRAIN                                                                                   \
-    "train model case/run -o case/run/reference --epochs 1 --batch-size 8 --checkpoint-seconds" \
+#define TRAIN TRAIN_TO("case/run/reference")
+#define TRAIN_TO(output)                                                                \
+    "train model case/run -o " output " --epochs 1 --batch-size 8 --checkpoint-seconds" \
     " 0 --learning-rate 1e-2 -q --dtype fp32 --threads "
 
 static const command commands[] = {
-    {"init", NULL, "init --like $data/config.json --tokenizer $data -o case/new --seed 7", true},
+    {"init", NULL, "init --like $data/config.json --tokenizer $data -o case/new --seed 7",
+     COMMAND_EXTRA},
     {"init-again", "init",
-     "init --like $data/config.json --tokenizer $data -o case/new --seed 8 -f", true},
-    {"prepare", NULL, "prepare model data.jsonl -o case/run -q --threads 1", false},
-    {"prepare-gz", NULL, "prepare model data.jsonl.gz -o case/run -q --threads 1", true},
-    {"prepare-zst", NULL, "prepare model data.jsonl.zst -o case/run -q --threads 1", true},
-    {"prepare-threads", NULL, "prepare model data.jsonl -o case/run -q --threads 3", true},
+     "init --like $data/config.json --tokenizer $data -o case/new --seed 8 -f", COMMAND_EXTRA},
+    {"prepare", NULL, "prepare model data.jsonl -o case/run -q --threads 1", COMMAND_MAIN},
+    {"prepare-gz", NULL, "prepare model data.jsonl.gz -o case/run -q --threads 1", COMMAND_EXTRA},
+    {"prepare-zst", NULL, "prepare model data.jsonl.zst -o case/run -q --threads 1", COMMAND_EXTRA},
+    {"prepare-threads", NULL, "prepare model data.jsonl -o case/run -q --threads 3", COMMAND_EXTRA},
     {"measure", "prepare", "measure case/run model --as initial -q --dtype fp32 --threads 1",
-     false},
+     COMMAND_MAIN},
     {"measure-threads", "prepare",
-     "measure case/run model --as initial -q --dtype fp32 --threads 3", true},
-    {"train", "measure", TRAIN "1", false},
-    {"train-threads", "measure", TRAIN "3", true},
-    {"train-lora", "measure", TRAIN "1 --lora-rank 2", true},
+     "measure case/run model --as initial -q --dtype fp32 --threads 3", COMMAND_EXTRA},
+    {"train", "measure", TRAIN "1", COMMAND_MAIN},
+    {"train-threads", "measure", TRAIN "3", COMMAND_EXTRA},
+    {"train-lora", "measure", TRAIN "1 --lora-rank 2", COMMAND_EXTRA},
     {"measure-reference", "train",
-     "measure case/run case/run/reference --as reference -q --dtype fp32 --threads 1", true},
-    {"select", "measure-reference", "select case/run -k 3 -q", false},
-    {"report", "select", "report case/run -q", false},
-    {"scores", "select", "scores case/run", true},
-    {"show", "select", "show case/run 3", true},
-    {"info", "select", "info case/run", true},
-    {"evaluate", NULL, "evaluate model data.jsonl -q --threads 1", true},
-    {"generate", NULL, "generate model --max-tokens 4 --threads 1 hello", true},
+     "measure case/run case/run/reference --as reference -q --dtype fp32 --threads 1",
+     COMMAND_EXTRA},
+    {"select", "measure-reference", "select case/run -k 3 -q", COMMAND_MAIN},
+    {"report", "select", "report case/run -q", COMMAND_MAIN},
+    {"select-over", "report", "select case/run -k 3 -q -f -o case/run/report.html",
+     COMMAND_REFUSED},
+    {"train-over", "measure", TRAIN_TO("case/run/tokenizer") "1 -f", COMMAND_REFUSED},
+    {"scores", "select", "scores case/run", COMMAND_READER},
+    {"show", "select", "show case/run 3", COMMAND_READER},
+    {"info", "select", "info case/run", COMMAND_READER},
+    {"evaluate", NULL, "evaluate model data.jsonl -q --threads 1", COMMAND_READER},
+    {"generate", NULL, "generate model --max-tokens 4 --threads 1 hello", COMMAND_READER},
     {"run", NULL,
      "run model data.jsonl -o case/run -k 3 --epochs 1 --batch-size 8 --learning-rate 1e-2"
      " --checkpoint-seconds 0 -q --dtype fp32 --threads 1",
-     true},
+     COMMAND_EXTRA},
 };
 
 /* One of each format, a duplicate and a bad one. */

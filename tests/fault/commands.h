@@ -6,16 +6,22 @@
 #ifndef FAULT_COMMANDS_H
 #define FAULT_COMMANDS_H
 
-#include <stdbool.h>
-
 #define COMMAND_WORDS 26 /* with the program and the NULL at the end */
+
+typedef enum command_kind
+{
+    COMMAND_MAIN,   /* prepare, measure, train, select, report */
+    COMMAND_EXTRA,  /* others: a smaller sample */
+    COMMAND_READER, /* the same; it makes no file */
+    COMMAND_REFUSED /* the same; exit code 1 and nothing changed, whatever fails */
+} command_kind;
 
 typedef struct command
 {
     const char *name;
     const char *after; /* the command whose folder it is given; NULL: an empty one */
     const char *words; /* with spaces between; $data is the folder of tests/cli/data */
-    bool is_extra;     /* beside prepare, measure, train, select and report: a smaller sample */
+    command_kind kind;
 } command;
 
 const command *command_find(const char *name);

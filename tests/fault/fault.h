@@ -15,13 +15,13 @@ typedef enum fault_kind
 {
     FAULT_MEMORY, /* malloc, calloc, realloc, aligned_alloc, ... */
     FAULT_OPEN,   /* open, openat, fopen, fdopen, opendir, mkostemp */
-    FAULT_LOOK,   /* stat, fstat, lstat, access, realpath, getcwd */
+    FAULT_LOOK,   /* stat, fstat, lstat, access, realpath, getcwd, readdir */
     FAULT_READ,   /* read, pread, fread */
     FAULT_WRITE,  /* write, pwrite, fwrite, fputs, fputc, printf, fflush, fclose */
     FAULT_SYNC,   /* fsync, fdatasync */
     FAULT_NAME,   /* rename, renameat2, link, unlink, mkdir, rmdir, ftruncate */
     FAULT_LOCK,   /* flock, fcntl of a lock */
-    FAULT_MAP,    /* mmap, mremap */
+    FAULT_MAP,    /* mmap */
     FAULT_THREAD, /* pthread_create */
     FAULT_KINDS
 } fault_kind;

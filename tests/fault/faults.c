@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fault/trial.h"
 
@@ -78,7 +79,7 @@ static void spread(bool *is_meant, const bool *is_candidate, uint64_t n_calls, u
 static void choose(const trial *of, const trial_fault *fault, uint64_t n_calls, bool *is_meant)
 {
     bool *is_site = must(calloc(n_calls, sizeof *is_site));
-    const unsigned n_part = fault->n_sample / (of->command->is_extra ? EXTRA_PART : 1);
+    const unsigned n_part = fault->n_sample / (of->command->kind == COMMAND_MAIN ? 1 : EXTRA_PART);
     const uint64_t n_sample = getenv("LOBASS_LONG") != NULL ? UINT64_MAX : n_part;
     uint64_t n_sites = 0;
     for (uint64_t i = 0; i < n_calls; i++)
@@ -137,6 +138,37 @@ static void try_all(trial *of, const trial_fault *fault)
     (void)fflush(stdout);
 }
 
+/* A kind of call that a command no longer makes, as far as we see, is no longer tried. */
+static bool has_calls(const trial *of)
+{
+    static const bool is_due[][FAULT_KINDS] = {
+        [COMMAND_REFUSED] = {[FAULT_MEMORY] = true, [FAULT_LOOK] = true},
+        [COMMAND_READER] = {[FAULT_MEMORY] = true,
+                            [FAULT_LOOK] = true,
+                            [FAULT_OPEN] = true,
+                            [FAULT_READ] = true,
+                            [FAULT_WRITE] = true},
+        [COMMAND_EXTRA] = {[FAULT_MEMORY] = true,
+                           [FAULT_LOOK] = true,
+                           [FAULT_OPEN] = true,
+                           [FAULT_READ] = true,
+                           [FAULT_WRITE] = true,
+                           [FAULT_SYNC] = true,
+                           [FAULT_NAME] = true},
+    };
+    const command_kind kind = of->command->kind == COMMAND_MAIN ? COMMAND_EXTRA : of->command->kind;
+    bool has_all = true;
+    for (size_t i = 0; i < FAULT_KINDS; i++)
+    {
+        if (is_due[kind][i] && of->n_calls[i] == 0)
+        {
+            (void)printf("FAILED: %s: no %s is seen\n", of->command->name, kind_names[i]);
+            has_all = false;
+        }
+    }
+    return has_all;
+}
+
 int main(int argc, char **argv)
 {
     static trial of;
@@ -158,7 +190,9 @@ int main(int argc, char **argv)
                  of.command->name, counts->n_refused + counts->n_carried_on + counts->n_ended,
                  counts->n_refused, counts->n_carried_on, counts->n_ended, counts->n_missed,
                  counts->n_again, counts->n_failed);
-    const bool is_good = counts->n_failed == 0;
+    const bool has_threads = strstr(of.command->words, "--threads 3") != NULL;
+    const bool is_good =
+        has_calls(&of) && counts->n_failed == 0 && (has_threads || counts->n_missed == 0);
     trial_end(&of);
     return is_good ? 0 : 1;
 }

@@ -154,6 +154,7 @@ PLAIN(int, -1, FAULT_LOOK, fstatat64,
 PLAIN(int, -1, FAULT_LOOK, access, (const char *path, int how), (path, how))
 PLAIN(char *, NULL, FAULT_LOOK, realpath, (const char *restrict path, char *restrict resolved),
       (path, resolved))
+PLAIN(struct dirent64 *, NULL, FAULT_LOOK, readdir64, (DIR * folder), (folder))
 PLAIN(char *, NULL, FAULT_LOOK, getcwd, (char *path, size_t size), (path, size))
 
 int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,

@@ -49,6 +49,17 @@ static int run_from_start(trial *of, fault_kind kind, fault_mode mode, uint64_t 
     return run(of, kind, mode, n, tells_sites);
 }
 
+static bool is_refused(const trial *of)
+{
+    return of->command->kind == COMMAND_REFUSED;
+}
+
+/* The undisturbed command's. */
+static bool is_usual_end(const trial *of, int status)
+{
+    return WIFEXITED(status) && WEXITSTATUS(status) == (is_refused(of) ? 1 : 0);
+}
+
 /* ---- what is asked ----------------------------------------------------------------------------
  */
 
@@ -124,9 +135,10 @@ static bool has_message(const trial *of, fault_kind kind)
         said = strchr(said, '\n') + 1;
     }
     const size_t size = strlen(said);
+    const bool is_usual = is_refused(of) && strcmp(all, of->err) == 0;
     bool is_good = size > sizeof start + 8 && strchr(said, '\n') == said + size - 1 &&
                    strncmp(said, start, sizeof start - 1) == 0 &&
-                   (kind != FAULT_MEMORY || strstr(said, "memory") != NULL);
+                   (kind != FAULT_MEMORY || is_usual || strstr(said, "memory") != NULL);
     for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++)
     {
         is_good = is_good && strstr(said, empty[i]) == NULL;
@@ -195,7 +207,7 @@ static bool ends_well(trial *of, char *what)
     }
     of->counts.n_again++;
     const int status = run(of, FAULT_MEMORY, FAULT_NONE, 0, false);
-    if (status != 0 && !is_done_already(of, status))
+    if (!is_usual_end(of, status) && !is_done_already(of, status))
     {
         tell_said(of, status, "the same command again: ", what);
         return false;
@@ -218,13 +230,14 @@ static bool is_answered(trial *of, const trial_fault *fault, int status, char *w
         (void)snprintf(what, TRIAL_TEXT_SIZE, "ended by signal %d", WTERMSIG(status));
         return is_meant && ends_well(of, what);
     }
-    if (WEXITSTATUS(status) == 0)
+    if (WEXITSTATUS(status) == 0 && !is_refused(of))
     {
         of->counts.n_carried_on++;
         return left_nothing(of, what) && has_result(of, what) && says_result(of, what);
     }
     tell_said(of, status, "", what);
-    if (WEXITSTATUS(status) != 1 || fault->must_go_on || !has_message(of, fault->kind))
+    if (WEXITSTATUS(status) != 1 || (fault->must_go_on && !is_refused(of)) ||
+        !has_message(of, fault->kind))
     {
         return false;
     }
@@ -235,7 +248,7 @@ static bool is_answered(trial *of, const trial_fault *fault, int status, char *w
 bool trial_try(trial *of, const trial_fault *fault, uint64_t n, char *what)
 {
     const int status = run_from_start(of, fault->kind, fault->mode, n, false);
-    if (status == 0 && !of->server.shared->has_struck)
+    if (is_usual_end(of, status) && !of->server.shared->has_struck)
     {
         of->counts.n_missed++;
         return true;
@@ -279,6 +292,22 @@ static void make_work(trial *of)
     }
 }
 
+/* What is refused leaves every file as it is, but for the database's own and the locks. */
+static void check_unchanged(const trial *of)
+{
+    tree now = tree_take(of->folder);
+    for (size_t i = 0; is_refused(of) && i < now.n; i++)
+    {
+        const tree_entry *entry = &now.entries[i];
+        const tree_entry *before = tree_find(&of->start, entry->name);
+        if (!is_temporary(entry->name) && (before == NULL || !entry_same(before, entry)))
+        {
+            die("%s: refused, and yet %s has changed", of->command->name, entry->name);
+        }
+    }
+    tree_free(&now);
+}
+
 /* Twice: what it gives, what it calls and what it leaves; and that the second gives the same. */
 static void look(trial *of)
 {
@@ -286,7 +315,7 @@ static void look(trial *of)
     fault_shared *shared = of->server.shared;
     of->start = tree_take(of->folder);
     int status = run(of, FAULT_MEMORY, FAULT_NONE, 0, true);
-    if (status != 0)
+    if (!is_usual_end(of, status))
     {
         tell_said(of, status, "undisturbed: ", what);
         die("%s: %s", of->command->name, what);
@@ -294,9 +323,11 @@ static void look(trial *of)
     of->result = tree_result(of->folder);
     of->out = text_of(shared->out);
     mask_times(of->out);
+    of->err = text_of(shared->err);
+    check_unchanged(of);
     memcpy(of->sites, shared->sites, sizeof shared->sites);
     status = run_from_start(of, FAULT_MEMORY, FAULT_NONE, 0, false);
-    if (status != 0 || !has_result(of, what) || !says_result(of, what))
+    if (!is_usual_end(of, status) || !has_result(of, what) || !says_result(of, what))
     {
         die("%s: undisturbed, not the same twice: %s", of->command->name, what);
     }
@@ -329,5 +360,6 @@ void trial_end(trial *of)
     tree_free(&of->start);
     tree_free(&of->result);
     free(of->out);
+    free(of->err);
     free(of->sites);
 }

@@ -36,7 +36,7 @@ typedef struct trial
     server server;
     char work[FAULT_PATH_SIZE], folder[FAULT_PATH_SIZE];
     tree start, result;               /* of the folder: before the command, and after it */
-    char *out;                        /* what an undisturbed one says */
+    char *out, *err;                  /* what an undisturbed one says */
     fault_left left[FAULT_MOST_LEFT]; /* what it leaves */
     uint32_t n_left;
     uint64_t n_calls[FAULT_KINDS];

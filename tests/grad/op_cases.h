@@ -4,8 +4,7 @@
  * a case: random inputs, the same in double, upstream gradients, and room for results. The gradient
  * test, the comparison with a double computation and the thread test all walk this table.
  *
- * Arrays of token rows have lb_rows_padded rows; the padding of inputs holds NaN, and canaries lie
- * behind every result. grad_* start from a known value, to see that a backward adds.
+ * Canaries lie behind every array. grad_* start from a known value, to see that a backward adds.
  */
 #ifndef OP_CASES_H
 #define OP_CASES_H
@@ -44,8 +43,7 @@ typedef struct op_case
 typedef struct op_array
 {
     const char *name; /* NULL: not used */
-    size_t count;     /* values that mean something */
-    size_t room;      /* with padding */
+    size_t count;
     double spread;    /* of the random values */
     bool is_bf16;     /* values are made such that bf16 holds them */
     bool is_written;  /* the backward writes instead of adding */
@@ -98,11 +96,7 @@ static inline void *op_alloc(size_t count, size_t element_bytes)
 
 static inline void op_array_make(op_array *a, lb_random *random)
 {
-    if (a->room < a->count)
-    {
-        a->room = a->count;
-    }
-    const size_t size = a->room + OP_CANARIES;
+    const size_t size = a->count + OP_CANARIES;
     a->value = (float *)op_alloc(size, sizeof(float));
     a->grad = (float *)op_alloc(size, sizeof(float));
     a->exact = (double *)op_alloc(size, sizeof(double));
@@ -113,20 +107,20 @@ static inline void op_array_make(op_array *a, lb_random *random)
         {
             value = op_bf16_rounded(value);
         }
-        a->value[i] = i < a->count ? value : i < a->room ? NAN : op_canary;
+        a->value[i] = i < a->count ? value : op_canary;
         a->exact[i] = (double)a->value[i];
-        a->grad[i] = i < a->room ? op_grad_start : op_canary;
+        a->grad[i] = i < a->count ? op_grad_start : op_canary;
     }
 }
 
-/* Results start as NaN; in out.grad lies the upstream gradient, its padding NaN. */
+/* Results start as NaN; in out.grad lies the upstream gradient. */
 static inline void op_out_make(op_array *out, lb_random *random)
 {
     op_array_make(out, random);
-    for (size_t i = 0; i < out->room; i++)
+    for (size_t i = 0; i < out->count; i++)
     {
         const float value = (float)lb_random_normal(random);
-        out->grad[i] = i >= out->count ? NAN : out->is_bf16 ? op_bf16_rounded(value) : value;
+        out->grad[i] = out->is_bf16 ? op_bf16_rounded(value) : value;
         out->value[i] = NAN;
     }
 }
@@ -212,10 +206,10 @@ static inline const lb_matrix *op_matrix(op_data *data, size_t index, size_t n_o
     return &data->matrix;
 }
 
-/* The values behind the room of an array are as they were. */
+/* The values behind an array are as they were. */
 static inline bool op_canaries_live(const op_array *a)
 {
-    for (size_t i = a->room; i < a->room + OP_CANARIES; i++)
+    for (size_t i = a->count; i < a->count + OP_CANARIES; i++)
     {
         if (a->value[i] != op_canary || a->grad[i] != op_canary)
         {

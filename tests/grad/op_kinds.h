@@ -16,20 +16,14 @@ static const double op_epsilon = 1e-5;
 static inline void linear_describe(op_data *t)
 {
     const op_case *c = t->c;
-    const size_t rows = lb_rows_padded(t->n);
-    t->in[0] = (op_array){.name = "x",
-                          .count = t->n * c->d,
-                          .room = rows * c->d,
-                          .spread = 1.0,
-                          .is_bf16 = c->is_bf16};
+    t->in[0] = (op_array){.name = "x", .count = t->n * c->d, .spread = 1.0, .is_bf16 = c->is_bf16};
     t->in[1] =
         (op_array){.name = "w", .count = c->n_out * c->d, .spread = 1.0, .is_bf16 = c->is_bf16};
     if (c->has_bias)
     {
         t->in[2] = (op_array){.name = "bias", .count = c->n_out, .spread = 1.0};
     }
-    t->out = (op_array){
-        .count = t->n * c->n_out, .room = rows * c->n_out, .spread = 1.0, .is_bf16 = c->is_bf16};
+    t->out = (op_array){.count = t->n * c->n_out, .spread = 1.0, .is_bf16 = c->is_bf16};
 }
 
 static inline lobass_status linear_forward(lb_compute *c, op_data *t)
@@ -354,11 +348,7 @@ static inline void cross_entropy_describe(op_data *t)
 {
     const op_case *c = t->c;
     const double spread = 2.0 / sqrt((double)c->d);
-    t->in[0] = (op_array){.name = "x",
-                          .count = t->n * c->d,
-                          .room = lb_rows_padded(t->n) * c->d,
-                          .spread = 1.0,
-                          .is_bf16 = c->is_bf16};
+    t->in[0] = (op_array){.name = "x", .count = t->n * c->d, .spread = 1.0, .is_bf16 = c->is_bf16};
     t->in[1] = (op_array){
         .name = "head", .count = c->n_out * c->d, .spread = spread, .is_bf16 = c->is_bf16};
     t->out = (op_array){.count = t->n, .spread = 1.0};

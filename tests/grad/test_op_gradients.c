@@ -131,8 +131,7 @@ static void check_case(lb_compute *c, const char *products, const op_case *which
         op_array *a = &t->in[i];
         if (!op_canaries_live(a))
         {
-            fail_msg("%s, %s: grad of %s: written beyond the padded rows", products, which->name,
-                     a->name);
+            fail_msg("%s, %s: grad of %s: written beyond the rows", products, which->name, a->name);
         }
         if (!a->has_no_grad && a->count > 0)
         {

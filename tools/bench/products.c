@@ -50,7 +50,7 @@ static size_t widest(const lb_model *model)
 static float *values_create(size_t n_rows, size_t width, uint64_t seed, lobass_error *error)
 {
     size_t count = 0;
-    if (!lb_size_multiply(lb_rows_padded(n_rows), width, &count))
+    if (!lb_size_multiply(n_rows, width, &count))
     {
         (void)lb_fail_memory(error, SIZE_MAX);
         return NULL;

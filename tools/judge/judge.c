@@ -102,9 +102,9 @@ static bool is_asked(const judge *j, size_t question)
 static lobass_status output_open(judge *j, lobass_error *error)
 {
     const lb_judge_options *options = j->options;
-    char *lock = NULL;
+    LB_TRY(lb_output_path_check(options->output, error));
     LB_TRY(lb_folder_create(options->output, error));
-    lock = lb_path_join(options->output, "lock", error);
+    char *lock = lb_path_join(options->output, "lock", error);
     j->journal_path = lb_path_join(options->output, "answers.jsonl", error);
     j->summary_path = lb_path_join(options->output, "summary.json", error);
     lobass_status status = LOBASS_OUT_OF_MEMORY;

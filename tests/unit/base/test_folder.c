@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -55,6 +56,44 @@ static void test_remove(void **state)
     assert_int_equal(lb_folder_remove(scratch_path("gone"), &error), LOBASS_NOT_FOUND);
     assert_non_null(strstr(error.message, "gone: cannot remove the folder"));
     assert_int_equal(lb_folder_remove(scratch_path("outside/precious"), &error), LOBASS_IO);
+}
+
+typedef struct names
+{
+    char all[64];
+    size_t n_wanted;
+} names;
+
+static lobass_status name_add(void *context, int folder, const char *name, lobass_error *error)
+{
+    names *found = context;
+    struct stat about;
+    assert_int_equal(fstatat(folder, name, &about, 0), 0);
+    found->all[strlen(found->all)] = name[0];
+    return strlen(found->all) < found->n_wanted ? LOBASS_OK
+                                                : lb_fail(error, LOBASS_CANCELLED, "enough");
+}
+
+static void test_walk(void **state)
+{
+    (void)state;
+    lobass_error error = {0};
+    names found = {.n_wanted = 10};
+    assert_int_equal(lb_folder_create(scratch_path("walk/b"), &error), LOBASS_OK);
+    write_text(scratch_path("walk/a"), "x");
+    write_text(scratch_path("walk/c"), "x");
+    errno = ENOENT; /* of something before */
+    assert_int_equal(lb_folder_walk(scratch_path("walk"), name_add, &found, &error), LOBASS_OK);
+    assert_true(strlen(found.all) == 3 && strchr(found.all, 'a') != NULL &&
+                strchr(found.all, 'b') != NULL && strchr(found.all, 'c') != NULL);
+    found = (names){.n_wanted = 2};
+    assert_int_equal(lb_folder_walk(scratch_path("walk"), name_add, &found, &error),
+                     LOBASS_CANCELLED);
+    assert_int_equal(strlen(found.all), 2);
+    assert_int_equal(lb_folder_walk(scratch_path("walk/a"), name_add, &found, &error), LOBASS_IO);
+    assert_non_null(strstr(error.message, "walk/a: cannot open: Not a directory"));
+    assert_int_equal(lb_folder_walk(scratch_path("none"), name_add, &found, &error),
+                     LOBASS_NOT_FOUND);
 }
 
 static void test_move(void **state)
@@ -199,9 +238,10 @@ static void test_shared_lock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shared_lock), cmocka_unit_test(test_create),
-        cmocka_unit_test(test_remove),      cmocka_unit_test(test_move),
-        cmocka_unit_test(test_lock),        cmocka_unit_test(test_lock_removed),
+        cmocka_unit_test(test_shared_lock),  cmocka_unit_test(test_create),
+        cmocka_unit_test(test_walk),         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_move),         cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_lock_removed),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

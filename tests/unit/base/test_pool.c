@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,46 @@ static void test_thread_that_cannot_start(void **state)
     (void)pthread_attr_destroy(&usual);
 }
 
+typedef struct masks
+{
+    atomic_uint n_arrived;
+    sigset_t masks[2]; /* of the workers */
+} masks;
+
+static void mask_chunk(void *context, size_t chunk, unsigned worker)
+{
+    masks *found = context;
+    (void)chunk;
+    (void)pthread_sigmask(SIG_BLOCK, NULL, &found->masks[worker]);
+    atomic_fetch_add(&found->n_arrived, 1);
+    while (atomic_load(&found->n_arrived) < 2) /* so that each worker takes one chunk */
+    {
+        (void)sched_yield();
+    }
+}
+
+/* A program's handlers run on its own threads; what a thread does wrong still comes to it. */
+static void test_signals_stay_with_the_caller(void **state)
+{
+    static const int others[] = {SIGINT, SIGTERM, SIGALRM, SIGCHLD, SIGUSR1, SIGPROF};
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    lb_pool *pool = NULL;
+    static masks found;
+    (void)state;
+    assert_int_equal(lb_pool_create(&pool, 2, NULL), LOBASS_OK);
+    lb_pool_run(pool, 2, mask_chunk, &found);
+    lb_pool_free(pool);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    {
+        assert_int_equal(sigismember(&found.masks[0], others[i]), 0);
+        assert_int_equal(sigismember(&found.masks[1], others[i]), 1);
+    }
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+    {
+        assert_int_equal(sigismember(&found.masks[1], own[i]), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +239,7 @@ int main(void)
         cmocka_unit_test(test_workers_run_together),
         cmocka_unit_test(test_pools_come_and_go),
         cmocka_unit_test(test_thread_that_cannot_start),
+        cmocka_unit_test(test_signals_stay_with_the_caller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Making a computation: the instructions that the environment leaves, threads, scratch memory that
- * grows once and stays, padding sizes.
+ * grows once and stays.
  */
 #include "instruction_sets.h"
 #include "op_setup.h"
@@ -57,17 +57,6 @@ static void test_names_of_sets(void **state)
     for (size_t i = 0; i < N_INSTRUCTION_SETS; i++)
     {
         assert_string_equal(op_set(i)->name, instruction_sets[i]);
-    }
-}
-
-static void test_rows_padded(void **state)
-{
-    (void)state;
-    assert_int_equal(lb_rows_padded(0), 0);
-    for (size_t n = 1; n < 700; n++)
-    {
-        const size_t padded = lb_rows_padded(n);
-        assert_true(padded >= n && padded < n + LB_ROW_ROUND && padded % LB_ROW_ROUND == 0);
     }
 }
 
@@ -159,7 +148,6 @@ int main(int n_arguments, char **arguments)
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_cpu_level),
         cmocka_unit_test(test_names_of_sets),
-        cmocka_unit_test(test_rows_padded),
         on_each_set(test_scratch_stays),
         cmocka_unit_test(test_rope_table_stays),
         cmocka_unit_test(test_scratch_too_large),

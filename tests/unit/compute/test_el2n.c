@@ -23,7 +23,7 @@ static const float scales[N_SCALES] = {0.0F, 0.25F, 1.0F, 4.0F, 64.0F};
 
 typedef struct prediction
 {
-    float *x;       /* [rows padded, WIDTH] */
+    float *x;       /* [N_ROWS, WIDTH] */
     float *head;    /* [n_words, WIDTH] */
     uint16_t *bf16; /* the same */
     size_t n_words;
@@ -37,10 +37,10 @@ static prediction prediction_make(size_t n_words)
     prediction p = {.n_words = n_words};
     lb_random random;
     lb_random_init(&random, n_words);
-    p.x = (float *)op_alloc(lb_rows_padded(N_ROWS) * WIDTH, sizeof *p.x);
+    p.x = (float *)op_alloc((size_t)N_ROWS * WIDTH, sizeof *p.x);
     p.head = (float *)op_alloc(n_words * WIDTH, sizeof *p.head);
     p.bf16 = (uint16_t *)op_alloc(n_words * WIDTH, sizeof *p.bf16);
-    memset(p.x, 0, lb_rows_padded(N_ROWS) * WIDTH * sizeof *p.x);
+    memset(p.x, 0, (size_t)N_ROWS * WIDTH * sizeof *p.x);
     const size_t best = lb_random_below(&random, n_words);
     size_t worst = 0;
     for (size_t w = 0; w < n_words; w++)

@@ -140,10 +140,9 @@ static void test_random_shapes(void **state)
  * bits do not depend on how many rows there are. */
 static void check_packed(lb_compute *c, const shape *s, bool is_bf16, lb_random *random)
 {
-    const size_t padded = lb_rows_padded(s->m);
     const size_t n_weights = s->n * s->k;
     const size_t n_values = s->m * s->n;
-    float *x = random_values(random, padded * s->k, false);
+    float *x = random_values(random, s->m * s->k, false);
     float *values = random_values(random, n_weights, is_bf16);
     uint16_t *narrow = (uint16_t *)op_alloc(n_weights, sizeof *narrow);
     for (size_t i = 0; i < n_weights; i++)
@@ -167,9 +166,9 @@ static void check_packed(lb_compute *c, const shape *s, bool is_bf16, lb_random 
     lb_matrix packed = {.n_out = s->n, .n_in = s->k, .is_packed = true};
     packed.fp32 = is_bf16 ? NULL : panels;
     packed.bf16 = is_bf16 ? (const uint16_t *)(const void *)panels : NULL;
-    float *y = (float *)op_alloc(padded * s->n, sizeof *y);
-    float *from_packed = (float *)op_alloc(padded * s->n, sizeof *y);
-    float *alone = (float *)op_alloc(lb_rows_padded(1) * s->n, sizeof *y);
+    float *y = (float *)op_alloc(n_values, sizeof *y);
+    float *from_packed = (float *)op_alloc(n_values, sizeof *y);
+    float *alone = (float *)op_alloc(s->n, sizeof *y);
     const size_t last = (s->m - 1) * s->k;
     assert_int_equal(lb_linear_forward(c, y, x, &w, NULL, s->m, NULL), LOBASS_OK);
     assert_int_equal(lb_linear_forward(c, from_packed, x, &packed, NULL, s->m, NULL), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The bootstrap's intervals against SciPy 1.10.1 (scipy.stats.bootstrap, percentile, 400,000
- * resamples), the quantiles against NumPy 1.24.2 (numpy.quantile), and cases whose answer is known.
+ * resamples), and cases whose answer is known.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -197,32 +197,12 @@ static void test_threads(void **state)
     free(three);
 }
 
-static void test_quantiles(void **state)
-{
-    double twelve[] = {3.5, -1.25, 7, 0.5, 2, 2, 9.75, -4, 1e3, 0.125, 6, 5.5};
-    double two[] = {3.5, -1.25};
-    double one[] = {4};
-    double low = 0;
-    double high = 0;
-    (void)state;
-    lb_interval_compute(&low, &high, twelve, 12);
-    assert_true(fabs(low - -3.24375) < 1e-12 && fabs(high - 727.68125) < 1e-9);
-    assert_true(fabs(lb_reals_median(twelve, 12) - 2.75) < 1e-12); /* of 2 and 3.5 */
-    lb_interval_compute(&low, &high, two, 2);
-    assert_true(fabs(low - -1.13125) < 1e-12 && fabs(high - 3.38125) < 1e-12);
-    lb_interval_compute(&low, &high, one, 1);
-    assert_true(low == 4 && high == 4);
-    lb_interval_compute(&low, &high, one, 0);
-    assert_true(isnan(low) && isnan(high) && isnan(lb_reals_median(one, 0)));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scipy),    cmocka_unit_test(test_seeds),
-        cmocka_unit_test(test_files),    cmocka_unit_test(test_finite_only),
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_quantiles),
-        cmocka_unit_test(test_repeated),
+        cmocka_unit_test(test_scipy),   cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_files),   cmocka_unit_test(test_finite_only),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  * what is done is not done again; another recipe is refused.
  */
 #include "comma_locale.h"
+#include "unit/store/replace.h"
 #include "unit/task/run_fixture.h"
 
 #include <signal.h>
@@ -228,7 +229,7 @@ static void test_nonfinite_row(void **state)
     memcpy(spoilt, losses.nll, losses.n_scored * sizeof *spoilt);
     spoilt[0] = NAN;
     losses.nll = spoilt;
-    check_ok(lb_store_losses_save(store, model.id, 5, &losses, &error), &error);
+    check_ok(losses_replace(store, model.id, 5, &losses, &error), &error);
     lb_store_measurement_clear(&model);
     lb_store_close(store);
     check_ok(lobass_run_all(&options, &observer, &result, &error), &error);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layer programs apart from Llama's: a family of two kinds of layers in another order of steps (one
- * with parallel halves that read the same input through norms of their own and without positions,
- * one with norms behind each half) has the gradients that finite differences say, the same bits in
- * scoring, training and recomputing; a table that does not fit together is refused by its step;
- * memory is counted by what the programs keep.
+ * Layer programs apart from Llama's: a family of three kinds of layers in another order of steps
+ * (one with parallel halves that read the same input through norms of their own and without
+ * positions, one with norms behind each half, one in which values that come again depend on each
+ * other) has the gradients that finite differences say, the same bits in scoring, training and
+ * recomputing; a table that does not fit together is refused by its step; memory is counted by what
+ * the programs keep.
  */
 #include "unit/model/fixture.h"
 
@@ -95,6 +96,25 @@ static const lb_step behind_steps[] = {
     LB_ADD("next", "middle"),
 };
 
+#define SQUARE(module) LB_MATRIX(module, LB_WIDTH_MODEL, LB_WIDTH_MODEL, module)
+
+static const lb_tensor_rule again_rules[] = {
+    LB_GAIN("norm1", LB_WIDTH_MODEL),
+    LB_GAIN("norm2", LB_WIDTH_MODEL),
+    LB_GAIN("norm3", LB_WIDTH_MODEL),
+    SQUARE("first"),
+    SQUARE("second"),
+    SQUARE("third"),
+};
+
+/* v and w could both come again, but v is made of w and wanted before it. */
+static const lb_step again_steps[] = {
+    LB_NORM("x", "v", "norm1"), PLAIN("x", "y", "first"),
+    LB_NORM("y", "w", "norm2"), PLAIN("w", "z", "second"),
+    LB_ADD("v", "w"),           PLAIN("v", "u", "third"),
+    LB_ADD("u", "z"),           LB_NORM("u", "next", "norm3"),
+};
+
 static const lb_tensor_rule after_rules[] = {
     LB_GAIN("last_norm", LB_WIDTH_MODEL),
     {.name = "head", .shape = {LB_WIDTH_VOCABULARY, LB_WIDTH_MODEL}, .role = LB_TENSOR_HEAD},
@@ -108,13 +128,14 @@ static const lb_part parts[] = {
     {"", LB_TABLE(before_rules), LB_TABLE(before_steps)},
     {"parallel.%zu.", LB_TABLE(parallel_rules), LB_TABLE(parallel_steps)},
     {"behind.%zu.", LB_TABLE(behind_rules), LB_TABLE(behind_steps)},
+    {"again.%zu.", LB_TABLE(again_rules), LB_TABLE(again_steps)},
     {"", LB_TABLE(after_rules), LB_TABLE(after_steps)},
 };
 
 static size_t part_of(const lb_config *config, size_t layer)
 {
     (void)config;
-    return layer % 2 == 0 ? 1 : 2;
+    return layer % 3 + 1;
 }
 
 static const lb_architecture family = {.name = "Test", LB_PARTS(parts), .part_of = part_of};

@@ -4,6 +4,7 @@
  * one row; what does not fit the run is refused. And the whole method, stopped in every stage.
  */
 #include "pass/pass.h"
+#include "unit/store/replace.h"
 #include "unit/store/sql.h"
 #include "unit/task/measure_fixture.h"
 
@@ -243,7 +244,7 @@ static void test_verify(void **state)
         changed[0] += changes[k];
         *(k > 0 ? &losses.nll : &losses.el2n) = changed;
         check_ok(lb_store_begin(store, &error), &error);
-        check_ok(lb_store_losses_save(store, model.id, 7, &losses, &error), &error);
+        check_ok(losses_replace(store, model.id, 7, &losses, &error), &error);
         check_ok(lb_store_commit(store, &error), &error);
         lb_store_measurement_clear(&model);
         lb_store_close(store);
@@ -290,7 +291,7 @@ static void test_nonfinite_row(void **state)
         n_scored += i != 3 ? count : 0;
         spoilt[count - 1] = i == 3 ? INFINITY : spoilt[count - 1];
         losses.nll = spoilt;
-        check_ok(lb_store_losses_save(store, model.id, i, &losses, &error), &error);
+        check_ok(losses_replace(store, model.id, i, &losses, &error), &error);
     }
     lb_store_measurement_clear(&model);
     lb_store_close(store);
