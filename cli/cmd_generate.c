@@ -174,22 +174,9 @@ static int generate(const lobass_generate_options *options, const cli_common *co
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static void add_options(cli_parser *parser, lobass_generate_options *options, const char **lines)
+static void add_template_options(cli_parser *parser, lobass_generate_options *options)
 {
     const cli_option rows[] = {
-        {.name = "jsonl",
-         .type = CLI_TEXT,
-         .target = lines,
-         .value = "FILE|-",
-         .help = "records of any format in: each without its last response, as the template has "
-                 "it, is a prompt; lines of JSON out",
-         .fallback = "none"},
-        {.name = "adapter",
-         .type = CLI_TEXT,
-         .target = &options->adapter,
-         .value = "DIR",
-         .help = "a PEFT adapter (LoRA) to apply on top of MODEL",
-         .fallback = "none"},
         {.name = "template",
          .type = CLI_TEXT,
          .target = &options->template_name,
@@ -210,7 +197,31 @@ static void add_options(cli_parser *parser, lobass_generate_options *options, co
          .target = &options->template_date,
          .value = "DAY",
          .help = "YYYY-MM-DD, for a chat template that prints a date",
-         .fallback = "today"},
+         .fallback = "today, UTC"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+    {
+        cli_option_add(parser, rows[i]);
+    }
+}
+
+static void add_options(cli_parser *parser, lobass_generate_options *options, const char **lines)
+{
+    const cli_option rows[] = {
+        {.name = "jsonl",
+         .type = CLI_TEXT,
+         .target = lines,
+         .value = "FILE|-",
+         .help = "records of any format in: each without its last response, as the template has "
+                 "it, is a prompt; lines of JSON out",
+         .fallback = "none"},
+        {.name = "adapter",
+         .type = CLI_TEXT,
+         .target = &options->adapter,
+         .value = "DIR",
+         .help = "a PEFT adapter (LoRA) to apply on top of MODEL",
+         .fallback = "none"},
         {.name = "max-tokens",
          .type = CLI_UINT32,
          .target = &options->max_tokens,
@@ -322,6 +333,7 @@ int cmd_generate(const cli_call *call)
     cli_parser parser = described;
 
     add_options(&parser, &options, &lines);
+    add_template_options(&parser, &options);
     cli_option_add_fields(&parser, fields);
     options.fields = fields;
     cli_options_add_common(&parser, &common,

@@ -168,20 +168,15 @@ typedef struct shown_run
     lobass_run_totals *totals; /* [info.n_models] */
 } shown_run;
 
-/* The name that --source takes, then the path in the same spelling. */
+/* The name that --source takes, then the path. */
 static void print_source(const lobass_run_source *source)
 {
     char number[CLI_NUMBER_SIZE];
-    lb_buffer path = {0};
 
     printf("data         %s records of ", cli_number(number, source->n_records));
     cli_print_text(stdout, source->name);
-    if (lb_append_visible(&path, source->path, strlen(source->path), NULL) == LOBASS_OK)
-    {
-        fputs(", ", stdout);
-        cli_print_text(stdout, path.data);
-    }
-    lb_buffer_free(&path);
+    fputs(", ", stdout);
+    cli_print_text(stdout, source->path);
     putchar('\n');
 }
 

@@ -107,7 +107,7 @@ void cli_options_add_format(cli_parser *parser, lobass_format_options *format)
          .target = &format->template_date,
          .value = "DAY",
          .help = "YYYY-MM-DD, for a chat template that prints a date; recorded",
-         .fallback = "today"},
+         .fallback = "today, UTC"},
         {.name = "spans",
          .type = CLI_CHOICE,
          .target = &format->spans,

@@ -142,11 +142,14 @@ says err "foreign: its tokenizer"
 # ---- what is wrong with the data
 
 printf 'one line\n\303( no text\n' >bytes.txt
-expect 0 evaluate model bytes.txt held.txt -q
-says err "warning: bytes.txt:1: text, byte 9: not valid UTF-8"
+expect 1 evaluate model bytes.txt held.txt -q
+says err "bytes.txt:1: text, byte 9: not valid UTF-8; none of the 1 records in the file can be read"
+printf '{"text": "a good line"}\n{"text": 1}\n' >bytes.jsonl
+expect 0 evaluate model bytes.jsonl held.txt -q
+says err "warning: bytes.jsonl:2: field \"text\""
 says out '"bad_record": 1'
-expect 1 evaluate model bytes.txt held.txt -q --strict
-says err "bytes.txt:1: text, byte 9: not valid UTF-8"
+expect 1 evaluate model bytes.jsonl held.txt -q --strict
+says err "bytes.jsonl:2: field \"text\""
 expect 0 "$LOBASS" evaluate model held.txt --max-length 100000
 says err "max length 100000 is above the model's own limit; using 256"
 expect 1 train text.txt -o x --held-out nowhere.txt -q

@@ -279,7 +279,8 @@ static void test_refusals(void **state)
     check_evaluate_refused("empty.txt", LOBASS_BAD_FORMAT, "no record");
     check_evaluate_refused("blank.txt", LOBASS_BAD_FORMAT, "no record");
     check_evaluate_refused("one.txt", LOBASS_BAD_ARGUMENT, "none of the 1 records can be scored");
-    check_evaluate_refused("bytes.txt", LOBASS_BAD_ARGUMENT, "none of the 1 records can be scored");
+    check_evaluate_refused("bytes.txt", LOBASS_BAD_FORMAT,
+                           "none of the 1 records in the file can be read");
     assert_int_equal(scratch_count(place("temporary")), 0);
     assert_int_equal(setenv("TMPDIR", place("nowhere"), 1), 0);
     const char *list[] = {place("one.txt")};
