@@ -122,7 +122,7 @@ static lobass_status ending_show_followed(lb_turns *all, const lb_turn *t, tail 
                           memcmp(prompt.text, before.text, before.size) == 0;
     const size_t added = is_added ? prompt.size - before.size : 0;
     const bool ends_so =
-        is_added && behind->size >= added &&
+        is_added && behind->text != NULL && behind->size >= added &&
         memcmp(behind->text + behind->size - added, prompt.text + before.size, added) == 0;
     behind->size = ends_so ? behind->size - added : 0;
     return LOBASS_OK;

@@ -177,7 +177,7 @@ lobass_status lb_calls_parse(const lb_value **calls, const char *text, size_t si
     LB_TRY(text_parse(&parsed, text, size_bytes, arena, error));
     lb_value one = {.kind = LB_VALUE_ARRAY, .text = "", .count = 1, .first = parsed};
     const lb_value *list = lb_value_is(parsed, LB_VALUE_OBJECT) ? &one : parsed;
-    if (!lb_value_is(list, LB_VALUE_ARRAY) || list->count == 0)
+    if (list == NULL || list->kind != LB_VALUE_ARRAY || list->count == 0)
     {
         return LOBASS_OK;
     }
