@@ -21,6 +21,7 @@ static void describe(lb_buffer *out, const lb_conversation *conversation)
     static const char letters[] = {[LB_ROLE_SYSTEM] = 'S',
                                    [LB_ROLE_USER] = 'U',
                                    [LB_ROLE_ASSISTANT] = 'A',
+                                   [LB_ROLE_TOOL] = 'O',
                                    [LB_ROLE_TEXT] = 'T'};
     for (size_t i = 0; i < conversation->n_messages; i++)
     {
@@ -193,7 +194,7 @@ static void test_good_records(void **state)
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
     {
         lobass_error error = {0};
-        lb_conversation whole, conversation;
+        lb_conversation whole = {0}, conversation = {0};
         if (lb_conversation_parse(&whole, good[i].record, strlen(good[i].record), NULL, &arena,
                                   &error) != LOBASS_OK ||
             lb_conversation_join(&conversation, &whole, &arena, &error) != LOBASS_OK)
@@ -216,7 +217,7 @@ static void test_bad_records(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     {
         lobass_error error = {0};
-        lb_conversation conversation;
+        lb_conversation conversation = {0};
         assert_int_equal(lb_conversation_parse(&conversation, bad[i].record, strlen(bad[i].record),
                                                NULL, &arena, &error),
                          LOBASS_BAD_FORMAT);
@@ -236,7 +237,7 @@ static void test_nul_bytes_are_kept(void **state)
     (void)state;
     static const char record[] = "{\"prompt\":\"a\\u0000b\",\"completion\":\"\\u0000\"}";
     lb_arena arena = {0};
-    lb_conversation conversation;
+    lb_conversation conversation = {0};
     lobass_error error = {0};
     assert_int_equal(
         lb_conversation_parse(&conversation, record, sizeof record - 1, NULL, &arena, &error),
@@ -257,7 +258,7 @@ static void test_long_names_and_texts(void **state)
     };
     lb_arena arena = {0};
     lb_buffer record = {0};
-    lb_conversation conversation;
+    lb_conversation conversation = {0};
     lobass_error error = {0};
     (void)lb_buffer_append_text(&record, "{\"", NULL);
     for (size_t i = 0; i < N_CHARACTERS; i++)
@@ -295,7 +296,7 @@ static void test_many_messages(void **state)
     };
     lb_arena arena = {0};
     lb_buffer record = {0};
-    lb_conversation conversation;
+    lb_conversation conversation = {0};
     lobass_error error = {0};
     (void)lb_buffer_append_text(&record, "{\"messages\":[", NULL);
     for (size_t i = 0; i < N_MESSAGES; i++)

@@ -124,8 +124,8 @@ static void test_gzip(void **state)
 static void test_gzip_padding(void **state)
 {
     (void)state;
-    static const size_t sizes[] = {1, 511, 512, 2 * PACKED_SIZE};
-    static unsigned char packed[4 * PACKED_SIZE];
+    static const size_t sizes[] = {1, 511, 512, (size_t)2 * PACKED_SIZE};
+    static unsigned char packed[(size_t)4 * PACKED_SIZE];
     const char *path = scratch_path("padded.jsonl.gz");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     {

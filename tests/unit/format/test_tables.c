@@ -120,8 +120,7 @@ static void test_columns(void **state)
     static const char *const texts[] = {
         "{\"prompt\": [\"a\", \"b\"], \"completion\": [\"c\", \"d\"]}\n",
         "{\"messages\": [[{\"role\": \"user\"}], []]}",
-        "{\n\"prompt\": {\"0\": \"a\", \"1\": \"b\"},\n\"completion\": {\"0\": \"c\", \"1\": "
-        "\"d\"}}",
+        "{\n\"prompt\": {\"0\": \"a\"},\n\"completion\": {\"0\": \"c\"}}",
         "{\"columns\": [\"text\"], \"index\": [0, 1], \"data\": [[\"a\"], [\"b\"]]}",
     };
     static const char *const names[] = {"a.json", "a.jsonl"};

@@ -140,6 +140,7 @@ static void test_counts(void **state)
     check_counts(options.run, true, 3, 1, 1);
     sql_downgrade(options.run, 2);
     check_counts(options.run, true, 3, 1, 1);
+    sql_run(options.run, "DELETE FROM losses");
     losses_put(options.run, "initial", usual);
     losses_put(options.run, "reference", usual);
     options = select_options(options.run, 2);
