@@ -267,6 +267,7 @@ static int check_usage(const cli_parser *parser, const lobass_generate_options *
                        const char *lines, const cli_common *common)
 {
     static const char *const of_chance[] = {"top-k", "top-p", "seed"};
+    static const char *const of_records[] = {"template-var", "date", "fields"};
 
     if (lines != NULL && parser->n_values > 1)
     {
@@ -275,6 +276,18 @@ static int check_usage(const cli_parser *parser, const lobass_generate_options *
     if (lines != NULL && common->is_json)
     {
         return cli_wrong_usage(parser, "generate: --json and --jsonl exclude each other");
+    }
+    for (size_t i = 0; lines == NULL && options->template_name == NULL &&
+                       i < sizeof of_records / sizeof *of_records;
+         i++)
+    {
+        if (cli_option_is_given(parser, of_records[i]))
+        {
+            return cli_wrong_usage(parser,
+                                   "option --%s is for --template and --jsonl; a PROMPT alone is "
+                                   "taken as it stands",
+                                   of_records[i]);
+        }
     }
     for (size_t i = 0; options->temperature == 0 && i < sizeof of_chance / sizeof *of_chance; i++)
     {

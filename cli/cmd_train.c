@@ -93,9 +93,9 @@ static bool is_run(const char *path)
 /* A run's rows are frozen: what would make other rows of the records is a mistake. */
 static int check_run(const cli_parser *parser)
 {
-    static const char *const names[] = {"template", "max-length", "eos",
-                                        "boundary", "turns",      "scored",
-                                        "strict",   "fields",     "mark-duplicates"};
+    static const char *const names[] = {"template",        "max-length", "eos",    "boundary",
+                                        "turns",           "scored",     "strict", "fields",
+                                        "mark-duplicates", "spans",      "date",   "template-var"};
 
     if (parser->n_values > 2)
     {

@@ -57,6 +57,10 @@ void cli_ignored_json(lb_json_writer *json, const lobass_ignored *ignored)
         lb_json_close(json);
     }
     lb_json_close(json);
+    if (ignored->n_others > 0)
+    {
+        lb_json_put_count(json, "ignored_others", ignored->n_others);
+    }
 }
 
 void cli_statuses_json(lb_json_writer *json, const uint64_t statuses[LOBASS_ROW_STATUS_COUNT],

@@ -273,6 +273,36 @@ lobass_status lb_chat_pieces_make(lb_chat *chat, lb_rendering *rendering, lobass
     return LOBASS_OK;
 }
 
+/* What the record brings and the template does not so much as mention. */
+static void note_unmentioned(lb_chat *chat)
+{
+    const lb_conversation *said = chat->conversation;
+    const struct
+    {
+        const char *name;
+        const lb_value *value;
+    } lists[] = {{"tools", said->tools}, {"documents", said->documents}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+    {
+        if (lists[i].value != NULL && lists[i].value->count > 0 &&
+            !lb_jinja_template_mentions(chat->jinja_template, lists[i].name))
+        {
+            lb_chat_note(chat, LOBASS_NOTE_DROPPED, "%s: the template does not mention them",
+                         lists[i].name);
+        }
+    }
+    const lb_value *variable = said->variables == NULL ? NULL : said->variables->first;
+    for (; variable != NULL; variable = variable->next)
+    {
+        if (!lb_jinja_template_mentions(chat->jinja_template, variable->key))
+        {
+            lb_chat_note(chat, LOBASS_NOTE_DROPPED,
+                         "the record's variable %.60s: the template does not mention it",
+                         variable->key);
+        }
+    }
+}
+
 /* ---- the whole ---------------------------------------------------------------------------------
  */
 
@@ -297,6 +327,7 @@ lobass_status lb_chat_render(lb_chat *chat, lb_rendering *rendering,
                                 .size = chat->whole.size,
                                 .is_chat = true,
                                 .has_bos = template->writes_bos};
+    note_unmentioned(chat);
     LB_TRY(lb_chat_turns_find(chat, rendering, error));
     LB_TRY(lb_chat_pieces_make(chat, rendering, error));
     lb_chat_note_losses(chat);

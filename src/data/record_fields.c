@@ -7,6 +7,7 @@
 #include "data/record_fields.h"
 
 #include <string.h>
+#include <strings.h>
 
 lobass_status lb_record_fail_kind(lobass_error *error, const char *key, const char *expected,
                                   const lb_value *found)
@@ -65,16 +66,31 @@ static lobass_status fail_refused(const lb_value *member, const char *why, lobas
                    name, why, name);
 }
 
+/* A flag as text, which is all that a table has: "0", "1.0", "false". False: it is another text. */
+static bool flag_from_text(lb_value *flag, const lb_value *member)
+{
+    char *end = NULL;
+    const double number = member->size > 0 ? lb_real_parse(member->text, &end) : 0;
+    const bool is_word_true = strcasecmp(member->text, "true") == 0;
+    const bool is_word = is_word_true || strcasecmp(member->text, "false") == 0;
+    *flag = *member;
+    flag->kind = LB_VALUE_NUMBER;
+    flag->number = is_word ? (double)is_word_true : number;
+    return is_word || (end != NULL && end != member->text && *end == '\0');
+}
+
 /* A weight or a mask of the whole record. */
 static lobass_status check_flag(lb_record_field *field, lobass_error *error)
 {
     const lb_value *member = field->value;
+    lb_value flag = *member;
     bool is_true = false;
-    if (lb_value_is(member, LB_VALUE_STRING) || lb_field_is_empty(member))
+    if (lb_field_is_empty(member) ||
+        (lb_value_is(member, LB_VALUE_STRING) && !flag_from_text(&flag, member)))
     {
         return LOBASS_OK;
     }
-    const bool is_simple = lb_flag_read(&is_true, member, "", NULL) == LOBASS_OK;
+    const bool is_simple = lb_flag_read(&is_true, &flag, "", NULL) == LOBASS_OK;
     const bool is_learned = is_true == (lb_flag_find(member->key) != LB_FLAG_MASKED);
     field->is_read = true;
     return is_simple && is_learned

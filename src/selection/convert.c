@@ -490,6 +490,11 @@ static lobass_status conversation_take(lb_converter *c, const lb_record *record,
         return refuse(c, "plain text without an answer", "--format records and trl --tokens can",
                       error);
     }
+    if (said.documents != NULL || said.variables != NULL)
+    {
+        return refuse(c, "documents or variables of a chat template", "--format records can",
+                      error);
+    }
     if (c->format->is_plain)
     {
         const lb_conversation whole = said;
