@@ -79,15 +79,18 @@ static int train(const lobass_train_options *options, const cli_common *common)
     return cli_task_run(&task, options, &result, common);
 }
 
-/* Any other folder is one of data files. */
-static bool is_run(const char *path)
+/* Any other folder is one of data files. -1: go on. */
+static int look_for_run(bool *is_run, const char *path)
 {
-    lobass_error unused = {0};
-    char *store = lb_path_join(path, "run.db", &unused);
-    const bool is_there = store != NULL && lb_path_look(store) == LB_PATH_FILE;
-
+    lobass_error error = {0};
+    char *store = lb_path_join(path, "run.db", &error);
+    if (store == NULL)
+    {
+        return cli_fail(&error);
+    }
+    *is_run = lb_path_look(store) == LB_PATH_FILE;
     free(store);
-    return is_there;
+    return -1;
 }
 
 /* A run's rows are frozen: what would make other rows of the records is a mistake. */
@@ -117,13 +120,15 @@ static int check_run(const cli_parser *parser)
 
 static int take_arguments(lobass_train_options *options, cli_parser *parser)
 {
+    bool is_run = false;
     options->model = parser->values[0];
-    if (is_run(parser->values[1]))
+    int code = look_for_run(&is_run, parser->values[1]);
+    if (code >= 0 || is_run)
     {
         options->run = parser->values[1];
-        return check_run(parser);
+        return code >= 0 ? code : check_run(parser);
     }
-    const int code = cli_data_take(parser);
+    code = cli_data_take(parser);
     options->data = parser->values + 1;
     options->n_data = parser->n_values - 1;
     return code;
