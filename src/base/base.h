@@ -141,6 +141,8 @@ typedef enum lb_path_kind
 } lb_path_kind;
 
 lb_path_kind lb_path_look(const char *path);
+/* Whether PATH itself is a symbolic link, wherever it leads. */
+bool lb_path_is_link(const char *path);
 /* "folder/name"; yours: free(). NULL on failure. */
 char *lb_path_join(const char *folder, const char *name, lobass_error *error);
 const char *lb_path_name(const char *path); /* the last component; borrowed */

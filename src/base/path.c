@@ -23,6 +23,12 @@ lb_path_kind lb_path_look(const char *path)
     return S_ISDIR(about.st_mode) ? LB_PATH_FOLDER : LB_PATH_OTHER;
 }
 
+bool lb_path_is_link(const char *path)
+{
+    struct stat about;
+    return lstat(path, &about) == 0 && S_ISLNK(about.st_mode);
+}
+
 char *lb_path_join(const char *folder, const char *name, lobass_error *error)
 {
     const size_t folder_size = strlen(folder);

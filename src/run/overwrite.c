@@ -145,6 +145,13 @@ static lobass_status check_entry(void *context, int folder, const char *name, lo
 lobass_status lb_model_folder_check(const char *folder, const char *const *read, size_t n_read,
                                     lobass_error *error)
 {
+    if (lb_path_is_link(folder))
+    {
+        return lb_fail(error, LOBASS_CONFLICT,
+                       "%s: not overwritten: it is a symbolic link; name the folder that it leads "
+                       "to",
+                       folder);
+    }
     for (size_t i = 0; i < n_read; i++)
     {
         bool is_within = false;

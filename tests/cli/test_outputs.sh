@@ -79,6 +79,14 @@ done
 cp -r run/tokenizer before.tokenizer
 expect 1 "$LOBASS" init --like "$fixtures/config.json" --tokenizer "$fixtures" -o run/tokenizer -f
 says err "run/tokenizer: belongs to the run"
+# What a link leads to is not replaced, nor is the link.
+mkdir linked
+ln -s linked link
+expect 1 "$LOBASS" train model data.jsonl -o link --epochs 1 -q -f
+says err "link: not overwritten: it is a symbolic link"
+expect 1 "$LOBASS" init --like "$fixtures/config.json" --tokenizer "$fixtures" -o link -f
+says err "link: not overwritten: it is a symbolic link"
+[ -L link ] && [ -d linked ] && [ ! -e link.partial ] || fail "the link is no longer as it was"
 expect 1 "$LOBASS" train model data.jsonl -o run/tokenizer --epochs 1 -q -f
 says err "run/tokenizer: belongs to the run"
 diff -r run/tokenizer before.tokenizer || fail "a refused command changed the run's tokenizer"
